@@ -1,0 +1,66 @@
+"""Timing with a ceiling: every row states what the machine can do at best, measured in the same run, and the peers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+
+def best(function: Callable[[], object], seconds: float = 1.0) -> float:
+    """Least wall time of one call, over at least three calls and about `seconds`."""
+    times: list[float] = []
+    start = time.perf_counter()
+    while len(times) < 3 or (time.perf_counter() - start < seconds and len(times) < 200):
+        t = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - t)
+    return min(times)
+
+
+@cache
+def gemm(n: int, dtype: str = "float64") -> float:
+    """Seconds of NumPy's n x n product."""
+    a = np.random.default_rng(0).normal(size=(n, n)).astype(dtype)
+    return best(lambda: a @ a)
+
+
+@cache
+def copy(size: int) -> float:
+    """Seconds to copy `size` bytes."""
+    a = np.ones(max(size // 8, 1))
+    b = np.empty_like(a)
+    return best(lambda: np.copyto(b, a), 0.2)
+
+
+@dataclass
+class Table:
+    """Collects and prints rows: seconds, the ratio to the ceiling, and the ratio of each peer to deeprmt."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def add(
+        self,
+        name: str,
+        function: Callable[[], object],
+        *,
+        ceiling: tuple[str, float],
+        peers: dict[str, Callable[[], object]] | None = None,
+        target: float | None = None,
+    ) -> None:
+        """Time `function` beside its ceiling ("GEMM" or "copy", seconds) and its peers; `target` is a ratio to it."""
+        ours = best(function)
+        what, least = ceiling
+        row = {"name": name, "seconds": ours, "ceiling": what, "ratio": ours / least, "target": target}
+        line = f"{name:<44} {ours * 1e3:10.2f} ms  {ours / least:8.2f} x {what}"
+        if target is not None:
+            line += f" (target {target:g})"
+        for peer, theirs in (peers or {}).items():
+            seconds = best(theirs)
+            row[peer] = seconds
+            line += f"   {peer} {seconds * 1e3:.2f} ms = {seconds / ours:.2f} x ours"
+        self.rows.append(row)
+        print(line, flush=True)

@@ -1,0 +1,83 @@
+// BLAS and LAPACK, borrowed at run time: nothing is linked. Python hands over the routines that SciPy was built with;
+// C++-only programs load a shared library. One table serves our own calls and Eigen's (EIGEN_USE_BLAS).
+#pragma once
+
+#include <string>
+
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt::blas {
+
+/// The routines that the core uses, for float ("s") and double ("d"). The letters are the types of the arguments, all
+/// passed by pointer: c char, i int, x the scalar. They must equal the signature that the provider states.
+#define DEEPRMT_BLAS_ROUTINES(X) \
+  X(axpy, "ixxixi")              \
+  X(gemv, "ciixxixixxi")         \
+  X(gemm, "cciiixxixixxi")       \
+  X(symm, "cciixxixixxi")        \
+  X(symv, "cixxixixxi")          \
+  X(syr2k, "cciixxixixxi")       \
+  X(trmm, "cccciixxixi")         \
+  X(trmv, "cccixixi")            \
+  X(trsm, "cccciixxixi")         \
+  X(bdsdc, "ccixxxixixixii")     \
+  X(bdsqr, "ciiiixxxixixixi")    \
+  X(gebrd, "iixixxxxxii")        \
+  X(geqrf, "iixixxii")           \
+  X(labrd, "iiixixxxxxixi")      \
+  X(larft, "cciixixxi")          \
+  X(latrd, "ciixixxxi")          \
+  X(ormqr, "cciiixixxixii")      \
+  X(ormlq, "cciiixixxixii")      \
+  X(sterf, "ixxi")               \
+  X(sytrd, "cixixxxxii")
+
+enum class Routine {
+#define DEEPRMT_NAME(name, letters) name,
+  DEEPRMT_BLAS_ROUTINES(DEEPRMT_NAME)
+#undef DEEPRMT_NAME
+      count
+};
+
+/// Fills the table: `find(name, letters)` returns the address of, say, "dgemm", or throws.
+/// @param provider  what the routines come from, for `deeprmt info`
+void load(const std::string& provider, void* (*find)(const char* name, const char* letters));
+
+/// Fills the table from a shared library with Fortran names, "dgemm_" or "scipy_dgemm_". Throws std::runtime_error.
+void load_library(const std::string& path);
+
+/// What the routines came from; empty before load.
+const std::string& provider();
+
+/// Whether the BLAS at hand lets us set its number of threads (OpenBLAS, MKL).
+bool has_thread_control();
+/// The threads that BLAS uses now; 0 if it does not say.
+int get_threads();
+
+/// Holds BLAS to at most `n` threads while it lives. Where several live at once the smallest wins; when the last one
+/// ends, the number from before the first is back.
+class Threads {
+ public:
+  explicit Threads(int n);
+  ~Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int wish_;
+};
+
+namespace detail {
+void* address(Routine routine, bool is_double);  // throws std::logic_error before load
+}
+
+/// Calls routine(args...), every argument by pointer, as Fortran wants it.
+template <class T, class... P>
+void call(Routine routine, P*... args) {
+  reinterpret_cast<void (*)(P*...)>(detail::address(routine, sizeof(T) == 8))(args...);
+}
+
+/// x as a 32-bit integer, the widest that the borrowed routines take.
+int narrow(Index x);
+
+}  // namespace deeprmt::blas

@@ -1,0 +1,53 @@
+// Argument checks: every message names function, argument, wish and finding.
+#pragma once
+
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt::check {
+
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  throw std::invalid_argument(text.str());
+}
+
+template <class... Parts>
+void that(bool condition, const Parts&... parts) {
+  if (!condition) fail(parts...);
+}
+
+inline void at_least(const char* function, const char* argument, Index value, Index least) {
+  that(value >= least, function, ": ", argument, " must be at least ", least, ", got ", value);
+}
+
+template <class Matrix>
+void shape(const char* function, const char* argument, const Matrix& m, Index rows, Index cols) {
+  that(m.rows() == rows && m.cols() == cols, function, ": ", argument, " must have shape (", rows, ", ", cols,
+       "), got (", m.rows(), ", ", m.cols(), ")");
+}
+
+/// Names the first entry, in row-major order, that is NaN or infinite.
+template <class Matrix>
+void finite(const char* function, const char* argument, const Matrix& m) {
+  for (Index i = 0; i < m.rows(); ++i)
+    for (Index j = 0; j < m.cols(); ++j)
+      that(std::isfinite(m(i, j)), function, ": ", argument, " must be finite, found ", m(i, j), " at index (", i, ", ",
+           j, ")");
+}
+
+/// Each row must be finite and ascend; names the first row and position that does not.
+template <class Matrix>
+void ascending_rows(const char* function, const char* argument, const Matrix& m) {
+  finite(function, argument, m);
+  for (Index i = 0; i < m.rows(); ++i)
+    for (Index j = 1; j < m.cols(); ++j)
+      that(m(i, j - 1) <= m(i, j), function, ": ", argument, " must ascend, but descends in row ", i, " at position ",
+           j);
+}
+
+}  // namespace deeprmt::check

@@ -1,0 +1,31 @@
+// parallel_for: the one way to run a loop on several threads.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt {
+
+/// Calls body(i) once for each i in [0, n), on up to `threads` threads, in no fixed order.
+/// The body must write only what belongs to i, so that the result is the same for every number of threads.
+/// An exception of the body stops the loop and is thrown on the caller's thread: the one of the smallest i that failed.
+/// Ctrl-C stops the loop between two calls of the body. In a child process made by fork the loop is serial, because
+/// OpenMP's threads do not survive a fork.
+void parallel_for(Index n, int threads, const std::function<void(Index)>& body);
+
+/// The same for bodies that call BLAS or LAPACK: holds BLAS to one thread meanwhile, and runs serially where the BLAS
+/// at hand offers no way to do so (a threaded BLAS inside a parallel region is slower than no threads at all).
+void parallel_blas_for(Index n, int threads, const std::function<void(Index)>& body);
+
+/// Splits [0, n) into pieces of `grain` and calls body(begin, end) for each. The pieces do not depend on `threads`.
+template <class Body>
+void parallel_ranges(Index n, Index grain, int threads, const Body& body) {
+  parallel_for((n + grain - 1) / grain, threads, [&](Index piece) {
+    const Index begin = piece * grain;
+    body(begin, std::min(n, begin + grain));
+  });
+}
+
+}  // namespace deeprmt

@@ -1,0 +1,72 @@
+#include "deeprmt/core/parallel.hpp"
+
+#include <omp.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+#include "deeprmt/core/blas.hpp"
+#include "deeprmt/core/interrupt.hpp"
+
+namespace deeprmt {
+namespace {
+
+std::atomic<bool> forked{false};
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+
+/// The failure of the smallest index, kept until the loop has ended.
+class FirstFailure {
+ public:
+  bool any() const { return failed_.load(std::memory_order_relaxed); }
+  void keep(Index i, std::exception_ptr failure) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_ || i < index_) {
+      failure_ = std::move(failure);
+      index_ = i;
+    }
+    failed_ = true;
+  }
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  Index index_ = 0;
+};
+
+}  // namespace
+
+void parallel_for(Index n, int threads, const std::function<void(Index)>& body) {
+  if (threads <= 1 || n <= 1 || forked || omp_in_parallel()) {
+    for (Index i = 0; i < n; ++i) {
+      check_interrupt();
+      body(i);
+    }
+    return;
+  }
+  FirstFailure failure;
+  const int team = static_cast<int>(std::min<Index>(threads, n));
+#pragma omp parallel for num_threads(team) schedule(dynamic, 1)
+  for (Index i = 0; i < n; ++i) {
+    if (failure.any()) continue;
+    try {
+      if (omp_get_thread_num() == 0) check_interrupt();
+      body(i);
+    } catch (...) {
+      failure.keep(i, std::current_exception());
+    }
+  }
+  failure.rethrow();
+}
+
+void parallel_blas_for(Index n, int threads, const std::function<void(Index)>& body) {
+  const blas::Threads single(1);
+  parallel_for(n, blas::has_thread_control() ? threads : 1, body);
+}
+
+}  // namespace deeprmt

@@ -1,0 +1,13 @@
+"""deeprmt: random matrix theory of deep neural networks.
+
+>>> import deeprmt as rmt
+>>> rmt.spectra.spacing_ratio([0.0, 1.0, 3.0, 4.0])
+array([0.5, 0.5])
+"""
+
+from . import spectra
+from ._info import show_versions, versions
+
+__version__ = versions()["deeprmt"]
+
+__all__ = ["__version__", "show_versions", "spectra", "versions"]

@@ -1,0 +1,122 @@
+"""What users pass in, turned into what the core takes: checked, typed, contiguous."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+Floats = NDArray[Any]
+"""float32 or float64 array."""
+RNG = Any
+"""Whatever `numpy.random.default_rng` takes."""
+
+
+def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
+    """`value` as a C-contiguous float32 or float64 array: float16 widens to float32, other reals to float64."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{function}: {argument} must be an array of real numbers, got a ragged sequence") from error
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        raise TypeError(f"{function}: {argument} must be real numbers of at most 64 bits, got dtype {array.dtype}")
+    if array.dtype in (np.float16, np.float32):
+        dtype: Any = np.float32
+    else:
+        dtype = np.float64
+    return np.asarray(array, dtype=dtype, order="C")
+
+
+def as_rows(function: str, argument: str, value: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    """(..., n) as (rows, n), and the shape of the stack."""
+    array = as_real(function, argument, value)
+    if array.ndim < 1:
+        raise ValueError(f"{function}: {argument} must have at least one axis, got a scalar")
+    stack = array.shape[:-1]
+    return array.reshape(math.prod(stack), array.shape[-1]), stack
+
+
+def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    """(..., m, n) as (count, m, n), and the shape of the stack."""
+    array = as_real(function, argument, value)
+    if array.ndim < 2:
+        raise ValueError(f"{function}: {argument} must have at least two axes, got {array.ndim}")
+    stack = array.shape[:-2]
+    return array.reshape(math.prod(stack), *array.shape[-2:]), stack
+
+
+def as_count(function: str, argument: str, value: SupportsIndex, least: int = 1) -> int:
+    """A whole number of at least `least`."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{function}: {argument} must be a whole number, got {value!r}") from None
+    if isinstance(value, bool | np.bool_) or count < least:
+        raise ValueError(f"{function}: {argument} must be at least {least}, got {value!r}")
+    return count
+
+
+def as_number(
+    function: str, argument: str, value: float, *, least: float = -math.inf, above: float | None = None
+) -> float:
+    """A finite real number, at least `least`, or strictly above `above`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{function}: {argument} must be a real number, got {value!r}") from None
+    if not math.isfinite(number) or number < least or (above is not None and number <= above):
+        wish = f"above {above:g}" if above is not None else f"at least {least:g}" if least > -math.inf else "a number"
+        raise ValueError(f"{function}: {argument} must be finite and {wish}, got {value!r}")
+    return number
+
+
+def as_choice(function: str, argument: str, value: str, choices: tuple[str, ...]) -> str:
+    """One of a few words."""
+    if value not in choices:
+        raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def as_size(function: str, value: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """The shape of a stack: None is a single sample."""
+    if value is None:
+        return ()
+    if isinstance(value, tuple | list):
+        return tuple(as_count(function, "size", each, least=0) for each in value)
+    return (as_count(function, "size", value, least=0),)
+
+
+def as_dtype(function: str, value: DTypeLike) -> Any:
+    """float32 or float64."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        raise TypeError(f"{function}: dtype must be float32 or float64, got {value!r}") from None
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"{function}: dtype must be float32 or float64, got {dtype}")
+    return dtype
+
+
+def available_threads() -> int:
+    """The cores that this process may use, or OMP_NUM_THREADS if that is less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return max(1, min(cores, int(limit))) if limit.isdigit() else cores
+
+
+def as_threads(function: str, value: int | None) -> int:
+    """The number of threads to use; None means all that are available."""
+    return available_threads() if value is None else min(as_count(function, "threads", value), 4096)
+
+
+def as_key(function: str, rng: RNG) -> int:
+    """A 64-bit key for the counter-based streams, drawn from `rng`: a Generator moves on, a seed gives the same key."""
+    try:
+        generator = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{function}: rng must be what numpy.random.default_rng takes: {error}") from None
+    return int(generator.integers(0, 2**64, dtype=np.uint64))

@@ -1,0 +1,15 @@
+from typing import TypedDict
+
+from . import random as random
+from . import spectra as spectra
+
+class _BuildInfo(TypedDict):
+    version: str
+    compiler: str
+    instruction_set: str
+    openmp: int
+    blas_provider: str
+    blas_threads: int
+    blas_thread_control: bool
+
+def build_info() -> _BuildInfo: ...

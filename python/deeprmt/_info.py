@@ -1,0 +1,43 @@
+"""Versions and build facts: what a bug report needs."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numpy
+import scipy
+
+from . import _core
+from ._arguments import available_threads
+
+
+def versions() -> dict[str, Any]:
+    """Versions of deeprmt and what it stands on, compiler, instruction set, BLAS and threads.
+
+    Returns
+    -------
+    dict
+        Plain strings, numbers and booleans, ready for JSON.
+    """
+    core = _core.build_info()
+    return {
+        "deeprmt": core["version"],
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+        "compiler": core["compiler"],
+        "instruction_set": core["instruction_set"],
+        "blas": f"{core['blas_provider']}'s",
+        "blas_threads": core["blas_threads"],
+        "blas_thread_control": core["blas_thread_control"],
+        "openmp": core["openmp"],
+        "threads": available_threads(),
+    }
+
+
+def show_versions() -> None:
+    """Print `versions`, one line each."""
+    for name, value in versions().items():
+        print(f"{name:>20}: {value}")
