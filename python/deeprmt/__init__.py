@@ -5,9 +5,9 @@
 array([0.5, 0.5])
 """
 
-from . import activations, run, spectra
+from . import activations, errors, meanfield, run, spectra
 from ._info import show_versions, versions
 
 __version__ = versions()["deeprmt"]
 
-__all__ = ["__version__", "activations", "run", "show_versions", "spectra", "versions"]
+__all__ = ["__version__", "activations", "errors", "meanfield", "run", "show_versions", "spectra", "versions"]

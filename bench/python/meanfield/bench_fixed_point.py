@@ -1,0 +1,34 @@
+import numpy as np
+from scipy import integrate
+
+from deeprmt.meanfield import critical_point, fixed_point
+from harness import Table, best
+
+
+def bench(table: Table) -> None:
+    # The ceiling: twenty evaluations of the map on 1000 nodes, which brentq needs near criticality.
+    z = np.linspace(-10, 10, 1000)
+    density = np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+    twenty = 20 * best(lambda: density @ np.tanh(1.1 * z) ** 2, 0.2)
+
+    def quad() -> object:
+        q = 1.0
+        for _ in range(100):  # plain iteration, as is commonly done
+            q = (
+                0.09
+                + 2.25
+                * integrate.quad(
+                    lambda z, q=q: np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * np.tanh(np.sqrt(q) * z) ** 2, -10, 10
+                )[0]
+            )
+        return q
+
+    table.add(
+        "meanfield.fixed_point tanh",
+        lambda: fixed_point("tanh", 1.5, 0.3),
+        ceiling=("20 maps", twenty),
+        peers={"quad, 100 iterations": quad},
+    )
+    table.add(
+        "meanfield.critical_point by sigma_b", lambda: critical_point("tanh", sigma_b=0.1), ceiling=("20 maps", twenty)
+    )

@@ -1,0 +1,18 @@
+"""What goes wrong that is no mistake of the caller's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["ConvergenceError"]
+
+
+class ConvergenceError(RuntimeError):
+    """A solver did not converge; `report` holds what it knows (a dict: where, how far, how many steps)."""
+
+    def __init__(self, message: str, report: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.report = dict(report or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], self.report)
