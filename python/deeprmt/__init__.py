@@ -5,9 +5,20 @@
 array([0.5, 0.5])
 """
 
-from . import activations, errors, meanfield, run, spectra
+from . import activations, errors, laws, meanfield, plots, run, spectra
 from ._info import show_versions, versions
 
 __version__ = versions()["deeprmt"]
 
-__all__ = ["__version__", "activations", "errors", "meanfield", "run", "show_versions", "spectra", "versions"]
+__all__ = [
+    "__version__",
+    "activations",
+    "errors",
+    "laws",
+    "meanfield",
+    "plots",
+    "run",
+    "show_versions",
+    "spectra",
+    "versions",
+]

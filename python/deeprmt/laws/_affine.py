@@ -1,0 +1,103 @@
+"""The law of factor * value + offset."""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._law import Array, Law
+
+__all__ = ["Affine"]
+
+
+class Affine(Law):
+    """The law of ``factor * x + offset`` where x has the law `base`; made by `Law.scale` and `Law.shift`."""
+
+    def __init__(self, base: Law, factor: float, offset: float) -> None:
+        self.base, self.factor, self.offset = base, factor, offset
+
+    def __repr__(self) -> str:
+        text = repr(self.base)
+        if self.factor != 1:
+            text += f".scale({self.factor!r})"
+        return text + f".shift({self.offset!r})" if self.offset != 0 else text
+
+    def scale(self, c: float) -> Affine:
+        """The law of c times a value; a negative c mirrors it."""
+        factor = super().scale(c).factor
+        return Affine(self.base, factor * self.factor, factor * self.offset)
+
+    def shift(self, c: float) -> Affine:
+        """The law of a value plus c."""
+        return Affine(self.base, self.factor, self.offset + super().shift(c).offset)
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals (low, high) that carry the continuous part, in ascending order."""
+        ends = [(self._image(low), self._image(high)) for low, high in self.base.support()]
+        return sorted((min(pair), max(pair)) for pair in ends)
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The points that carry mass of their own: (location, mass), in ascending order."""
+        return sorted((self._image(location), mass) for location, mass in self.base.atoms())
+
+    def _image(self, x: float) -> float:
+        return self.factor * x + self.offset
+
+    def _inverse(self, x: Array) -> Array:
+        """Back to the base, inside its hull; atoms and edges go exactly to where they came from."""
+        y = (x - self.offset) / self.factor
+        special = [location for location, _ in self.base.atoms()]
+        special += [end for pair in self.base.support() for end in pair]
+        for point in special:
+            y[x == self._image(point)] = point
+        return np.clip(y, *self.base._hull())
+
+    def _at(self, y: Array) -> Array:
+        """The mass of the base's atoms at y."""
+        return sum((mass * (y == location) for location, mass in self.base.atoms()), np.zeros_like(y))
+
+    def _pdf(self, x: Array) -> Array:
+        return self.base._pdf(self._inverse(x)) / abs(self.factor)
+
+    def _cdf(self, x: Array) -> Array:
+        y = self._inverse(x)
+        return self.base._cdf(y) if self.factor > 0 else self.base._sf(y) + self._at(y)
+
+    def _sf(self, x: Array) -> Array:
+        y = self._inverse(x)
+        return self.base._sf(y) if self.factor > 0 else self.base._cdf(y) - self._at(y)
+
+    def _ppf(self, q: Array) -> Array:
+        return self.factor * self.base._ppf(q) + self.offset if self.factor > 0 else super()._ppf(q)
+
+    def _moment(self, k: int) -> float:
+        if self.offset == 0:
+            return self.factor**k * float(self.base.moment(k))
+        if k == 1 or (self.offset > 0 and self.factor > 0 and self.base._hull()[0] >= 0):  # no term cancels another
+            terms = (
+                comb(k, j) * self.factor**j * float(self.base.moment(j)) * self.offset ** (k - j) for j in range(k + 1)
+            )
+            return sum(terms)
+        return super()._moment(k)
+
+    def var(self) -> np.float64:
+        """The variance."""
+        return np.float64(self.factor**2 * self.base.var())
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        y = (z - self.offset) / self.factor
+        out = self.base._stieltjes(y) / self.factor
+        # On the axis the limit is from above, and a mirror turns above into below.
+        if self.factor < 0:
+            out[z.imag == 0] = np.conj(out[z.imag == 0])
+        return out
+
+    def _r_transform(self, w: Array) -> Array:
+        return self.factor * self.base._r_transform(self.factor * w) + self.offset
+
+    def _s_transform(self, w: Array) -> Array:
+        if self.offset == 0 and self.factor > 0:
+            return self.base._s_transform(w) / self.factor
+        return super()._s_transform(w)

@@ -1,0 +1,354 @@
+"""What every law can do, from its support, its density and its distribution function alone."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+from .. import _core
+from .._arguments import RNG, as_count, as_key, as_number, as_real, as_size
+from ._quadrature import Interval, integrate
+from ._quantile import quantile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ._affine import Affine
+
+__all__ = ["Law"]
+
+Array = NDArray[np.float64]
+
+
+class Law(ABC):
+    """A probability law on the real line: a continuous part on some intervals, and atoms.
+
+    Methods are named as in `scipy.stats`, so ``scipy.stats.kstest(x, law.cdf)`` works. They take arrays of any shape
+    and return float64 arrays of that shape (a NumPy scalar for a scalar); NaN in gives NaN out.
+
+    Notes
+    -----
+    Transforms, with mu the law:
+
+    - Stieltjes transform ``m(z)``: the integral of mu(dx) / (x - z). Its imaginary part is positive in the upper half
+      plane and the density is ``Im m(x + i0) / pi``. Free probability mostly writes ``G(z) = -m(z)``.
+    - R-transform: ``R(G(z)) + 1 / G(z) = z``. It adds under free sums; ``R(0)`` is the mean.
+    - S-transform: ``S(y) = (1 + y) / (y M^{-1}(y))`` with ``M(z) = z G(z) - 1``. It multiplies under free products of
+      laws on [0, inf); ``S(0)`` is 1 / mean.
+
+    A new law needs `support`, `_pdf` and `_cdf`, and `atoms` where it has any. The rest follows numerically: quantiles
+    by bracketed root finding, moments and `stieltjes` by quadrature in an angle that takes square-root edges, vanishing
+    or diverging, in its stride; R and S by inverting G and M on the real axis outside the support. A law that knows a
+    closed form overrides the method's inner half (`_ppf`, `_moment`, `_stieltjes`, ...), which gets and returns arrays
+    of one axis. `_pdf` and `_cdf` see finite x only, inside the hull of the support and the atoms. `_sf` is worth
+    overriding where 1 - cdf loses digits near the upper edge.
+    """
+
+    # ---- what a law states ----
+
+    @abstractmethod
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals (low, high) that carry the continuous part, in ascending order."""
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The points that carry mass of their own: (location, mass), in ascending order."""
+        return []
+
+    @abstractmethod
+    def _pdf(self, x: Array) -> Array:
+        """The density of the continuous part; 0 outside the support."""
+
+    @abstractmethod
+    def _cdf(self, x: Array) -> Array:
+        """The mass of (-inf, x], atoms included."""
+
+    def _sf(self, x: Array) -> Array:
+        """The mass of (x, inf)."""
+        return 1 - self._cdf(x)
+
+    # ---- density and distribution ----
+
+    def pdf(self, x: ArrayLike) -> Any:
+        """The density of the continuous part at x; atoms do not show in it."""
+        return self._evaluate("pdf", x, self._pdf, below=0.0, above=0.0)
+
+    def logpdf(self, x: ArrayLike) -> Any:
+        """The logarithm of `pdf`; -inf outside the support."""
+        density = self.pdf(x)
+        with np.errstate(divide="ignore"):  # log 0 is -inf on purpose
+            return np.log(density)
+
+    def cdf(self, x: ArrayLike) -> Any:
+        """The probability of a value of at most x."""
+        return self._evaluate("cdf", x, self._cdf, below=0.0, above=1.0)
+
+    def sf(self, x: ArrayLike) -> Any:
+        """The probability of a value above x."""
+        return self._evaluate("sf", x, self._sf, below=1.0, above=0.0)
+
+    def ppf(self, q: ArrayLike) -> Any:
+        """The least x whose `cdf` reaches the probability q; the ends of the support for q = 0 and 1."""
+        levels = as_real(f"{self._name}.ppf", "q", q).astype(np.float64)
+        outside = (levels < 0) | (levels > 1)
+        if outside.any():
+            raise ValueError(f"{self._name}.ppf: q must be in [0, 1], got {levels[outside].flat[0]!r}")
+        known = ~np.isnan(levels)
+        out = np.full(levels.shape, np.nan)
+        if known.any():
+            out[known] = self._ppf(levels[known])
+        return out[()]
+
+    def _ppf(self, q: Array) -> Array:
+        return quantile(self, q)
+
+    def median(self) -> np.float64:
+        """The quantile of 1/2."""
+        return np.float64(self.ppf(0.5))
+
+    def rvs(self, size: int | tuple[int, ...] | None = None, *, rng: RNG = None) -> Any:
+        """Independent values with this law, by quantiles of uniform numbers from a counter-based stream.
+
+        Parameters
+        ----------
+        size : int or tuple of int, optional
+            The shape; None gives a single number.
+        rng : optional
+            Whatever `numpy.random.default_rng` takes. The same seed gives the same values.
+        """
+        shape = as_size(f"{self._name}.rvs", size)
+        q = np.empty(math.prod(shape))
+        _core.random.uniforms(as_key(f"{self._name}.rvs", rng), 0, 0, 0, q)
+        return self._ppf(q).reshape(shape)[()]
+
+    # ---- moments ----
+
+    def moment(self, k: int) -> np.float64:
+        """The mean of the k-th power, k >= 0."""
+        power = as_count(f"{self._name}.moment", "k", k, least=0)
+        return np.float64(1.0 if power == 0 else self._moment(power))
+
+    def _moment(self, k: int) -> float:
+        return float(self.expect(lambda x: x**k))
+
+    def mean(self) -> np.float64:
+        """The mean."""
+        return self.moment(1)
+
+    def var(self) -> np.float64:
+        """The variance."""
+        mean = float(self.mean())
+        return np.float64(self.expect(lambda x: (x - mean) ** 2))
+
+    def std(self) -> np.float64:
+        """The standard deviation."""
+        return np.float64(math.sqrt(self.var()))
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature.
+
+        Raises
+        ------
+        ConvergenceError
+            If the integral does not settle, for instance because it is infinite.
+        """
+        total = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
+        for interval in self._intervals():
+            total = total + integrate(lambda x: function(x) * self._pdf(x), interval)
+        return np.asarray(total)[()]
+
+    # ---- transforms ----
+
+    def stieltjes(self, z: ArrayLike) -> Any:
+        """The integral of mu(dx) / (x - z), complex128.
+
+        At a real z inside the support it is the limit from the upper half plane, pi times the density being its
+        imaginary part.
+        """
+        points = self._complex("stieltjes", "z", z)
+        known = ~np.isnan(points)
+        out = np.full(points.shape, complex(np.nan, np.nan))
+        if known.any():
+            out[known] = self._stieltjes(points[known])
+        return out[()]
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        upper = [self._stieltjes_above(complex(each.real, abs(each.imag))) for each in z]
+        return np.where(z.imag < 0, np.conj(upper), upper)
+
+    def _stieltjes_above(self, z: complex) -> complex:
+        total = 0j
+        for location, mass in self.atoms():
+            if z == location:
+                return complex(math.inf, 0)
+            total += mass / (location - z)
+        x0 = z.real
+        for interval in self._intervals():
+            a, b = interval.low, interval.high
+            inside = a < x0 < b
+            height = float(self._pdf(np.array([x0]))[0]) if inside and math.isfinite(b - a) else math.nan
+            if math.isfinite(height):
+                # The pole is close to the path: take the density at x0 out, whose integral is a logarithm.
+                total += integrate(_less(self._pdf, height, z), interval, split=(x0,), rtol=1e-12)
+                total += height * (np.log(complex(b - x0, -z.imag)) - np.log(complex(x0 - a, z.imag)) + 1j * math.pi)
+            elif inside and z.imag == 0:
+                raise ValueError(
+                    f"{self._name}.stieltjes: z must be off the real axis where the support has no end, got {x0}"
+                )
+            else:
+                total += integrate(_less(self._pdf, 0.0, z), interval, split=(x0,), rtol=1e-12)
+        return total
+
+    def r_transform(self, w: ArrayLike) -> Any:
+        """R(w), real w in the range of G on the real axis outside the support: R(G(z)) + 1 / G(z) = z."""
+        return self._evaluate("r_transform", w, self._r_transform, argument="w")
+
+    def _r_transform(self, w: Array) -> Array:
+        low, high = self._hull()
+        centre = (low + high) / 2 if math.isfinite(low + high) else low if math.isfinite(low) else high
+        if not math.isfinite(centre):
+            raise ValueError(f"{self._name}.r_transform: the support must have an end")
+
+        def means(t: float) -> tuple[float, float]:
+            """With z = centre + 1 / t and y = x - centre: the means of y / (1 - t y) and of 1 / (1 - t y)."""
+            return (
+                float(self.expect(lambda x: (x - centre) / (1 - t * (x - centre)))),
+                float(self.expect(lambda x: 1 / (1 - t * (x - centre)))),
+            )
+
+        def solve(w: float) -> float:
+            t = self._invert("r_transform", lambda t: t * means(t)[1], w, low - centre, high - centre)
+            numerator, denominator = means(t)
+            return centre + numerator / denominator
+
+        return np.array([solve(each) for each in w])
+
+    def s_transform(self, w: ArrayLike) -> Any:
+        """S(w) of a law on [0, inf), real w above -1 + (mass at 0), up to M at the upper edge; S(0) = 1 / mean."""
+        return self._evaluate("s_transform", w, self._s_transform, argument="w")
+
+    def _s_transform(self, w: Array) -> Array:
+        low, high = self._hull()
+        if low < 0:
+            raise ValueError(
+                f"{self._name}.s_transform: the law must live on [0, inf), but its support begins at {low}"
+            )
+
+        def mean(u: float) -> float:
+            """With z = 1 / u: M(z) / u, the mean of x / (1 - u x)."""
+            return float(self.expect(lambda x: x / (1 - u * x)))
+
+        def solve(w: float) -> float:
+            u = self._invert("s_transform", lambda u: u * mean(u), w, 0.0, high)
+            return (1 + w) / mean(u)
+
+        return np.array([solve(each) for each in w])
+
+    def _invert(self, method: str, function: Callable[[float], float], w: float, low: float, high: float) -> float:
+        """The t in (1 / low, 1 / high) where the increasing `function`, 0 at 0, equals w; low <= 0 <= high."""
+        if w == 0:
+            return 0.0
+        bound = high if w > 0 else low
+        end = math.copysign(math.inf, w) if bound == 0 else 1 / bound
+        size = max(abs(x) for x in (low, high) if math.isfinite(x))
+        t = end / 2 if math.isfinite(end) else math.copysign(1 / size if size > 0 else 1.0, w)
+        previous = 0.0
+        for _ in range(200):
+            if t in (0, end):
+                break
+            if abs(function(t)) >= abs(w):
+                return float(brentq(lambda t: function(t) - w, previous, t, xtol=1e-300, rtol=1e-15))
+            previous = t
+            t = 4 * t if math.isinf(end) else end - (end - t) / 4
+        raise ValueError(f"{self._name}.{method}: w must be in the range of the transform, got {w!r}")
+
+    # ---- new laws from this one ----
+
+    def scale(self, c: float) -> Affine:
+        """The law of c times a value; a negative c mirrors it."""
+        from ._affine import Affine
+
+        factor = as_number(f"{self._name}.scale", "c", c)
+        if factor == 0:
+            raise ValueError(f"{self._name}.scale: c must not be 0")
+        return Affine(self, factor, 0.0)
+
+    def shift(self, c: float) -> Affine:
+        """The law of a value plus c."""
+        from ._affine import Affine
+
+        return Affine(self, 1.0, as_number(f"{self._name}.shift", "c", c))
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the density, and the atoms as stems; `options` go to `deeprmt.plots.law`."""
+        from ..plots import law
+
+        return law(self, ax=ax, **options)
+
+    # ---- inner helpers ----
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _hull(self) -> tuple[float, float]:
+        """The least interval that carries all mass."""
+        ends = [end for interval in self.support() for end in interval] + [location for location, _ in self.atoms()]
+        return min(ends), max(ends)
+
+    def _intervals(self) -> list[Interval]:
+        """The support with the scales that quadrature needs where it has no end."""
+        out = []
+        for low, high in self.support():
+            if math.isfinite(low) and math.isfinite(high):
+                out.append(Interval(low, high))
+                continue
+            below, middle, above = self._ppf(np.array([0.25, 0.5, 0.75]))
+            if math.isfinite(low) or math.isfinite(high):
+                scale = abs(middle - (low if math.isfinite(low) else high))
+                out.append(Interval(low, high, float(scale)))
+            else:
+                out.append(Interval(low, high, float(above - below), float(middle)))
+        return out
+
+    def _evaluate(
+        self,
+        method: str,
+        value: ArrayLike,
+        function: Callable[[Array], Array],
+        *,
+        argument: str = "x",
+        below: float | None = None,
+        above: float | None = None,
+    ) -> Any:
+        """`function` where `value` is no NaN; with `below` and `above` given, inside the hull only."""
+        x = as_real(f"{self._name}.{method}", argument, value).astype(np.float64)
+        out = np.full(x.shape, np.nan)
+        inside = ~np.isnan(x)
+        if below is not None and above is not None:
+            low, high = self._hull()
+            out[x < low], out[x > high] = below, above
+            inside = (x >= low) & (x <= high) & np.isfinite(x)
+            if math.isinf(low):
+                out[x == low] = below
+            if math.isinf(high):
+                out[x == high] = above
+        if inside.any():
+            out[inside] = function(x[inside])
+        return out[()]
+
+    def _complex(self, method: str, argument: str, value: ArrayLike) -> NDArray[np.complex128]:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiubc":
+            raise TypeError(f"{self._name}.{method}: {argument} must be numbers, got dtype {array.dtype}")
+        return array.astype(np.complex128)
+
+
+def _less(density: Callable[[Array], Array], height: float, z: complex) -> Callable[[Array], Any]:
+    """The integrand of the Stieltjes transform, the density lowered by a constant."""
+    return lambda x: (density(x) - height) / (x - z)

@@ -1,0 +1,5 @@
+"""Displays: each takes a result and an axes, draws, and returns the axes. They need ``pip install "deeprmt[plot]"``."""
+
+from .law import law
+
+__all__ = ["law"]
