@@ -5,7 +5,7 @@
 array([0.5, 0.5])
 """
 
-from . import activations, errors, laws, meanfield, plots, run, spectra
+from . import activations, errors, laws, meanfield, plots, run, spectra, weights
 from ._info import show_versions, versions
 
 __version__ = versions()["deeprmt"]
@@ -21,4 +21,5 @@ __all__ = [
     "show_versions",
     "spectra",
     "versions",
+    "weights",
 ]

@@ -1,0 +1,119 @@
+"""From a path to tensors: which reader a file takes, what a folder holds, which shards an index names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import _numpy, _safetensors, _torch
+from ._layer import ReadError, Skipped
+from ._tensor import Tensor
+
+Found = tuple[list[Tensor], list[Skipped]]
+
+_READERS: dict[str, Callable[[Path], Sequence[Tensor | Skipped]]] = {
+    ".safetensors": _safetensors.tensors,
+    ".npz": _numpy.npz,
+    ".npy": _numpy.single,
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), _torch.tensors),
+}
+_INDEX = ".index.json"
+
+
+def find(path: Path, strict: bool) -> Found:
+    """All tensors under `path`, and what is passed over.
+
+    `strict` raises on the first file that cannot be read; otherwise it is listed and the others go on. A folder is
+    never strict, but one without a single readable checkpoint is an error.
+    """
+    if not path.is_dir():
+        return _file(path) if strict else _tolerant(path)
+    files = [
+        each
+        for each in sorted(path.rglob("*"))
+        if _is_checkpoint(each) and not any(part.startswith(".") for part in each.relative_to(path).parts)
+    ]
+    shards = {shard for each in files if each.name.endswith(_INDEX) for shard in _shards_of(each)}
+    found = [_tolerant(each) for each in files if each not in shards]
+    tensors, skipped = _joined(found)
+    if not tensors and not any(record.name for record in skipped):
+        if not files:
+            raise ReadError(f"{path}: no checkpoint in this folder: {_wanted()}")
+        raise ReadError(f"{path}: no file in this folder could be read; the first: {skipped[0].reason}")
+    return tensors, skipped
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.is_file() and (path.suffix.lower() in _READERS or path.name.endswith(_INDEX))
+
+
+def _wanted() -> str:
+    return f"{', '.join(_READERS)} and *{_INDEX} are read"
+
+
+def _joined(found: Sequence[Found]) -> Found:
+    return [t for tensors, _ in found for t in tensors], [s for _, skipped in found for s in skipped]
+
+
+def _tolerant(path: Path) -> Found:
+    try:
+        return _index(path, strict=False) if path.name.endswith(_INDEX) else _file(path)
+    except ReadError as error:
+        return [], [Skipped("", (), "", str(error), str(path))]
+
+
+def _file(path: Path) -> Found:
+    if path.name.endswith(_INDEX):
+        return _index(path, strict=True)
+    if not path.exists():
+        raise ReadError(f"{path}: no such file or folder")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ReadError(f"{path}: unknown kind of file: {_wanted()}")
+    content = reader(path)
+    return [each for each in content if isinstance(each, Tensor)], [
+        each for each in content if isinstance(each, Skipped)
+    ]
+
+
+def _weight_map(path: Path) -> dict[str, str]:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ReadError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ReadError(f"{path}: not JSON: {error}") from None
+    entries = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(entries, dict):
+        raise ReadError(f"{path}: not an index of shards: it has no object 'weight_map'")
+    for name, shard in entries.items():
+        # An index may come from anywhere: it must not lead out of its own folder.
+        if not isinstance(shard, str) or Path(shard).name != shard or Path(shard).suffix.lower() not in _READERS:
+            raise ReadError(f"{path}: tensor {name!r}: the shard must be a file beside the index, got {shard!r:.200}")
+    return entries
+
+
+def _shards_of(path: Path) -> list[Path]:
+    try:
+        return [path.parent / shard for shard in _weight_map(path).values()]
+    except ReadError:
+        return []  # reported when the index itself is read
+
+
+def _index(path: Path, strict: bool) -> Found:
+    entries = _weight_map(path)
+    missing = sorted({shard for shard in entries.values() if not (path.parent / shard).exists()})
+    if missing and strict:
+        raise ReadError(f"{path}: missing shard{'s' if len(missing) > 1 else ''}: {', '.join(missing)}")
+    shards = [path.parent / shard for shard in sorted(set(entries.values())) if shard not in missing]
+    tensors, skipped = _joined([_file(shard) if strict else _tolerant(shard) for shard in shards])
+    skipped += [Skipped("", (), "", f"{path}: missing shard: {shard}", str(path.parent / shard)) for shard in missing]
+    unreadable = {record.source for record in skipped if not record.name}
+    present = {(each.name, each.source) for each in tensors} | {(each.name, each.source) for each in skipped}
+    for name, shard in entries.items():
+        source = str(path.parent / shard)
+        if source not in unreadable and (name, source) not in present:
+            skipped.append(Skipped(name, (), "", f"{path.name} places it in {shard}, which does not hold it", source))
+    return tensors, skipped

@@ -1,0 +1,85 @@
+"""What reading gives: layers, a record of what was passed over, and one error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._arguments import Floats, as_real
+
+
+class ReadError(ValueError):
+    """A file that cannot be read; the message names the file, and where and what is wrong in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One weight matrix.
+
+    Attributes
+    ----------
+    name : str
+        As stored; slices of a convolution end in their place in the kernel, such as ``[0,1]``.
+    kind : str
+        "dense", "conv" or "embedding".
+    weight : (n_out, n_in) ndarray
+        float32 or float64; float16 and bfloat16 are widened to float32 on the way in.
+    source : str
+        The file it came from, or where else.
+    shape : tuple of int
+        As stored, before a convolution became a matrix.
+    dtype : str
+        As stored: "float64", "float32", "float16" or "bfloat16".
+    """
+
+    name: str
+    kind: str
+    weight: Floats
+    source: str = "memory"
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+
+    def __post_init__(self) -> None:
+        given = getattr(self.weight, "dtype", np.dtype(np.float64))
+        weight = as_real("Layer", "weight", self.weight)
+        if weight.ndim != 2:
+            raise ValueError(f"Layer: weight must be a matrix, got shape {weight.shape}")
+        object.__setattr__(self, "weight", weight)
+        object.__setattr__(self, "shape", tuple(self.shape) or weight.shape)
+        object.__setattr__(self, "dtype", self.dtype or (str(given) if given.kind == "f" else str(weight.dtype)))
+
+    def __repr__(self) -> str:
+        return f"Layer({self.name!r}, {self.kind!r}, {by(self.weight.shape)} {self.dtype}, {self.source!r})"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was passed over, and why.
+
+    Attributes
+    ----------
+    name : str
+        The tensor; empty where a whole file is meant.
+    shape, dtype
+        As stored; empty where unknown.
+    reason : str
+        In words.
+    source : str
+        The file.
+    expected : bool
+        True for what every checkpoint holds beside its weights (biases, norms, counters); False for what is bad,
+        unreadable, or a weight in a format that is not read.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    reason: str
+    source: str
+    expected: bool = False
+
+
+def by(shape: tuple[int, ...]) -> str:
+    """A shape in words: 384 x 1536."""
+    return " x ".join(map(str, shape)) if shape else "scalar"

@@ -1,0 +1,86 @@
+"""The safetensors format: 8 bytes of header length, a JSON header, then the entries, little-endian and row-major.
+
+Read here without the package of that name: a tensor is fetched by its byte range, bfloat16 needs no help from others
+(NumPy has no such type), and an error can say which tensor ends where.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._arguments import Floats
+from ._layer import ReadError
+from ._tensor import Tensor, widen
+
+_LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
+_STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "C64": "complex64"}
+_NAMES |= {
+    f"{letter}{bits}": f"{word}{bits}" for letter, word in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)
+}
+_BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "BOOL": 8, "C64": 64}
+_BITS |= {f"{letter}{bits}": bits for letter in "IU" for bits in (8, 16, 32, 64)}
+
+
+def tensors(path: Path) -> list[Tensor]:
+    """Every tensor that the header names; nothing else is read yet."""
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as file:
+            if size < 8:
+                raise ReadError(f"{path}: not a safetensors file: {size} bytes, the length of the header takes 8")
+            length = int.from_bytes(file.read(8), "little")
+            if length > _LONGEST_HEADER or 8 + length > size:
+                raise ReadError(
+                    f"{path}: truncated, or not a safetensors file: bytes 0-7 promise a header of {length} bytes, "
+                    f"the file has {size - 8} more"
+                )
+            header = json.loads(file.read(length).decode())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        if isinstance(error, OSError):
+            raise ReadError(f"{path}: {error.strerror or error}") from error
+        raise ReadError(f"{path}: not a safetensors file: the header is not JSON ({error})") from None
+    if not isinstance(header, dict):
+        raise ReadError(f"{path}: not a safetensors file: the header is {type(header).__name__}, not an object")
+    header.pop("__metadata__", None)
+    return [_tensor(path, name, entry, 8 + length, size) for name, entry in header.items()]
+
+
+def _tensor(path: Path, name: str, entry: Any, start: int, size: int) -> Tensor:
+    where = f"{path}: tensor {name!r}"
+    try:
+        code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        numbers = [*shape, begin, end]
+    except (TypeError, KeyError, ValueError):
+        raise ReadError(f"{where}: the header must give dtype, shape and data_offsets, got {entry!r:.200}") from None
+    if not isinstance(code, str) or not all(type(number) is int and number >= 0 for number in numbers):
+        raise ReadError(f"{where}: dtype must be a word, shape and data_offsets whole numbers, got {entry!r:.200}")
+    if not begin <= end <= size - start:
+        raise ReadError(f"{where}: truncated: its entries are bytes {start + begin}-{start + end}, the file has {size}")
+    if code in _BITS and (end - begin) * 8 != math.prod(shape) * _BITS[code]:
+        raise ReadError(
+            f"{where}: shape {tuple(shape)} of {code} takes {math.prod(shape) * _BITS[code] // 8} bytes, "
+            f"data_offsets give {end - begin}"
+        )
+    read = partial(_read, path, name, code, tuple(shape), start + begin)
+    return Tensor(name, tuple(shape), _NAMES.get(code, code), str(path), read)
+
+
+def _read(path: Path, name: str, code: str, shape: tuple[int, ...], offset: int) -> Floats:
+    count = math.prod(shape)
+    try:
+        flat = np.fromfile(path, _STORED[code], count, offset=offset)
+    except OSError as error:
+        raise ReadError(f"{path}: tensor {name!r}: {error.strerror or error}") from error
+    if flat.size != count:
+        raise ReadError(f"{path}: tensor {name!r}: {flat.size} of {count} entries could be read")
+    if code == "BF16":  # the upper half of a float32
+        flat = (flat.astype(np.uint32) << 16).view(np.float32)
+    return widen(flat).reshape(shape)

@@ -1,0 +1,379 @@
+"""Readers, on small files written by the formats' own packages, and on broken ones."""
+
+import contextlib
+import json
+import os
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deeprmt.weights import Layer, ReadError, load
+
+safetensors = pytest.importorskip("safetensors.numpy")
+
+rng = np.random.default_rng(1)
+DENSE = rng.normal(size=(5, 3)).astype(np.float32)
+CONV = rng.normal(size=(4, 3, 2, 2)).astype(np.float32)
+
+
+def reasons(layers):
+    assert isinstance(layers.skipped, list)
+    return {each.name: each.reason for each in layers.skipped}
+
+
+def save(path, tensors):
+    """A safetensors file by hand, which can hold what NumPy cannot: (dtype, shape, bytes) by name."""
+    header, data = {}, b""
+    for name, (dtype, shape, raw) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def read_or_refuse(path):
+    with contextlib.suppress(ReadError):
+        list(load(path))
+
+
+# ---- safetensors ----
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_safetensors_as_its_own_package_writes_it(tmp_path, dtype):
+    w, path = DENSE.astype(dtype), tmp_path / "net.safetensors"
+    safetensors.save_file({"w": w, "b": np.zeros(3, dtype)}, path, metadata={"format": "np"})
+    layers = load(path)
+    (layer,) = layers
+    np.testing.assert_array_equal(layer.weight, w)
+    assert layer.weight.dtype == (np.float64 if dtype == np.float64 else np.float32)
+    assert (layer.name, layer.kind, layer.source) == ("w", "dense", str(path))
+    assert (layer.shape, layer.dtype) == ((5, 3), np.dtype(dtype).name)
+    assert reasons(layers) == {"b": "a vector: a bias, or the scale of a normalisation"}
+    assert layers.skipped[0].expected
+
+
+def test_bfloat16_is_widened_exactly(tmp_path):
+    # bfloat16 is the upper half of a float32: 1, -2, 3.140625, inf, the least subnormal, 0.
+    bits = np.array([[0x3F80, 0xC000, 0x4049], [0x7F80, 0x0001, 0x0000]], "<u2")
+    (layer,) = load(save(tmp_path / "b.safetensors", {"w": ("BF16", [2, 3], bits.tobytes())}))
+    expected = np.array([[1, -2, 3.140625], [np.inf, 2.0**-133, 0]], np.float32)
+    np.testing.assert_array_equal(layer.weight, expected)
+    assert layer.dtype == "bfloat16"
+    assert layer.weight.dtype == np.float32
+
+
+def test_what_is_no_weight_is_listed_with_its_reason(tmp_path):
+    layers = load(
+        save(
+            tmp_path / "m.safetensors",
+            {
+                "w": ("F32", [5, 3], DENSE.tobytes()),
+                "bias": ("F32", [3], bytes(12)),
+                "num_batches_tracked": ("I64", [], bytes(8)),
+                "position_ids": ("I64", [1, 4], bytes(32)),
+                "mask": ("BOOL", [2, 2], bytes(4)),
+                "qweight": ("I8", [2, 2], bytes(4)),
+                "fp8": ("F8_E4M3", [2, 2], bytes(4)),
+                "complex": ("C64", [1, 2], bytes(16)),
+                "future": ("F4", [2, 2], bytes(2)),
+                "empty": ("F32", [0, 7], b""),
+            },
+        )
+    )
+    assert [layer.name for layer in layers] == ["w"]
+    said = reasons(layers)
+    assert said["num_batches_tracked"] == "a scalar"
+    assert said["position_ids"].startswith("int64: an index or a mask")
+    assert said["qweight"].startswith("int8: quantised")
+    assert said["fp8"].startswith("F8_E4M3: not read")
+    assert said["future"].startswith("F4: not read")
+    assert said["complex"].startswith("complex64: not read")
+    assert said["empty"] == "empty"
+    unexpected = {each.name for each in layers.skipped if not each.expected}
+    assert unexpected == {"qweight", "fp8", "future", "complex", "empty"}
+
+
+def corrupt(**entry):
+    return {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]} | entry
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", "0 bytes"),
+        (b"abc", "3 bytes"),
+        (struct.pack("<Q", 2**60) + b"{}", f"promise a header of {2**60} bytes, the file has 2 more"),
+        (struct.pack("<Q", 9) + b"{}", "promise a header of 9 bytes"),
+        (struct.pack("<Q", 2) + b"{]", "not JSON"),
+        (struct.pack("<Q", 2) + b"\xff\xfe", "not JSON"),
+        (struct.pack("<Q", 2) + b"[]", "the header is list"),
+        (struct.pack("<Q", 100_000) + b"[" * 100_000, "not JSON"),
+        (b"<html><body>404</body></html>", "not a safetensors file"),
+        ({"w": 3}, "'w': the header must give dtype, shape and data_offsets"),
+        ({"w": {"dtype": "F32"}}, "'w': the header must give"),
+        ({"w": corrupt(shape=[-2, -2])}, "'w': dtype must be a word, shape and data_offsets whole numbers"),
+        ({"w": corrupt(shape=[True, 4])}, "whole numbers"),
+        ({"w": corrupt(shape=2)}, "'w': the header must give"),
+        ({"w": corrupt(dtype=["F32"])}, "dtype must be a word"),
+        ({"w": corrupt(data_offsets=[16, 0])}, "truncated"),
+        ({"w": corrupt(data_offsets=[0, 10**30], shape=[10**15, 10**15])}, "truncated"),
+        ({"w": corrupt(shape=[3, 2])}, r"shape \(3, 2\) of F32 takes 24 bytes, data_offsets give 16"),
+    ],
+)
+def test_broken_safetensors_say_which_file_and_where(tmp_path, raw, says):
+    path = tmp_path / "broken.safetensors"
+    if isinstance(raw, dict):
+        text = json.dumps(raw).encode()
+        raw = struct.pack("<Q", len(text)) + text + bytes(16)
+    path.write_bytes(raw)
+    with pytest.raises(ReadError, match=says) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_truncated_file_names_the_tensor_that_is_cut(tmp_path):
+    path = save(tmp_path / "t.safetensors", {n: ("F32", [5, 3], DENSE.tobytes()) for n in ("first", "last")})
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ReadError, match="tensor 'last': truncated: its entries are bytes"):
+        load(path)
+
+
+def test_a_file_that_shrinks_after_its_header_was_read(tmp_path):
+    path = save(tmp_path / "t.safetensors", {"w": ("F32", [5, 3], DENSE.tobytes())})
+    layers = load(path)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ReadError, match="tensor 'w': 13 of 15 entries"):
+        next(layers)
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_damage_never_does_worse_than_a_read_error(tmp_path_factory, data):
+    path = save(tmp_path_factory.mktemp("d") / "t.safetensors", {"w": ("F32", [5, 3], DENSE.tobytes())})
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
+    read_or_refuse(path)
+
+
+# ---- shards and folders ----
+
+
+def sharded(folder, missing=()):
+    parts = {"a.safetensors": {"w1": DENSE}, "b.safetensors": {"w2": DENSE + 1, "bias": DENSE[0]}}
+    for name, tensors in parts.items():
+        if name not in missing:
+            safetensors.save_file(tensors, folder / name)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {key: name for name, tensors in parts.items() for key in tensors}}))
+    return index
+
+
+def test_an_index_reads_all_its_shards(tmp_path):
+    layers = load(sharded(tmp_path))
+    assert [(layer.name, os.path.basename(layer.source)) for layer in layers] == [
+        ("w1", "a.safetensors"),
+        ("w2", "b.safetensors"),
+    ]
+    assert set(reasons(layers)) == {"bias"}
+    assert [layer.name for layer in load(tmp_path)] == ["w1", "w2"]  # the folder: no shard twice
+
+
+def test_a_missing_shard_is_named(tmp_path):
+    index = sharded(tmp_path, missing=["b.safetensors"])
+    with pytest.raises(ReadError, match=r"missing shard: b\.safetensors"):
+        load(index)
+    layers = load(tmp_path)  # a folder gives what it can
+    assert [layer.name for layer in layers] == ["w1"]
+    (record,) = layers.skipped
+    assert "missing shard: b.safetensors" in record.reason
+    assert not record.expected
+
+
+def test_a_tensor_that_its_shard_does_not_hold_is_listed(tmp_path):
+    index = sharded(tmp_path)
+    content = json.loads(index.read_text())
+    content["weight_map"]["w3"] = "a.safetensors"
+    index.write_text(json.dumps(content))
+    assert "places it in a.safetensors, which does not hold it" in reasons(load(index))["w3"]
+
+
+@pytest.mark.parametrize("shard", ["../a.safetensors", "/etc/passwd", "x/a.safetensors", 3, "passwd", None])
+def test_an_index_cannot_lead_out_of_its_folder(tmp_path, shard):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"w": shard}}))
+    with pytest.raises(ReadError, match="must be a file beside the index"):
+        load(index)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"weight_map": []}', "[" * 100_000, "\xff"])
+def test_a_broken_index(tmp_path, text):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(text, encoding="latin-1")
+    with pytest.raises(ReadError, match=r"model\.safetensors\.index\.json"):
+        load(index)
+
+
+def test_a_folder_reads_every_checkpoint_and_lists_what_it_cannot(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    safetensors.save_file({"s": DENSE}, tmp_path / "sub" / "net.safetensors")
+    safetensors.save_file({"h": DENSE}, tmp_path / ".hidden" / "net.safetensors")
+    np.savez(tmp_path / "net.npz", z=DENSE)
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    (tmp_path / "notes.txt").write_text("not a checkpoint")
+    layers = load(tmp_path)
+    assert [layer.name for layer in layers] == ["z", "s"]
+    (record,) = layers.skipped
+    assert record.source.endswith("bad.safetensors")
+
+
+def test_folders_without_anything_to_read(tmp_path):
+    with pytest.raises(ReadError, match="no checkpoint in this folder"):
+        load(tmp_path)
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ReadError, match=r"no file in this folder could be read; the first: .*bad\.safetensors"):
+        load(tmp_path)
+
+
+def test_paths_that_are_none(tmp_path):
+    with pytest.raises(ReadError, match="no such file or folder"):
+        load(tmp_path / "absent.npz")
+    (tmp_path / "weights.txt").write_text("1 2 3")
+    with pytest.raises(ReadError, match=r"unknown kind of file: \.safetensors"):
+        load(tmp_path / "weights.txt")
+    with pytest.raises(TypeError, match="path must be a path, got int"):
+        load(3)
+
+
+# ---- NumPy ----
+
+
+def test_npz_and_npy(tmp_path):
+    np.savez_compressed(tmp_path / "c.npz", w=DENSE, big=DENSE.astype(">f8"), ids=np.arange(6).reshape(2, 3))
+    layers = load(tmp_path / "c.npz")
+    first, second = layers
+    np.testing.assert_array_equal(first.weight, DENSE)
+    np.testing.assert_array_equal(second.weight, DENSE)
+    assert second.weight.dtype.isnative
+    assert set(reasons(layers)) == {"ids"}
+    np.save(tmp_path / "single.npy", np.asfortranarray(DENSE))
+    (layer,) = load(tmp_path / "single.npy")
+    assert layer.name == "single"
+    np.testing.assert_array_equal(layer.weight, DENSE)
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.mkdir, ("exploded",))
+
+
+def test_pickles_are_never_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    objects = np.array([[Bomb()]], dtype=object)
+    np.savez(tmp_path / "o.npz", bomb=objects, w=DENSE)
+    layers = load(tmp_path / "o.npz")
+    assert [layer.name for layer in layers] == ["w"]
+    assert "allow_pickle=False" in reasons(layers)["bomb"]
+    np.save(tmp_path / "o.npy", objects)
+    with pytest.raises(ReadError, match=r"o\.npy: holds pickled Python objects"):
+        load(tmp_path / "o.npy")
+    (tmp_path / "fake.npy").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ReadError, match="not a readable"):
+        load(tmp_path / "fake.npy")
+    assert not (tmp_path / "exploded").exists()
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")  # a header that looks like Python 2's, to NumPy
+def test_damaged_numpy_files_never_do_worse_than_a_read_error(tmp_path_factory, kind, data):
+    path = tmp_path_factory.mktemp("d") / f"t.{kind}"
+    if kind == "npz":
+        np.savez_compressed(path, w=DENSE)
+    else:
+        np.save(path, DENSE)
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[: data.draw(st.integers(len(raw) // 2, len(raw)))])
+    read_or_refuse(path)
+
+
+def test_a_header_that_promises_too_much(tmp_path):
+    np.save(tmp_path / "t.npy", DENSE)
+    raw = (tmp_path / "t.npy").read_bytes().replace(b"(5, 3), }", b"(5000000000, 3), }".ljust(9))
+    (tmp_path / "t.npy").write_bytes(raw[:8] + struct.pack("<H", len(raw) - 10 - 60) + raw[10:])
+    with pytest.raises(ReadError, match="truncated: shape"):
+        load(tmp_path / "t.npy")
+
+
+def test_other_things_in_an_archive_are_listed(tmp_path):
+    np.savez(tmp_path / "t.npz", w=DENSE)
+    with zipfile.ZipFile(tmp_path / "t.npz", "a") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert reasons(load(tmp_path / "t.npz")) == {"readme.txt": "not a NumPy array"}
+
+
+# ---- matrices from tensors ----
+
+
+def test_convolutions_by_either_convention(tmp_path):
+    np.savez(tmp_path / "c.npz", conv=CONV, one=CONV[:, :, 0], three=CONV[..., None])
+    flat = {layer.name: layer for layer in load(tmp_path / "c.npz")}
+    np.testing.assert_array_equal(flat["conv"].weight, CONV.reshape(4, 12))
+    assert flat["one"].weight.shape == (4, 6)
+    assert flat["three"].weight.shape == (4, 12)
+    assert {(layer.kind, layer.dtype) for layer in flat.values()} == {("conv", "float32")}
+    assert flat["conv"].shape == (4, 3, 2, 2)
+    sliced = {layer.name: layer for layer in load(tmp_path / "c.npz", conv="slices")}
+    assert len(sliced) == 4 + 2 + 4
+    np.testing.assert_array_equal(sliced["conv[0,1]"].weight, CONV[:, :, 0, 1])
+    np.testing.assert_array_equal(sliced["one[1]"].weight, CONV[:, :, 0, 1])
+    np.testing.assert_array_equal(sliced["three[1,0,0]"].weight, CONV[:, :, 1, 0])
+    with pytest.raises(ValueError, match="conv must be one of 'flatten', 'slices', got 'fold'"):
+        load(tmp_path / "c.npz", conv="fold")
+
+
+def test_kinds(tmp_path):
+    np.savez(
+        tmp_path / "k.npz",
+        **{
+            "tok_embed.weight": DENSE,
+            "transformer.wte": DENSE,
+            "head": np.ones((5000, 8)),
+            "fc": np.ones((5000, 4000)),
+        },
+    )
+    kinds = {layer.name: layer.kind for layer in load(tmp_path / "k.npz")}
+    assert kinds == {
+        "tok_embed.weight": "embedding",
+        "transformer.wte": "embedding",
+        "head": "embedding",
+        "fc": "dense",
+    }
+
+
+def test_entries_that_are_not_finite_are_given_as_stored(tmp_path):
+    np.save(tmp_path / "n.npy", np.array([[1, np.nan], [np.inf, 2]]))
+    (layer,) = load(tmp_path / "n.npy")
+    np.testing.assert_array_equal(layer.weight, [[1, np.nan], [np.inf, 2]])
+
+
+def test_a_layer_checks_and_widens_its_weight():
+    layer = Layer("w", "dense", np.ones((2, 3), np.float16))
+    assert layer.weight.dtype == np.float32
+    assert (layer.shape, layer.dtype, layer.source) == ((2, 3), "float16", "memory")
+    assert Layer("w", "dense", [[1, 2]]).weight.dtype == np.float64
+    assert repr(layer) == "Layer('w', 'dense', 2 x 3 float16, 'memory')"
+    with pytest.raises(ValueError, match=r"weight must be a matrix, got shape \(3,\)"):
+        Layer("w", "dense", np.ones(3))
