@@ -5,13 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include "deeprmt/core/clones.hpp"
 #include "deeprmt/core/parallel.hpp"
-
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__)
-#define DEEPRMT_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DEEPRMT_CLONES
-#endif
 
 namespace deeprmt {
 namespace {

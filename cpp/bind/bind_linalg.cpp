@@ -1,0 +1,48 @@
+#include "bind.hpp"
+#include "deeprmt/linalg/product.hpp"
+#include "deeprmt/linalg/svd.hpp"
+
+namespace deeprmt::bind {
+namespace {
+
+template <class T>
+Array<T> multiply(const Array<T>& a, const Array<T>& b, int threads) {
+  const auto left = view("a", a), right = view("b", b);
+  check::that(left.cols() == right.rows(), "multiply: a has ", left.cols(), " columns, b has ", right.rows(), " rows");
+  auto out = empty<T>(left.rows(), right.cols());
+  without_gil([&, c = view_mut(out)]() mutable { linalg::multiply<T>('N', 'N', 1, left, right, 0, c, threads); });
+  return out;
+}
+
+template <class T>
+Array<T> svdvals(const Array<T>& stack, int threads) {
+  check::that(stack.ndim() == 3, "svdvals: stack must be 3-D, got ", stack.ndim(), "-D");
+  const Index count = stack.shape(0), m = stack.shape(1), n = stack.shape(2);
+  auto out = empty<T>(count, std::min(m, n));
+  without_gil([&, s = view_mut(out)]() mutable { linalg::svdvals<T>(stack.data(), count, m, n, s, threads); });
+  return out;
+}
+
+template <class T>
+py::tuple svd(const Array<T>& a) {
+  const auto in = view("a", a);
+  const Index k = std::min(in.rows(), in.cols());
+  auto u = empty<T>(in.rows(), k), vt = empty<T>(k, in.cols());
+  auto s = empty<T>(k);
+  without_gil([&, um = view_mut(u), sm = vector_view_mut(s), vtm = view_mut(vt)]() mutable {
+    linalg::svd<T>(in, um, sm, vtm);
+  });
+  return py::make_tuple(u, s, vt);
+}
+
+}  // namespace
+
+void bind_linalg(py::module_ m) {
+  for_types<float, double>([&]<class T>() {
+    m.def("svdvals", &svdvals<T>, "stack"_a.noconvert(), "threads"_a);
+    m.def("svd", &svd<T>, "a"_a.noconvert());
+    m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
+  });
+}
+
+}  // namespace deeprmt::bind

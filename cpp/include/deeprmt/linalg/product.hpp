@@ -1,0 +1,18 @@
+// Matrix products whose result does not depend on the number of threads.
+#pragma once
+
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt::linalg {
+
+/// c = alpha op(a) op(b) + beta c, op the identity ('N') or the transpose ('T').
+/// c is cut into tiles by its shape alone, and each tile is one single-threaded BLAS call: threaded BLAS rounds
+/// differently for every number of threads. c must not overlap a or b. If beta is 0, c may hold anything.
+template <class T>
+void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, MatOut<T> c, int threads);
+
+/// y = a x + z (or + 0 if z is null), rows over threads. Each entry is one fixed sum.
+template <class T>
+void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads);
+
+}  // namespace deeprmt::linalg
