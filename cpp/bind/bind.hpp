@@ -67,6 +67,7 @@ void for_types(F&& register_one) {
   (register_one.template operator()<T>(), ...);
 }
 
+void bind_ensembles(py::module_ m);
 void bind_linalg(py::module_ m);
 void bind_random(py::module_ m);
 void bind_spectra(py::module_ m);

@@ -1,4 +1,5 @@
 #include "bind.hpp"
+#include "deeprmt/linalg/eigh.hpp"
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/svd.hpp"
 
@@ -24,6 +25,16 @@ Array<T> svdvals(const Array<T>& stack, int threads) {
 }
 
 template <class T>
+Array<T> eigvalsh(const Array<T>& stack, int threads) {
+  check::that(stack.ndim() == 3, "eigvalsh: stack must be 3-D, got ", stack.ndim(), "-D");
+  const Index count = stack.shape(0), n = stack.shape(1);
+  check::that(stack.shape(2) == n, "eigvalsh: a must be square, got (", n, ", ", stack.shape(2), ")");
+  auto out = empty<T>(count, n);
+  without_gil([&, values = view_mut(out)]() mutable { linalg::eigvalsh<T>(stack.data(), count, n, values, threads); });
+  return out;
+}
+
+template <class T>
 py::tuple svd(const Array<T>& a) {
   const auto in = view("a", a);
   const Index k = std::min(in.rows(), in.cols());
@@ -40,6 +51,7 @@ py::tuple svd(const Array<T>& a) {
 void bind_linalg(py::module_ m) {
   for_types<float, double>([&]<class T>() {
     m.def("svdvals", &svdvals<T>, "stack"_a.noconvert(), "threads"_a);
+    m.def("eigvalsh", &eigvalsh<T>, "stack"_a.noconvert(), "threads"_a);
     m.def("svd", &svd<T>, "a"_a.noconvert());
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
   });

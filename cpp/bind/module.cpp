@@ -105,6 +105,7 @@ PYBIND11_MODULE(_core, m) {
     info["blas_thread_control"] = blas::has_thread_control();
     return info;
   });
+  bind_ensembles(m.def_submodule("ensembles"));
   bind_linalg(m.def_submodule("linalg"));
   bind_random(m.def_submodule("random"));
   bind_spectra(m.def_submodule("spectra"));

@@ -5,7 +5,18 @@
 array([0.5, 0.5])
 """
 
-from . import activations, errors, laws, meanfield, plots, run, spectra, weights
+from . import (
+    activations,
+    ensembles,
+    errors,
+    laws,
+    linalg,
+    meanfield,
+    plots,
+    run,
+    spectra,
+    weights,
+)
 from ._info import show_versions, versions
 
 __version__ = versions()["deeprmt"]
@@ -13,8 +24,10 @@ __version__ = versions()["deeprmt"]
 __all__ = [
     "__version__",
     "activations",
+    "ensembles",
     "errors",
     "laws",
+    "linalg",
     "meanfield",
     "plots",
     "run",

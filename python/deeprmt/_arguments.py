@@ -49,6 +49,15 @@ def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats,
     return array.reshape(math.prod(stack), *array.shape[-2:]), stack
 
 
+def refuse_non_finite(function: str, argument: str, array: Floats) -> None:
+    """Names the first entry that is NaN or infinite."""
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
+        index = where[0] if len(where) == 1 else where
+        raise ValueError(f"{function}: {argument} must be finite, found {array[where]} at index {index}")
+
+
 def as_count(function: str, argument: str, value: SupportsIndex, least: int = 1) -> int:
     """A whole number of at least `least`."""
     try:

@@ -1,7 +1,6 @@
 #include "deeprmt/linalg/svd.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <vector>
 
@@ -11,23 +10,13 @@
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/band.hpp"
 #include "deeprmt/linalg/qr.hpp"
+#include "deeprmt/linalg/scale.hpp"
 
 namespace deeprmt::linalg {
 namespace {
 
 constexpr Index two_stage_from = 160;  // smaller matrices stay in the cache, where one stage is faster
 constexpr Index band = 40;
-
-/// The power of two that takes the largest entry into [1, 2); 0 for a zero matrix. Names the first entry that is not finite.
-template <class T>
-T scale_to_one(const char* function, MatIn<T> a) {
-  T largest = 0;
-  for (Index i = 0; i < a.rows(); ++i) largest = std::max(largest, a.row(i).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
-  if (!std::isfinite(largest)) check::finite(function, "a", a);
-  if (largest == 0) return 0;
-  // ldexp in two halves would be needed for subnormal matrices; there the largest power of two is enough.
-  return std::ldexp(T(1), std::min(-std::ilogb(largest), std::numeric_limits<T>::max_exponent - 1));
-}
 
 /// Singular values of an upper bidiagonal matrix, descending, into `diagonal`. To high relative accuracy (dqds).
 template <class T>
@@ -127,8 +116,8 @@ void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt) {
   const int lm = blas::narrow(m), ln = blas::narrow(n), lwork = 64 * (lm + ln);
   Vec<T> e(n), tauq(n), taup(n), work(std::max<Index>(lwork, 3 * n * n + 4 * n));
   int info = 0;
-  blas::call<T>(blas::Routine::gebrd, &lm, &ln, w.data(), &lm, s.data(), e.data(), tauq.data(), taup.data(), work.data(),
-                &lwork, &info);
+  blas::call<T>(blas::Routine::gebrd, &lm, &ln, w.data(), &lm, s.data(), e.data(), tauq.data(), taup.data(),
+                work.data(), &lwork, &info);
   check_interrupt();
   ColMajor left = ColMajor::Zero(m, n), right(n, n);
   std::vector<int> iwork(static_cast<std::size_t>(8 * n));
@@ -138,8 +127,8 @@ void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt) {
                 &unused_q, work.data(), iwork.data(), &info);
   if (info != 0) throw std::runtime_error("svd: LAPACK bdsdc did not converge, info " + std::to_string(info));
   check_interrupt();
-  blas::call<T>(blas::Routine::ormqr, "L", "N", &lm, &ln, &ln, w.data(), &lm, tauq.data(), left.data(), &lm, work.data(),
-                &lwork, &info);
+  blas::call<T>(blas::Routine::ormqr, "L", "N", &lm, &ln, &ln, w.data(), &lm, tauq.data(), left.data(), &lm,
+                work.data(), &lwork, &info);
   if (n > 1) {  // p acts on all but the first coordinate
     const int inner = ln - 1;
     blas::call<T>(blas::Routine::ormlq, "R", "N", &ln, &inner, &inner, w.data() + m, &lm, taup.data(), right.data() + n,
@@ -150,8 +139,8 @@ void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt) {
   s /= scale;
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                                              \
-  template void svdvals<T>(const T*, Index, Index, Index, MatOut<T>, int);                  \
+#define DEEPRMT_INSTANTIATE(T)                                             \
+  template void svdvals<T>(const T*, Index, Index, Index, MatOut<T>, int); \
   template void svd<T>(MatIn<T>, MatOut<T>, VecOut<T>, MatOut<T>);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)

@@ -1,0 +1,59 @@
+#include "bind.hpp"
+#include "deeprmt/core/parallel.hpp"
+#include "deeprmt/ensembles/gaussian.hpp"
+#include "deeprmt/ensembles/haar.hpp"
+
+namespace deeprmt::bind {
+namespace {
+
+/// Fills each matrix of `out` (count, m, n) from its own sample of the key: many small ones over threads, or one large
+/// one with all threads, never both.
+template <class T, class Draw>
+void fill_stack(Array<T>& out, std::uint64_t key, int threads, const Draw& draw) {
+  check::that(out.ndim() == 3, "out must be 3-D, got ", out.ndim(), "-D");
+  const Index count = out.shape(0), m = out.shape(1), n = out.shape(2);
+  T* data = out.mutable_data();
+  const auto one = [&](Index c, int inner_threads) {
+    const Eigen::Map<Mat<T>> matrix(data + c * m * n, m, n);
+    draw(Stream{key, static_cast<std::uint32_t>(c), 0}, matrix, inner_threads);
+  };
+  without_gil([&] {
+    if (count >= threads) return parallel_blas_for(count, threads, [&](Index c) { one(c, 1); });
+    for (Index c = 0; c < count; ++c) one(c, threads);
+  });
+}
+
+}  // namespace
+
+void bind_ensembles(py::module_ m) {
+  for_types<float, double>([&]<class T>() {
+    m.def(
+        "ginibre",
+        [](std::uint64_t key, T sigma, Array<T>& out, int threads) {
+          fill_stack<T>(out, key, threads, [&](Stream stream, MatOut<T> matrix, int inner_threads) {
+            ensembles::ginibre<T>(stream, sigma, matrix, inner_threads);
+          });
+        },
+        "key"_a, "sigma"_a, "out"_a.noconvert(), "threads"_a);
+    m.def(
+        "goe",
+        [](std::uint64_t key, Array<T>& out, int threads) { fill_stack<T>(out, key, threads, &ensembles::goe<T>); },
+        "key"_a, "out"_a.noconvert(), "threads"_a);
+    m.def(
+        "wishart",
+        [](std::uint64_t key, Index n, Array<T>& out, int threads) {
+          fill_stack<T>(out, key, threads, [&](Stream stream, MatOut<T> matrix, int inner_threads) {
+            ensembles::wishart<T>(stream, n, matrix, inner_threads);
+          });
+        },
+        "key"_a, "n"_a, "out"_a.noconvert(), "threads"_a);
+    m.def(
+        "haar",
+        [](std::uint64_t key, bool by_qr, Array<T>& out, int threads) {
+          fill_stack<T>(out, key, threads, by_qr ? &ensembles::haar_by_qr<T> : &ensembles::haar<T>);
+        },
+        "key"_a, "by_qr"_a, "out"_a.noconvert(), "threads"_a);
+  });
+}
+
+}  // namespace deeprmt::bind

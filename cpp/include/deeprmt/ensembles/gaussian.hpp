@@ -1,0 +1,21 @@
+// Gaussian ensembles: independent entries, symmetric, and their covariance matrices.
+#pragma once
+
+#include "deeprmt/core/random.hpp"
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt::ensembles {
+
+/// Independent N(0, sigma^2) entries. Each depends on the stream and its index alone.
+template <class T>
+void ginibre(Stream stream, T sigma, MatOut<T> out, int threads);
+
+/// Symmetric (n, n): off-diagonal entries N(0, 1/n), diagonal ones N(0, 2/n); the spectrum fills [-2, 2].
+template <class T>
+void goe(Stream stream, MatOut<T> out, int threads);
+
+/// G G^T of a Ginibre matrix G (m, n) with entry variance 1/n; out (m, m). Scratch: G.
+template <class T>
+void wishart(Stream stream, Index n, MatOut<T> out, int threads);
+
+}  // namespace deeprmt::ensembles

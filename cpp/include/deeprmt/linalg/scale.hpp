@@ -1,0 +1,26 @@
+// Scaling by powers of two, which is exact: matrices of any magnitude without overflow or underflow.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "deeprmt/core/check.hpp"
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt::linalg {
+
+/// The power of two that takes the largest entry into [1, 2); 0 for a zero matrix. Names the first entry that is not
+/// finite.
+template <class T>
+T scale_to_one(const char* function, MatIn<T> a) {
+  T largest = 0;
+  for (Index i = 0; i < a.rows(); ++i)
+    largest = std::max(largest, a.row(i).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
+  if (!std::isfinite(largest)) check::finite(function, "a", a);
+  if (largest == 0) return 0;
+  // The largest power of two does for subnormal matrices.
+  return std::ldexp(T(1), std::min(-std::ilogb(largest), std::numeric_limits<T>::max_exponent - 1));
+}
+
+}  // namespace deeprmt::linalg

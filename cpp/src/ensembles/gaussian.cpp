@@ -1,0 +1,54 @@
+#include "deeprmt/ensembles/gaussian.hpp"
+
+#include <cmath>
+
+#include "deeprmt/core/check.hpp"
+#include "deeprmt/core/parallel.hpp"
+#include "deeprmt/linalg/product.hpp"
+
+namespace deeprmt::ensembles {
+
+template <class T>
+void ginibre(Stream stream, T sigma, MatOut<T> out, int threads) {
+  normals<T>(stream, out, sigma, threads);
+}
+
+template <class T>
+void goe(Stream stream, MatOut<T> out, int threads) {
+  const Index n = out.rows();
+  check::shape("goe", "out", out, n, n);
+  if (n == 0) return;
+  const T off = std::sqrt(T(1) / static_cast<T>(n)), on = std::sqrt(T(2) / static_cast<T>(n));
+  // Row i of the upper triangle draws entries i n + i ... i n + n - 1 of the stream.
+  parallel_for(n, threads, [&](Index i) {
+    T* row = &out(i, i);
+    normals<T>(stream, static_cast<std::uint64_t>(i) * n + i, row, n - i);
+    row[0] *= on;
+    for (Index j = 1; j < n - i; ++j) row[j] *= off;
+  });
+  parallel_ranges(n, 64, threads, [&](Index begin, Index end) {
+    for (Index j = 0; j < end; j += 64)  // square tiles, so that the columns read stay in the cache
+      for (Index i = begin; i < end; ++i)
+        for (Index k = j; k < std::min(j + 64, i); ++k) out(i, k) = out(k, i);
+  });
+}
+
+template <class T>
+void wishart(Stream stream, Index n, MatOut<T> out, int threads) {
+  check::shape("wishart", "out", out, out.rows(), out.rows());
+  check::at_least("wishart", "n", n, 1);
+  Mat<T> g(out.rows(), n);
+  ginibre<T>(stream, std::sqrt(T(1) / static_cast<T>(n)), g, threads);
+  linalg::multiply<T>('N', 'T', 1, g, g, 0, out, threads);
+  // BLAS may round (i, j) and (j, i) differently; the matrix is symmetric to the bit.
+  out.template triangularView<Eigen::StrictlyLower>() = out.transpose().template triangularView<Eigen::StrictlyLower>();
+}
+
+#define DEEPRMT_INSTANTIATE(T)                         \
+  template void ginibre<T>(Stream, T, MatOut<T>, int); \
+  template void goe<T>(Stream, MatOut<T>, int);        \
+  template void wishart<T>(Stream, Index, MatOut<T>, int);
+DEEPRMT_INSTANTIATE(float)
+DEEPRMT_INSTANTIATE(double)
+
+}  // namespace deeprmt::ensembles

@@ -1,0 +1,158 @@
+"""Numbers of a matrix: singular values and vectors, eigenvalues."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from ._arguments import Floats, as_count, as_matrices, as_threads, refuse_non_finite
+
+__all__ = ["SVD", "eigvalsh", "svd", "svdvals"]
+
+
+class SVD(NamedTuple):
+    """Thin singular value decomposition, a = u @ diag(s) @ vt."""
+
+    u: Floats
+    s: Floats
+    vt: Floats
+
+
+def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
+    """Singular values of a matrix, or of each matrix of a stack.
+
+    Two stages: blocks of reflectors take the matrix to a band, bulge chasing takes the band to bidiagonal form, and
+    the dqds iteration gives its singular values to high relative accuracy [1]_ [2]_. Nearly all flops are matrix
+    products. Small matrices go through LAPACK's one-stage reduction.
+
+    Parameters
+    ----------
+    a : (..., m, n) array_like of real
+        Any shape and scale. float32 stays float32; other reals become float64.
+    threads : int, optional
+        Default: every core this process may use. Never changes the result. Several matrices are spread over the
+        threads, a single large one uses all of them.
+
+    Returns
+    -------
+    (..., min(m, n)) ndarray
+        Descending. Errors are below about sqrt(min(m, n)) eps times the largest one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an entry is not finite (the first one is named), or `a` has fewer than two axes; if `a` is not real.
+
+    Notes
+    -----
+    Memory: one copy of a matrix for each thread that works on its own matrix. Ctrl-C is answered between blocks.
+
+    References
+    ----------
+    .. [1] B. Lang, Parallel Comput. 25, 969 (1999).
+    .. [2] K. V. Fernando and B. N. Parlett, Numer. Math. 67, 191 (1994).
+
+    Examples
+    --------
+    >>> svdvals([[3.0, 0.0], [0.0, -4.0]])
+    array([4., 3.])
+    """
+    matrices, stack = as_matrices("svdvals", "a", a)
+    refuse_non_finite("svdvals", "a", matrices.reshape(*stack, *matrices.shape[1:]))
+    out = _core.linalg.svdvals(matrices, as_threads("svdvals", threads))
+    return out.reshape(*stack, out.shape[1])
+
+
+def svd(a: ArrayLike, *, k: int | None = None) -> SVD:
+    """Thin singular value decomposition a = u @ diag(s) @ vt.
+
+    Parameters
+    ----------
+    a : (..., m, n) array_like of real
+        float32 stays float32; other reals become float64.
+    k : int, optional
+        Keep only the k leading triplets. Default: all min(m, n).
+
+    Returns
+    -------
+    SVD
+        Named tuple of ``u`` (..., m, k), ``s`` (..., k) descending and ``vt`` (..., k, n). Columns of u and rows of vt
+        are orthonormal to about n eps; the sign of each pair is arbitrary.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an entry is not finite (the first one is named), `a` has fewer than two axes, or k is not in
+        1..min(m, n); if `a` is not real.
+
+    Notes
+    -----
+    LAPACK's one-stage divide and conquer on one thread: the result does not depend on the machine's number of cores.
+    Memory: about five copies of one matrix.
+
+    References
+    ----------
+    .. [1] M. Gu and S. C. Eisenstat, SIAM J. Matrix Anal. Appl. 16, 79 (1995).
+
+    Examples
+    --------
+    >>> u, s, vt = svd([[3.0, 0.0], [0.0, -4.0]], k=1)
+    >>> s
+    array([4.])
+    >>> u.shape, vt.shape
+    ((2, 1), (1, 2))
+    """
+    matrices, stack = as_matrices("svd", "a", a)
+    refuse_non_finite("svd", "a", matrices.reshape(*stack, *matrices.shape[1:]))
+    count, m, n = matrices.shape
+    full = min(m, n)
+    keep = full if k is None else as_count("svd", "k", k)
+    if keep > full:
+        raise ValueError(f"svd: k must be at most min(m, n) = {full}, got {keep}")
+    u = np.empty((count, m, keep), matrices.dtype)
+    s = np.empty((count, keep), matrices.dtype)
+    vt = np.empty((count, keep, n), matrices.dtype)
+    for i, matrix in enumerate(matrices):
+        each = _core.linalg.svd(matrix)
+        u[i], s[i], vt[i] = each[0][:, :keep], each[1][:keep], each[2][:keep]
+    return SVD(u.reshape(*stack, m, keep), s.reshape(*stack, keep), vt.reshape(*stack, keep, n))
+
+
+def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
+    """Eigenvalues of a real symmetric matrix, or of each matrix of a stack.
+
+    Parameters
+    ----------
+    a : (..., n, n) array_like of real
+        Symmetric to rounding: entries (i, j) and (j, i) may differ by 100 eps times the largest entry; what is used
+        is their mean. float32 stays float32; other reals become float64.
+    threads : int, optional
+        Default: every core this process may use. Never changes the result.
+
+    Returns
+    -------
+    (..., n) ndarray
+        Ascending. Errors are below about sqrt(n) eps times the largest absolute eigenvalue.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is not
+        real.
+
+    References
+    ----------
+    .. [1] C. H. Bischof, B. Lang and X. Sun, ACM Trans. Math. Softw. 26, 581 (2000).
+
+    Examples
+    --------
+    >>> eigvalsh([[0.0, 1.0], [1.0, 0.0]])
+    array([-1.,  1.])
+    """
+    matrices, stack = as_matrices("eigvalsh", "a", a)
+    refuse_non_finite("eigvalsh", "a", matrices.reshape(*stack, *matrices.shape[1:]))
+    out = _core.linalg.eigvalsh(matrices, as_threads("eigvalsh", threads))
+    return out.reshape(*stack, out.shape[1])
