@@ -15,9 +15,11 @@ namespace deeprmt::linalg {
 template <class T>
 T scale_to_one(const char* function, MatIn<T> a) {
   T largest = 0;
-  for (Index i = 0; i < a.rows(); ++i)
-    largest = std::max(largest, a.row(i).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
-  if (!std::isfinite(largest)) check::finite(function, "a", a);
+  for (Index i = 0; i < a.rows(); ++i) {
+    const T of_row = a.row(i).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>();
+    if (!std::isfinite(of_row)) check::finite(function, "a", a);
+    largest = std::max(largest, of_row);  // std::max would drop a NaN
+  }
   if (largest == 0) return 0;
   // The largest power of two does for subnormal matrices.
   return std::ldexp(T(1), std::min(-std::ilogb(largest), std::numeric_limits<T>::max_exponent - 1));
