@@ -19,8 +19,8 @@ void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, Mat
   const bool ta = op_a != 'N', tb = op_b != 'N';
   const Index m = c.rows(), n = c.cols(), k = ta ? a.rows() : a.cols();
   check::that((ta ? a.cols() : a.rows()) == m && (tb ? b.rows() : b.cols()) == n && (tb ? b.cols() : b.rows()) == k,
-              "multiply: shapes (", a.rows(), ", ", a.cols(), ") ", op_a, " and (", b.rows(), ", ", b.cols(), ") ", op_b,
-              " do not give (", m, ", ", n, ")");
+              "multiply: shapes (", a.rows(), ", ", a.cols(), ") ", op_a, " and (", b.rows(), ", ", b.cols(), ") ",
+              op_b, " do not give (", m, ", ", n, ")");
   if (m == 0 || n == 0) return;
   const Index row_pieces = pieces(m), col_pieces = pieces(n);
   const int ldb = blas::narrow(b.outerStride()), lda = blas::narrow(a.outerStride()),
@@ -52,8 +52,8 @@ void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads) {
   });
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                                             \
-  template void multiply<T>(char, char, T, MatIn<T>, MatIn<T>, T, MatOut<T>, int);         \
+#define DEEPRMT_INSTANTIATE(T)                                                     \
+  template void multiply<T>(char, char, T, MatIn<T>, MatIn<T>, T, MatOut<T>, int); \
   template void apply<T>(MatIn<T>, const T*, const T*, T*, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)

@@ -37,8 +37,8 @@ void form_q(const std::vector<BlockReflector<T>>& blocks, MatOut<T> q, int threa
   }
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                                            \
-  template std::vector<BlockReflector<T>> factor<T>(MatOut<T>, bool, int);                \
+#define DEEPRMT_INSTANTIATE(T)                                             \
+  template std::vector<BlockReflector<T>> factor<T>(MatOut<T>, bool, int); \
   template void form_q<T>(const std::vector<BlockReflector<T>>&, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)

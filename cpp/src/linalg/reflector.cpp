@@ -71,11 +71,11 @@ void apply_right(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& w
   multiply<T>('N', 'N', -1, turned, block.vt, 1, c, threads);
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                                                   \
-  template struct BlockReflector<T>;                                                             \
-  template BlockReflector<T> factor_rows<T>(MatOut<T>);                                          \
-  template void complete<T>(BlockReflector<T>&, const Vec<T>&, int);                             \
-  template void apply_left<T>(const BlockReflector<T>&, char, MatOut<T>, Mat<T>&, int);          \
+#define DEEPRMT_INSTANTIATE(T)                                                          \
+  template struct BlockReflector<T>;                                                    \
+  template BlockReflector<T> factor_rows<T>(MatOut<T>);                                 \
+  template void complete<T>(BlockReflector<T>&, const Vec<T>&, int);                    \
+  template void apply_left<T>(const BlockReflector<T>&, char, MatOut<T>, Mat<T>&, int); \
   template void apply_right<T>(const BlockReflector<T>&, char, MatOut<T>, Mat<T>&, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)

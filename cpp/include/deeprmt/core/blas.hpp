@@ -11,23 +11,23 @@ namespace deeprmt::blas {
 /// The routines that the core uses, for float ("s") and double ("d"). The letters are the types of the arguments, all
 /// passed by pointer: c char, i int, x the scalar. They must equal the signature that the provider states.
 #define DEEPRMT_BLAS_ROUTINES(X) \
-  X(axpy, "ixxixi")                         \
-  X(gemv, "ciixxixixxi")                    \
-  X(gemm, "cciiixxixixxi")                  \
-  X(symm, "cciixxixixxi")                   \
-  X(symv, "cixxixixxi")                     \
-  X(syr2k, "cciixxixixxi")                  \
-  X(trmm, "cccciixxixi")                    \
-  X(trmv, "cccixixi")                       \
-  X(bdsdc, "ccixxxixixixii")                \
-  X(bdsqr, "ciiiixxxixixixi")               \
-  X(gebrd, "iixixxxxxii")                   \
-  X(geqrt3, "iixixii")                      \
-  X(labrd, "iiixixxxxxixi")                 \
-  X(latrd, "ciixixxxi")                     \
-  X(ormlq, "cciiixixxixii")                 \
-  X(ormqr, "cciiixixxixii")                 \
-  X(sterf, "ixxi")                          \
+  X(axpy, "ixxixi")              \
+  X(gemv, "ciixxixixxi")         \
+  X(gemm, "cciiixxixixxi")       \
+  X(symm, "cciixxixixxi")        \
+  X(symv, "cixxixixxi")          \
+  X(syr2k, "cciixxixixxi")       \
+  X(trmm, "cccciixxixi")         \
+  X(trmv, "cccixixi")            \
+  X(bdsdc, "ccixxxixixixii")     \
+  X(bdsqr, "ciiiixxxixixixi")    \
+  X(gebrd, "iixixxxxxii")        \
+  X(geqrt3, "iixixii")           \
+  X(labrd, "iiixixxxxxixi")      \
+  X(latrd, "ciixixxxi")          \
+  X(ormlq, "cciiixixxixii")      \
+  X(ormqr, "cciiixixxixii")      \
+  X(sterf, "ixxi")               \
   X(sytrd, "cixixxxxii")
 
 enum class Routine {

@@ -16,8 +16,9 @@ struct BlockReflector {
   Index size() const { return vt.cols(); }
 };
 
-/// QR of the transpose of `rows` (b, m), b <= m: rows^T = (H_1 ... H_b) R. On return row j of `rows` holds column j of R:
-/// b entries, zero beyond position j. Recursive, so that it runs at the speed of matrix products (Elmroth & Gustavson, 2000).
+/// QR of the transpose of `rows` (b, m), b <= m: rows^T = (H_1 ... H_b) R. On return row j of `rows` holds column j of
+/// R: b entries, zero beyond position j. Recursive, so that it runs at the speed of matrix products (Elmroth &
+/// Gustavson, 2000).
 template <class T>
 BlockReflector<T> factor_rows(MatOut<T> rows);
 
@@ -26,7 +27,8 @@ BlockReflector<T> factor_rows(MatOut<T> rows);
 template <class T>
 void complete(BlockReflector<T>& block, const Vec<T>& tau, int threads);
 
-/// c <- (I - V op(T) V^T) c: H_1 ... H_b for 'N', its inverse for 'T'. c has m rows. `work` is scratch, resized at will.
+/// c <- (I - V op(T) V^T) c: H_1 ... H_b for 'N', its inverse for 'T'. c has m rows. `work` is scratch, resized at
+/// will.
 template <class T>
 void apply_left(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& work, int threads);
 
