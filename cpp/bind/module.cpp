@@ -106,6 +106,7 @@ PYBIND11_MODULE(_core, m) {
     return info;
   });
   bind_ensembles(m.def_submodule("ensembles"));
+  bind_jacobian(m.def_submodule("jacobian"));
   bind_linalg(m.def_submodule("linalg"));
   bind_random(m.def_submodule("random"));
   bind_spectra(m.def_submodule("spectra"));

@@ -1,6 +1,7 @@
 from typing import TypedDict
 
 from . import ensembles as ensembles
+from . import jacobian as jacobian
 from . import linalg as linalg
 from . import random as random
 from . import spectra as spectra
