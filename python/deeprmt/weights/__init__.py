@@ -1,6 +1,9 @@
 """Trained weights: read them from files, analyse their spectra layer by layer."""
 
+from ._analysis import Analysis
+from ._analyze import analyze
 from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, load
+from ._row import LayerAnalysis
 
-__all__ = ["Layer", "Layers", "ReadError", "Skipped", "load"]
+__all__ = ["Analysis", "Layer", "LayerAnalysis", "Layers", "ReadError", "Skipped", "analyze", "load"]

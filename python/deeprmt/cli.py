@@ -1,0 +1,246 @@
+"""The command `deeprmt`: one function a subcommand, which reads arguments, calls the library and prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ._info import show_versions, versions
+from ._write import write
+from .report import printable, require_matplotlib
+from .weights import Analysis, ReadError, analyze
+from .weights._tensor import CONVENTIONS
+
+__all__ = ["main"]
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those of the process.
+
+    Returns
+    -------
+    int
+        0: done. 1: done in part, see `deeprmt analyze --help`. 2: wrong usage, or nothing could be read.
+        130: Ctrl-C. 141: nobody reads the output any more.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code = options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more on exit: give it a place to write to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except (OSError, ImportError, ValueError, TypeError) as error:
+        print(f"deeprmt {options.name}: {_line(error)}", file=sys.stderr)
+        return 2
+    return int(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="deeprmt", description="Random matrix theory of deep neural networks.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"deeprmt {versions()['deeprmt']}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_analyze(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, command: Command, summary: str, details: str = "") -> argparse.ArgumentParser:
+    """A subcommand with the options that all of them take."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=details,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of whatever is drawn at random (default 0)")
+    parser.add_argument("--threads", type=_count, metavar="N", help="default: every core this process may use")
+    parser.set_defaults(command=command, name=name)
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+_count.__name__ = "whole number above 0"  # argparse names it in its message
+
+
+def _line(error: BaseException) -> str:
+    """An error in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return printable(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror)
+    return printable(" ".join(str(error).split()) or type(error).__name__)
+
+
+# ---- info ----
+
+
+def _add_info(commands: Any) -> None:
+    parser = _add(commands, "info", _info, "versions, compiler, instruction set, BLAS and threads, for a bug report")
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write JSON to FILE; - is the output")
+
+
+def _info(options: argparse.Namespace) -> int:
+    if options.json is None:
+        show_versions()
+    else:
+        _write_json(options.json, json.dumps(versions(), indent=1) + "\n")
+    return 0
+
+
+# ---- analyze ----
+
+_ANALYZE = """\
+PATH is a file (.safetensors, .npz, .npy, .pt, .pth, .bin, .ckpt), the *.index.json of
+a sharded checkpoint, or a folder, of which every checkpoint is read. PyTorch files
+need torch; nothing in a file is ever executed.
+
+exit code:
+  0  every weight matrix was analysed; biases, norms, counters and masks are no
+     weight matrices, and matrices too small for some statistics are no failure
+  1  some layer is bad (NaN or infinite entries, all zeros, a single row or column,
+     less than full rank), or something was skipped that should have been read (an
+     unreadable file, a missing shard, 8-bit weights)
+  2  wrong usage, or nothing could be read
+"""
+
+
+def _add_analyze(commands: Any) -> None:
+    parser = _add(commands, "analyze", _analyze, "spectra of trained weights, layer by layer", _ANALYZE)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders")
+    parser.add_argument("--html", metavar="FILE", help="write a self-contained page with figures")
+    parser.add_argument("--json", metavar="FILE", help="write JSON; - is the output, in place of the table")
+    parser.add_argument("--arrays", action="store_true", help="JSON with singular values, spacings and Hill curves")
+    parser.add_argument(
+        "--conv",
+        choices=CONVENTIONS,
+        default="flatten",
+        help="convolutions as one matrix, or one for each kernel place",
+    )
+    parser.add_argument("--window", type=_count, default=15, metavar="N", help="of the unfolding (default 15)")
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    if options.html is not None:
+        require_matplotlib()  # now, not after the work
+    try:
+        analysis = analyze(
+            options.paths, window=options.window, conv=options.conv, threads=options.threads, progress=True
+        )
+    except ReadError as error:
+        print(f"deeprmt analyze: {_line(error)}", file=sys.stderr)
+        return 2
+    if options.json != "-":
+        print(_table(analysis))
+    _print_skipped(analysis, everything=options.json != "-")
+    if options.json is not None:
+        _write_json(options.json, analysis.to_json(arrays=options.arrays))
+    if options.html is not None:
+        analysis.to_html(options.html)
+    if not analysis.rows:
+        print("deeprmt analyze: no weight matrix found", file=sys.stderr)
+        return 2
+    return 0 if analysis.complete else 1
+
+
+def _write_json(path: str, text: str) -> None:
+    if path == "-":
+        sys.stdout.write(text)
+    else:
+        write(path, text)
+
+
+_COLUMNS = {
+    "name": "layer",
+    "shape": "shape",
+    "status": "status",
+    "sigma": "sigma",
+    "outliers": "outliers",
+    "edge_ratio": "largest/edge",
+    "bulk_ks": "bulk KS",
+    "spacing_ratio": "ratio",
+    "hill_xi": "xi",
+    "stable_rank": "stable rank",
+}
+
+
+def _table(analysis: Analysis) -> str:
+    """Names left, numbers right; a long name loses its middle where the terminal is narrow."""
+    cells = [[printable(_cell(getattr(row, name))) for name in _COLUMNS] for row in analysis.rows]
+    heads = list(_COLUMNS.values())
+    widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
+    if sys.stdout.isatty():
+        rest = sum(widths[1:]) + 2 * len(widths)
+        widths[0] = min(widths[0], max(16, shutil.get_terminal_size().columns - rest))
+
+    def line(name: str, *others: str) -> str:
+        half = widths[0] // 2
+        short = name if len(name) <= widths[0] else f"{name[: widths[0] - half - 1]}…{name[-half:]}"
+        aligned = [o.ljust(w) if i < 2 else o.rjust(w) for i, (o, w) in enumerate(zip(others, widths[1:], strict=True))]
+        return "  ".join([short.ljust(widths[0]), *aligned]).rstrip()
+
+    lines, source = [line(*heads)], ""
+    several = len({row.source for row in analysis.rows}) > 1
+    for row, row_cells in zip(analysis.rows, cells, strict=True):
+        if several and row.source != source:
+            source = row.source
+            lines.append(f"{printable(source)}:")
+        lines.append(line(*row_cells))
+    notes = [f"{printable(row.name)}: {printable(row.note)}" for row in analysis.rows if row.note]
+    return "\n".join([*lines, "", *notes] if notes else lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, tuple):
+        return " x ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _print_skipped(analysis: Analysis, everything: bool) -> None:
+    """What was passed over, on the error stream: the output stays a table."""
+    for each in analysis.skipped:
+        if not each.expected:
+            what = f"{each.name} ({_cell(each.shape)} {each.dtype}, {each.source}): " if each.name else ""
+            print(printable(f"skipped {what}{each.reason}"), file=sys.stderr)
+    usual = [each for each in analysis.skipped if each.expected]
+    if not everything or not usual:
+        return
+    reasons: dict[str, list[str]] = {}
+    for each in usual:
+        reasons.setdefault(each.reason, []).append(each.name)
+    for reason, names in reasons.items():
+        print(printable(f"skipped {len(names)} ({reason}): {', '.join(names)}"), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Every number of a layer: its head in a table, and what it means."""
+
+from __future__ import annotations
+
+GLOSSARY: dict[str, tuple[str, str]] = {
+    "name": ("layer", "The name of the tensor in the file."),
+    "kind": ("kind", "dense, conv (a convolution, made a matrix) or embedding (a table of vectors)."),
+    "shape": ("shape", "Rows x columns of the matrix."),
+    "status": ("status", "ok, or what is special about the matrix."),
+    "outliers": ("outliers", "Eigenvalues above the threshold: directions in which the layer has learnt something."),
+    "edge_ratio": ("largest / edge", "The largest eigenvalue over the upper edge."),
+    "bulk_ks": (
+        "bulk KS",
+        "The largest gap between the staircase of the other eigenvalues and the Marchenko-Pastur law. Below "
+        "0.03 the bulk is as of noise.",
+    ),
+    "spacing_ratio": (
+        "spacing ratio",
+        "The mean of the smaller over the larger of two neighbouring gaps: 0.531 in the GOE, 0.386 if independent.",
+    ),
+    "spacing_ratio_stderr": ("± (ratio)", "The standard error of the mean spacing ratio."),
+    "hill_xi": (
+        "Hill xi",
+        "The tail index of the eigenvalues: 0.14 to 0.19 for noise, which has no tail. A density that falls "
+        "as x^-a has xi = 1 / (a - 1).",
+    ),
+    "hill_stderr": ("± (xi)", "The standard error of xi, if the tail is a power law."),
+    "stable_rank": (
+        "stable rank",
+        "The sum of the eigenvalues over the largest: how many directions share the weight.",
+    ),
+    "entropy": ("entropy", "1 if all eigenvalues are equal, 0 if there is only one."),
+    "sigma": (
+        "sigma",
+        "The size of a typical entry of the noise in the matrix, from the bulk alone: spikes do not count.",
+    ),
+    "lower_edge": ("lower edge", "Where the eigenvalues of noise with that sigma begin (of W^T W / N)."),
+    "upper_edge": ("upper edge", "Where the eigenvalues of noise with that sigma end."),
+    "threshold": (
+        "threshold",
+        "The upper edge and a bit more: in 999 of 1000 noise matrices of this size no eigenvalue is larger "
+        "(Tracy-Widom).",
+    ),
+    "aspect": (
+        "aspect",
+        "The smaller side over the larger one, M / N, between 0 and 1. It sets the shape of the noise law.",
+    ),
+    "rank": ("rank", "Singular values that are not zero up to rounding."),
+    "zeros": (
+        "zeros",
+        "Singular values that are zero up to rounding of the stored entries; left out of all statistics.",
+    ),
+    "spectral_norm": ("spectral norm", "The largest singular value: the most that the layer stretches a vector."),
+    "frobenius_norm": ("Frobenius norm", "The root of the sum of all squared entries."),
+    "fit_rounds": ("rounds", "Rounds of setting outliers apart and fitting sigma again."),
+    "fit_settled": ("settled", "Whether the number of outliers came to rest. If not, the bulk has no clear edge."),
+    "fit_found": (
+        "bulk found",
+        "No where more than half of the eigenvalues would be outliers; sigma is the median's then.",
+    ),
+    "entry_sigma": ("entry sigma", "The root of the mean squared entry, learnt directions included."),
+    "entry_outliers": ("outliers (entries)", "Eigenvalues above the edge that noise with the entry sigma would have."),
+    "entry_edge_ratio": ("largest / edge (entries)", "The largest eigenvalue over that edge."),
+    "spacing_count": ("spacings", "Gaps between neighbouring levels of the bulk, without its ends."),
+    "mean_spacing": ("mean spacing", "Of the unfolded levels; close to 1 if the unfolding did its work."),
+    "spacing_variance": (
+        "spacing variance",
+        "Of the unfolded spacings: 0.286 if levels repel as in the GOE, 1 if independent.",
+    ),
+    "spacing_ks": (
+        "spacing KS",
+        "The largest gap between the spacings' distribution and the Wigner surmise. No p-value: neighbouring "
+        "spacings depend on each other, and usual p-values would be too good.",
+    ),
+    "hill_k": ("Hill k", "How many of the largest eigenvalues the tail index is taken from: a tenth."),
+    "dtype": ("dtype", "How the entries are stored. Arithmetic is in double precision."),
+}
+"""In the order of the table. `verdict`, `note`, `source` and the tensor's own shape stand beside a layer instead."""

@@ -1,0 +1,165 @@
+"""The main job: every layer of whatever holds weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._arguments import as_choice, as_count, as_threads
+from ..run import Progress
+from ..run import map as run_map
+from ._analysis import Analysis
+from ._files import find
+from ._layer import Layer, ReadError, Skipped
+from ._load import Layers, sift
+from ._measure import measure
+from ._row import LayerAnalysis
+from ._tensor import CONVENTIONS, Tensor, of_array
+
+
+def analyze(
+    source: Any,
+    *,
+    window: int = 15,
+    conv: str = "flatten",
+    executor: Executor | None = None,
+    progress: Progress = None,
+    threads: int | None = None,
+) -> Analysis:
+    """Analyse the spectrum of every weight matrix: its bulk, what stands out of it, and how its levels repel.
+
+    Parameters
+    ----------
+    source : path, paths, mapping, module, array or layers
+        A checkpoint or a folder as `load` takes it, or several; ``{name: array}``; a torch module or anything with
+        `state_dict`; a single matrix; a `Layer` or an iterable of them.
+    window : int, default 15
+        Half the window of the Gaussian unfolding, in levels; as many are dropped at both ends of the bulk.
+    conv : "flatten" or "slices"
+        How convolutions become matrices, see `load`.
+    executor : concurrent.futures.Executor, optional
+        Spreads tensors over workers, see `deeprmt.run.map`. Files are read by the workers. Never changes the result.
+    progress : None, True or callable
+        See `deeprmt.run.map`; counts tensors.
+    threads : int, optional
+        For each singular value decomposition. Default: every core this process may use. Never changes the result.
+
+    Returns
+    -------
+    Analysis
+        `.rows`, one `LayerAnalysis` a layer: see there for every number. A layer with NaN, all zeros, a single row or
+        less than full rank has a row that says so. `.skipped` lists the rest, unreadable files too.
+        `.to_pandas()`, `.to_html(path)`, `.to_json(path)`, `.plot()`.
+
+    Raises
+    ------
+    ReadError, ValueError, TypeError
+        If nothing at all could be read; if `source` is none of the above.
+
+    Notes
+    -----
+    Singular values are computed in double precision from the matrix itself: its Gram matrix would lose the small
+    ones. One tensor of a file is in memory at a time and worker.
+
+    References
+    ----------
+    .. [1] V. A. Marchenko and L. A. Pastur, Math. USSR Sb. 1, 457 (1967).
+    .. [2] I. M. Johnstone, Ann. Stat. 29, 295 (2001).
+    .. [3] M. Thamm, M. Staats and B. Rosenow, Phys. Rev. E 106, 054124 (2022).
+    .. [4] C. H. Martin and M. W. Mahoney, J. Mach. Learn. Res. 22, 165 (2021).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(0).normal(size=(300, 200))
+    >>> (row,) = analyze({"noise": noise}).rows
+    >>> row.outliers, round(row.sigma, 2)
+    (0, 1.0)
+    >>> spike = 5 * np.sqrt(300) * np.outer(np.ones(300), np.ones(200)) / np.sqrt(300 * 200)
+    >>> (row,) = analyze({"noise and a spike": noise + spike}).rows
+    >>> row.outliers, round(row.sigma, 2)
+    (1, 1.0)
+    """
+    window = as_count("analyze", "window", window)
+    threads = as_threads("analyze", threads)
+    as_choice("analyze", "conv", conv, CONVENTIONS)
+    work, skipped = _plan(source)
+    rows: list[LayerAnalysis] = []
+    late: list[Skipped] = []
+    task = partial(_analyze, window=window, conv=conv, threads=threads)
+    for result in run_map(task, work, executor=executor, progress=progress):
+        rows += [each for each in result if isinstance(each, LayerAnalysis)]
+        late += [each for each in result if isinstance(each, Skipped)]
+    if isinstance(source, Layers):
+        skipped += source.skipped
+    if not rows and not any(each.name for each in skipped):
+        raise ReadError((skipped + late)[0].reason if skipped or late else "analyze: source holds no weights at all")
+    return Analysis(rows, skipped + late)
+
+
+def _analyze(task: Tensor | Layer, *, window: int, conv: str, threads: int) -> list[LayerAnalysis | Skipped]:
+    if isinstance(task, Layer):
+        return [measure(task, window=window, threads=threads)]
+    try:
+        return [measure(layer, window=window, threads=threads) for layer in task.layers(conv)]
+    except ReadError as error:
+        return [Skipped(task.name, task.shape, task.dtype, str(error), task.source)]
+
+
+def _plan(source: Any) -> tuple[Iterable[Tensor | Layer], list[Skipped]]:
+    """What to analyse, and what is passed over already. Layers that come from an iterator stay one."""
+    if isinstance(source, Layer):
+        return [source], []
+    if isinstance(source, str | os.PathLike):
+        return _files([source])
+    if hasattr(source, "state_dict"):
+        return _arrays(source.state_dict(), type(source).__name__)
+    if isinstance(source, Mapping):
+        return _arrays(source, "memory")
+    if isinstance(source, np.ndarray) or hasattr(source, "detach"):
+        return _arrays({"weight": source}, "memory")
+    if isinstance(source, Iterable):
+        several = source if isinstance(source, Iterator) else list(source)
+        if isinstance(several, list):
+            if several and all(isinstance(each, str | os.PathLike) for each in several):
+                return _files(several)
+            if not several:
+                raise ValueError("analyze: source must hold at least one path or layer, got none")
+        return _checked(several), []
+    raise TypeError(
+        "analyze: source must be a path, paths, {name: array}, an array, a module or layers, "
+        f"got {type(source).__name__}"
+    )
+
+
+def _checked(layers: Iterable[Any]) -> Iterator[Layer]:
+    for each in layers:
+        if not isinstance(each, Layer):
+            raise TypeError(f"analyze: source must hold Layer objects or paths throughout, got {type(each).__name__}")
+        yield each
+
+
+def _files(paths: list[Any]) -> tuple[list[Tensor], list[Skipped]]:
+    tensors: list[Tensor] = []
+    skipped: list[Skipped] = []
+    for path in paths:
+        try:
+            more, passed = find(Path(path), strict=False)
+        except ReadError as error:
+            more, passed = [], [Skipped("", (), "", str(error), str(path))]
+        tensors += more
+        skipped += passed
+    return sift(tensors, skipped)
+
+
+def _arrays(arrays: Mapping[Any, Any], source: str) -> tuple[list[Tensor], list[Skipped]]:
+    made = [of_array(str(name), value, source) for name, value in arrays.items()]
+    return sift(
+        [each for each in made if isinstance(each, Tensor)], [each for each in made if isinstance(each, Skipped)]
+    )

@@ -1,0 +1,160 @@
+"""From a layer to its row of numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConvergenceError
+from ..linalg import svdvals
+from ..spectra import spacing_ratio
+from . import _bulk
+from ._layer import Layer
+from ._row import LayerAnalysis, raw_spacings
+from ._standin import MarchenkoPastur, hill, wigner_surmise
+from ._tensor import PRECISION
+
+LEAST_LEVELS = 10
+"""Below that a spectrum says nothing about a law."""
+LEAST_SPACINGS = 10
+_LARGEST = 1e140
+"""Entries between this and its inverse have squares, and sums of squares, that double precision can hold."""
+
+
+def measure(layer: Layer, *, window: int = 15, threads: int | None = None) -> LayerAnalysis:
+    """Every statistic that the matrix admits; what it does not is None, and the note says why."""
+    facts: dict[str, Any] = {
+        "name": layer.name,
+        "kind": layer.kind,
+        "source": layer.source,
+        "dtype": layer.dtype,
+        "shape": layer.weight.shape,
+        "stored_shape": layer.shape,
+        "aspect": min(layer.weight.shape) / max(layer.weight.shape) if layer.weight.size else None,
+        "window": window,
+    }
+    weight = np.asarray(layer.weight, np.float64)
+    fault = _fault(weight)
+    if fault is not None:
+        status, note = fault
+        if status == "zero":
+            facts |= {"rank": 0, "zeros": min(weight.shape), "spectral_norm": 0.0, "frobenius_norm": 0.0}
+            facts |= {"entry_sigma": 0.0, "singular_values": np.zeros(min(weight.shape))}
+        return LayerAnalysis(**facts, status=status, note=note)
+    try:
+        s = svdvals(weight, threads=threads)
+    except (ConvergenceError, MemoryError) as error:
+        return LayerAnalysis(**facts, status="failed", note=f"no singular values: {error or 'out of memory'}")
+    return _spectrum(layer, facts, s, float(np.linalg.norm(weight)))
+
+
+def _fault(weight: np.ndarray[Any, Any]) -> tuple[str, str] | None:
+    """What forbids any spectrum, and how the reader would find it."""
+    if weight.size == 0:
+        return "zero", "the matrix is empty"
+    top = float(np.max(np.abs(weight)))  # NaN and inf show
+    if not math.isfinite(top):
+        bad = ~np.isfinite(weight)
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        count = int(np.count_nonzero(bad))
+        which = f"{count} of {weight.size} entries {'is' if count == 1 else 'are'} NaN or infinite"
+        return "non-finite", f"{which}, the first at {first}"
+    if top == 0:
+        return "zero", "every entry is zero"
+    if not 1 / _LARGEST < top < _LARGEST:
+        return "out of range", f"the largest entry is {top:.3g}, whose square double precision cannot hold"
+    return None
+
+
+def _spectrum(layer: Layer, facts: dict[str, Any], s: np.ndarray[Any, Any], frobenius: float) -> LayerAnalysis:
+    shape = layer.weight.shape
+    n, m = max(shape), min(shape)
+    rms = frobenius / math.sqrt(layer.weight.size)
+    precision = PRECISION.get(layer.dtype, PRECISION["float32"])
+    zeros = _bulk.zeros(s, shape, rms, precision)
+    rank = m - zeros
+    levels = s[:rank] ** 2 / n
+    p = levels / levels.sum()
+    edge = rms**2 * (1 + math.sqrt(m / n)) ** 2
+    facts |= {
+        "singular_values": s,
+        "rank": rank,
+        "zeros": zeros,
+        "spectral_norm": float(s[0]),
+        "frobenius_norm": frobenius,
+        "stable_rank": float(levels.sum() / levels[0]),
+        "entropy": float(-(p * np.log(p)).sum() / math.log(rank)) if rank > 1 else 0.0,
+        "entry_sigma": rms,
+        "entry_outliers": int(np.count_nonzero(levels > edge)),
+        "entry_edge_ratio": float(levels[0] / edge),
+    }
+    status, notes = "ok", []
+    if m == 1:
+        status = "vector"
+        notes.append(f"{shape[0]} x {shape[1]}: a single singular value, no spectrum")
+    elif zeros:
+        status = "rank deficient"
+        notes.append(f"rank {rank} of {m}: {zeros} singular values are zero up to {layer.dtype} rounding")
+    if m > 1 and rank > 1 and s[0] - s[rank - 1] <= 2 * _bulk.rounding(shape, rms, precision):
+        status = "orthogonal" if status == "ok" else status
+        notes.append("all singular values are equal, as of an orthogonal matrix: Marchenko-Pastur does not fit")
+    elif m > 1 and rank < LEAST_LEVELS:
+        status = "small" if status == "ok" else status
+        notes.append(f"{rank} levels: a law needs {LEAST_LEVELS}")
+    elif m > 1:
+        note = _laws(facts, levels, n)
+        if note:
+            status = "small" if status == "ok" else status
+            notes.append(note)
+    return LayerAnalysis(**facts, status=status, note="; ".join(notes))
+
+
+def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], n: int) -> str:
+    """Add the fitted law, the spacings and the tail; return what could not be had."""
+    fitted = _bulk.fit(levels, n)
+    law = MarchenkoPastur(fitted.aspect, fitted.law_sigma)
+    ((low, high),) = law.support()
+    k = max(1, round(levels.size / 10))
+    tail = hill(levels)
+    facts |= {
+        "sigma": fitted.sigma,
+        "lower_edge": float(low),
+        "upper_edge": float(high),
+        "threshold": fitted.threshold,
+        "outliers": fitted.outliers,
+        "edge_ratio": float(levels[0] / high),
+        "bulk_ks": ks(levels[fitted.outliers :][::-1] if fitted.found else levels[::-1], law.cdf),
+        "fit_rounds": fitted.rounds,
+        "fit_settled": fitted.settled,
+        "fit_found": fitted.found,
+        "hill_k": k,
+        "hill_xi": float(tail.xi[k - 1]),
+        "hill_stderr": float(tail.stderr[k - 1]),
+    }
+    window = facts["window"]
+    bulk = facts["singular_values"][fitted.outliers : levels.size][::-1]
+    if bulk.size < 2 * window + LEAST_SPACINGS + 1:
+        return f"{bulk.size} bulk levels: spacings need {2 * window + LEAST_SPACINGS + 1}"
+    raw = raw_spacings(bulk, window)
+    ratios = spacing_ratio(bulk[window:-window])
+    ratios = ratios[np.isfinite(ratios)]  # 0/0 where three levels coincide
+    if raw.mean() <= 0 or ratios.size < 2:
+        return "levels coincide: no spacings"
+    facts |= {
+        "spacing_count": raw.size,
+        "mean_spacing": float(raw.mean()),
+        "spacing_variance": float(np.var(raw / raw.mean())),
+        "spacing_ks": ks(np.sort(raw / raw.mean()), wigner_surmise(1).cdf),
+        "spacing_ratio": float(ratios.mean()),
+        "spacing_ratio_stderr": float(ratios.std(ddof=1) / math.sqrt(ratios.size)),
+    }
+    return ""
+
+
+def ks(ascending: np.ndarray[Any, Any], cdf: Any) -> float:
+    """The largest distance between the staircase of the values and a law."""
+    f = np.asarray(cdf(ascending))
+    above = np.arange(1, f.size + 1) / f.size - f
+    return float(max(above.max(), (1 / f.size - above).max()))

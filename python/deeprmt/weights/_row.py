@@ -1,0 +1,221 @@
+"""What is known about one layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arguments import Floats
+from ._layer import by
+from ._standin import Hill, MarchenkoPastur, hill, spacings, unfold
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STATUSES = {
+    "ok": "every statistic is there",
+    "small": "too few levels for some of the statistics",
+    "orthogonal": "all singular values are equal: there is no bulk to fit",
+    "rank deficient": "levels that are zero up to rounding are left out",
+    "vector": "one row or one column: one singular value",
+    "zero": "every entry is zero",
+    "non-finite": "some entries are NaN or infinite",
+    "out of range": "the squares of the entries leave the range of double precision",
+    "failed": "the singular values could not be computed",
+}
+"""In words; a layer is bad in any but the first three."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerAnalysis:
+    """The spectrum of one weight matrix in numbers; None is what a matrix like this does not have.
+
+    Eigenvalues are those of W^T W / N (or W W^T / N, whichever is smaller), with N the larger dimension and M the
+    smaller: noise with entries of variance sigma^2 follows the Marchenko-Pastur law of aspect M / N and scale sigma.
+
+    Attributes
+    ----------
+    name, kind, source, dtype : str
+        Of the layer, see `Layer`.
+    shape, stored_shape : tuple of int
+        Of the matrix, and of the tensor that it was made from.
+    status, note : str
+        "ok", or what is special about the matrix (see `STATUSES`), and details in words.
+    aspect : float
+        M / N.
+    rank, zeros : int
+        Singular values that are not zero up to rounding of the dtype that the entries are stored in, and the others.
+    spectral_norm, frobenius_norm : float
+        The largest singular value; the root of the sum of the squares.
+    stable_rank : float
+        The sum of the eigenvalues over the largest one.
+    entropy : float
+        -sum p ln p / ln rank, with p the eigenvalues over their sum: 1 if all are equal, 0 for rank one.
+    sigma : float
+        The scale of the bulk's entries. The median of the eigenvalues, matched to the law's, starts; eigenvalues beyond
+        the edge and its Tracy-Widom allowance are set apart and the mean of the rest is matched, until nothing changes.
+    lower_edge, upper_edge : float
+        Of the fitted law.
+    threshold : float
+        The upper edge with its Tracy-Widom allowance: the largest eigenvalue of noise stays below it in 999 of 1000
+        matrices of this size.
+    outliers : int
+        Eigenvalues above the threshold.
+    edge_ratio : float
+        The largest eigenvalue over the upper edge.
+    bulk_ks : float
+        Kolmogorov-Smirnov distance between the other eigenvalues and the fitted law.
+    fit_rounds : int
+        Rounds that the fit took.
+    fit_settled : bool
+        Whether the number of outliers settled.
+    fit_found : bool
+        False where more than half of the eigenvalues would have been set apart; the law of the median is given then.
+    entry_sigma : float
+        The root of the mean squared entry, spikes included: never below the bulk's scale, and not robust.
+    entry_outliers, entry_edge_ratio
+        Eigenvalues above the edge of the law with that scale, and the largest one over that edge.
+    spacing_count, mean_spacing, spacing_variance, spacing_ks
+        Of the unfolded bulk without `window` levels at both ends: the number of spacings, their mean before it is
+        scaled to 1, their variance (0.286 for the GOE, 1 for independent levels), and their Kolmogorov-Smirnov distance
+        from the Wigner surmise. There is no p-value: neighbouring spacings are anticorrelated, and a p-value for
+        independent ones would be too good.
+    spacing_ratio, spacing_ratio_stderr : float
+        The mean ratio of neighbouring spacings, smaller over larger, of the same levels before unfolding, with its
+        standard error. 0.5306 for the GOE, 0.3863 for independent levels.
+    hill_k, hill_xi, hill_stderr
+        The Hill estimate of the tail index xi of the eigenvalues from the largest tenth of them. Noise gives 0.14 to
+        0.19, for it has no tail; a density that falls as x^-a has xi = 1 / (a - 1).
+    window : int
+        Half the window of the unfolding.
+    singular_values : (M,) ndarray
+        Of W, descending, in double precision, zeros included.
+    """
+
+    name: str
+    kind: str
+    source: str
+    dtype: str
+    shape: tuple[int, int]
+    stored_shape: tuple[int, ...]
+    status: str = "ok"
+    note: str = ""
+    aspect: float | None = None
+    rank: int | None = None
+    zeros: int | None = None
+    spectral_norm: float | None = None
+    frobenius_norm: float | None = None
+    stable_rank: float | None = None
+    entropy: float | None = None
+    sigma: float | None = None
+    lower_edge: float | None = None
+    upper_edge: float | None = None
+    threshold: float | None = None
+    outliers: int | None = None
+    edge_ratio: float | None = None
+    bulk_ks: float | None = None
+    fit_rounds: int | None = None
+    fit_settled: bool | None = None
+    fit_found: bool | None = None
+    entry_sigma: float | None = None
+    entry_outliers: int | None = None
+    entry_edge_ratio: float | None = None
+    spacing_count: int | None = None
+    mean_spacing: float | None = None
+    spacing_variance: float | None = None
+    spacing_ks: float | None = None
+    spacing_ratio: float | None = None
+    spacing_ratio_stderr: float | None = None
+    hill_k: int | None = None
+    hill_xi: float | None = None
+    hill_stderr: float | None = None
+    window: int = 15
+    singular_values: Floats = field(default_factory=lambda: np.empty(0), repr=False)
+
+    @property
+    def bad(self) -> bool:
+        """Whether this layer could not be analysed as the others were; see `STATUSES`."""
+        return self.status not in ("ok", "small", "orthogonal")
+
+    @property
+    def eigenvalues(self) -> Floats:
+        """Of W^T W / N, descending, without those that are zero up to rounding."""
+        return np.asarray(self.singular_values[: self.rank] ** 2 / max(self.shape))
+
+    @property
+    def law(self) -> MarchenkoPastur | None:
+        """The fitted law of the bulk's eigenvalues.
+
+        Outliers take dimensions with them: its aspect is (rank - outliers) / (N - outliers), and its scale
+        sigma sqrt((N - outliers) / N).
+        """
+        if self.sigma is None or self.upper_edge is None or self.lower_edge is None:
+            return None
+        # The edges are scale^2 (1 -+ sqrt(aspect))^2.
+        low, high = math.sqrt(self.lower_edge), math.sqrt(self.upper_edge)
+        return MarchenkoPastur(((high - low) / (high + low)) ** 2, (high + low) / 2)
+
+    @property
+    def bulk(self) -> Floats:
+        """The singular values of the bulk, ascending: no outliers, no zeros. Empty where no law was fitted."""
+        if self.outliers is None:
+            return np.empty(0)
+        return self.singular_values[self.outliers : self.rank][::-1]
+
+    @property
+    def spacings(self) -> Floats:
+        """Spacings of the unfolded bulk, `window` levels dropped at both ends, scaled to mean 1; empty if too few."""
+        if self.spacing_count is None:
+            return np.empty(0)
+        raw = raw_spacings(self.bulk, self.window)
+        return raw / raw.mean()
+
+    @property
+    def hill(self) -> Hill | None:
+        """The Hill curve of all eigenvalues: `.k`, `.xi`, `.stderr`."""
+        return None if self.hill_xi is None else hill(self.eigenvalues)
+
+    @property
+    def verdict(self) -> str:
+        """The main findings in a sentence."""
+        from ._words import verdict
+
+        return verdict(self)
+
+    def to_dict(self, *, arrays: bool = False) -> dict[str, Any]:
+        """Plain strings, numbers, lists and None; `arrays` adds singular values, spacings and the Hill curve."""
+        out = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "singular_values"}
+        out |= {"shape": list(self.shape), "stored_shape": list(self.stored_shape), "verdict": self.verdict}
+        if arrays:
+            curve = self.hill
+            out["singular_values"] = self.singular_values.tolist()
+            out["spacings"] = self.spacings.tolist()
+            out["hill"] = None if curve is None else {"xi": curve.xi.tolist(), "stderr": curve.stderr.tolist()}
+        return out
+
+    def plot(self, axes: Any = None) -> Figure:
+        """The spectrum with its law, the spacings with the surmise, and the Hill curve, side by side.
+
+        Parameters
+        ----------
+        axes : sequence of three matplotlib.axes.Axes, optional
+            Default: a new figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from ..report import draw_layer
+
+        return draw_layer(self, axes)
+
+    def __repr__(self) -> str:
+        return f"LayerAnalysis({self.name!r}, {by(self.shape)}: {self.verdict})"
+
+
+def raw_spacings(bulk: Floats, window: int) -> Floats:
+    """Spacings of the unfolded levels, without the ends, where the window is not full."""
+    return np.asarray(spacings(unfold(bulk, "gaussian", window=window)[window:-window]))

@@ -1,0 +1,63 @@
+"""Findings in plain words, each with its evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._row import LayerAnalysis
+
+GOE_RATIO = 0.53064
+"""The mean ratio of neighbouring spacings of large GOE matrices (Atas et al. 2013; 4 - 2 sqrt 3 = 0.536 at 3 x 3)."""
+POISSON_RATIO = 0.38629
+NOISE_XI = (0.14, 0.19)
+"""What the largest tenth of pure noise gives for xi (aspects 1/2 and 1)."""
+
+
+def verdict(row: LayerAnalysis) -> str:
+    """The main findings in a sentence: the bulk, the outliers, the spacings."""
+    parts = [row.note] if row.status != "ok" else []
+    parts += [_bulk(row), _outliers(row), _spacings(row)]
+    return "; ".join(part for part in parts if part)
+
+
+def _bulk(row: LayerAnalysis) -> str:
+    if row.bulk_ks is None or row.rank is None or row.outliers is None:
+        return ""
+    if not row.fit_found:
+        return f"no Marchenko-Pastur bulk: more than half of the {row.rank} eigenvalues would lie above its edge"
+    chance = 1 / (row.rank - row.outliers)  # what a handful of levels is off by in any case
+    if row.bulk_ks < 0.03 + chance:
+        how = "fits"
+    elif row.bulk_ks < 0.08 + chance:
+        how = "roughly follows"
+    else:
+        how = "does not follow"
+    return f"bulk {how} Marchenko-Pastur (KS {row.bulk_ks:.3f})"
+
+
+def _outliers(row: LayerAnalysis) -> str:
+    if row.outliers is None or row.rank is None or row.edge_ratio is None:
+        return ""
+    if row.outliers == 0:
+        return f"no eigenvalue above the edge (largest {row.edge_ratio:.2f} x the edge)"
+    text = f"{row.outliers} of {row.rank} eigenvalues above the edge (largest {_times(row.edge_ratio)} x the edge)"
+    if row.fit_found and row.outliers > 0.1 * row.rank:
+        text += ", more a slope than single spikes"
+    return text
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.3g}" if ratio < 999 else f"{ratio:.0f}" if ratio < 1e6 else f"{ratio:.1e}"
+
+
+def _spacings(row: LayerAnalysis) -> str:
+    r, error = row.spacing_ratio, row.spacing_ratio_stderr
+    if r is None or error is None:
+        return ""
+    evidence = f"(mean spacing ratio {r:.3f} ± {error:.3f})"
+    if abs(r - GOE_RATIO) < 3 * error:
+        return f"levels repel as in random matrices {evidence}"
+    if abs(r - POISSON_RATIO) < 3 * error:
+        return f"levels as if independent {evidence}"
+    return f"levels neither as in random matrices (0.531) nor independent (0.386) {evidence}"
