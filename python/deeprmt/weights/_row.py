@@ -171,7 +171,7 @@ class LayerAnalysis:
         if self.spacing_count is None:
             return np.empty(0)
         raw = raw_spacings(self.bulk, self.window)
-        return raw / raw.mean()
+        return np.asarray(raw / raw.mean())
 
     @property
     def hill(self) -> Hill | None:

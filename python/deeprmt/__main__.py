@@ -1,8 +1,0 @@
-"""`python -m deeprmt` is the command `deeprmt`."""
-
-import sys
-
-from .cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())

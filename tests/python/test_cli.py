@@ -1,0 +1,169 @@
+"""The command, as a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import deeprmt
+
+COMMAND = [sys.executable, "-c", "import sys; from deeprmt.cli import main; sys.exit(main())"]
+
+
+def deeprmt_command(*arguments, **options):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, encoding="utf-8", timeout=120, **options
+    )
+
+
+@pytest.fixture
+def net(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "net.npz", **{"fc.weight": rng.normal(size=(80, 60)), "fc.bias": np.ones(80)})
+    return tmp_path / "net.npz"
+
+
+def test_help():
+    done = deeprmt_command("--help")
+    assert done.returncode == 0
+    assert "analyze" in done.stdout
+    assert "info" in done.stdout
+    assert "exit code" in deeprmt_command("analyze", "--help").stdout
+    assert deeprmt_command("--version").stdout == f"deeprmt {deeprmt.__version__}\n"
+
+
+def test_the_installed_command_is_this_one():
+    from importlib.metadata import entry_points
+
+    (script,) = entry_points(group="console_scripts", name="deeprmt")
+    assert script.value == "deeprmt.cli:main"
+
+
+def test_info():
+    assert re.search(r"deeprmt: \S+\n.*numpy: ", deeprmt_command("info").stdout, re.DOTALL)
+    assert json.loads(deeprmt_command("info", "--json").stdout)["deeprmt"] == deeprmt.__version__
+
+
+def test_analyze_prints_a_table_and_names_what_it_skips(net):
+    done = deeprmt_command("analyze", net)
+    assert done.returncode == 0
+    head, line = done.stdout.splitlines()
+    assert head.split()[:3] == ["layer", "shape", "status"]
+    assert line.startswith("fc.weight  80 x 60  ok")
+    assert done.stderr == "skipped 1 (a vector: a bias, or the scale of a normalisation): fc.bias\n"  # and no bar
+
+
+def test_json_to_the_output_and_to_a_file(net, tmp_path):
+    done = deeprmt_command("analyze", net, "--json", "-", "--arrays", "--threads", 1, "--seed", 3)
+    content = json.loads(done.stdout)
+    assert set(content) == {"rows", "skipped", "versions"}
+    assert len(content["rows"][0]["singular_values"]) == 60
+    assert done.stderr == ""
+    deeprmt_command("analyze", net, "--json", tmp_path / "out.json")
+    again = json.loads((tmp_path / "out.json").read_text())
+    assert again["rows"][0]["sigma"] == content["rows"][0]["sigma"]
+
+
+def test_html(net, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert deeprmt_command("analyze", net, "--html", tmp_path / "out.html").returncode == 0
+    text = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "fc.weight" in text
+    assert text.endswith("</html>\n")
+
+
+def test_something_bad_is_one(net, tmp_path):
+    (tmp_path / "broken.safetensors").write_bytes(b"nonsense, but more than eight bytes")
+    done = deeprmt_command("analyze", tmp_path)
+    assert done.returncode == 1
+    assert "fc.weight" in done.stdout
+    assert "broken.safetensors: truncated, or not a safetensors file" in done.stderr
+    np.savez(tmp_path / "nan.npz", w=np.full((3, 3), np.nan))
+    done = deeprmt_command("analyze", net, tmp_path / "nan.npz")
+    assert done.returncode == 1
+    assert "w: 9 of 9 entries are NaN or infinite, the first at (0, 0)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["analyze"], "the following arguments are required: PATH"),
+        (["analyse", "x"], "invalid choice"),
+        (["analyze", "{net}", "--threads", "0"], "argument --threads: invalid whole number above 0 value: '0'"),
+        (["analyze", "/no/such/file.npz"], "deeprmt analyze: /no/such/file.npz: no such file or folder"),
+        (["analyze", "/no/such/\x1b[31mfile.npz"], r"deeprmt analyze: /no/such/\x1b[31mfile.npz: no such"),
+        (["analyze", "{biases}"], "deeprmt analyze: no weight matrix found"),
+        (["analyze", "{net}", "--json", "/no/such/folder/out.json"], "No such file or directory"),
+    ],
+)
+def test_what_cannot_be_done_is_two_and_one_line(net, tmp_path, arguments, says):
+    np.savez(tmp_path / "biases.npz", b=np.ones(3))
+    done = deeprmt_command(*(a.format(net=net, biases=tmp_path / "biases.npz") for a in arguments))
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert says in last
+    assert "Traceback" not in done.stderr
+
+
+def test_names_that_the_terminal_cannot_write(tmp_path):
+    np.savez(tmp_path / "n.npz", **{"größe\x1b[31m": np.random.default_rng(0).normal(size=(30, 20))})
+    done = deeprmt_command("analyze", tmp_path / "n.npz", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert r"gr\xf6\xdfe\x1b[31m" in done.stdout
+
+
+def test_a_reader_that_goes_away(net):
+    process = subprocess.Popen([*COMMAND, "analyze", net], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.wait(timeout=60) == 128 + signal.SIGPIPE
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+def test_ctrl_c_ends_quietly(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "big.npz", **{str(i): rng.normal(size=(900, 900)).astype(np.float32) for i in range(40)})
+    code = "import sys; from deeprmt.cli import main; print('ready', flush=True); sys.exit(main())"
+    command = [sys.executable, "-c", code, "analyze", tmp_path / "big.npz"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.5)  # some layers are done, most are not
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_a_terminal_sees_a_bar_and_a_table_that_fits(tmp_path):
+    pty = pytest.importorskip("pty")
+    pytest.importorskip("rich")
+    long = "a.very.long.name.of.a.layer.that.no.terminal.of.eighty.columns.can.show.beside.its.numbers"
+    np.savez(tmp_path / "n.npz", **{long: np.random.default_rng(0).normal(size=(300, 200))})
+    master, slave = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "130", "TERM": "xterm"}
+    with subprocess.Popen(
+        [*COMMAND, "analyze", tmp_path / "n.npz"], stdout=slave, stderr=slave, env=environment
+    ) as run:
+        os.close(slave)
+        seen = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # how a closed terminal reads on Linux
+                break
+            if not piece:
+                break
+            seen += piece
+    os.close(master)
+    assert run.returncode == 0
+    text = seen.decode()
+    assert "100%" in text
+    (line,) = [each for each in text.splitlines() if "300 x 200" in each]
+    assert "…" in line
+    assert len(line) <= 130
