@@ -300,7 +300,23 @@ shifted_relu is max(h, -1/2); leaky_relu has slope 0.01 (`leaky_relu(slope)` for
 
 
 def as_activation(function: str, value: str | Activation) -> Activation:
-    """The activation of that name, or the one given; `function` is the caller's name, for the message.
+    """The activation of that name, or the one given.
+
+    Parameters
+    ----------
+    function : str
+        The caller's name, for the message of an error.
+    value : str or Activation
+        What the caller was given.
+
+    Returns
+    -------
+    Activation
+
+    Raises
+    ------
+    ValueError, TypeError
+        If no activation has that name; if `value` is neither.
 
     Examples
     --------

@@ -29,6 +29,7 @@ DOMAINS = (
 HEADER_ONLY = {"linalg/scale"}  # headers that need no source
 # Building blocks without a face of their own, and the kernel whose reference, test and bench cover them.
 PARTS = {
+    "jacobian/layer": "jacobian/chain",
     "linalg/band": "linalg/svd",
     "linalg/chase": "linalg/svd",
     "linalg/qr": "linalg/svd",
