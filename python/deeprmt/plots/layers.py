@@ -42,7 +42,8 @@ def layers(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
         if row.upper_edge is None or row.outliers is None:
             continue
         levels = row.eigenvalues / row.upper_edge
-        for part, color in ((levels[row.outliers :], DATA), (levels[: row.outliers], LAW)):
+        inside = levels.size - row.outliers
+        for part, color in ((levels[:inside], DATA), (levels[inside:], LAW)):
             ax.plot(np.full(part.size, index), part, "_", color=color, markersize=6)
     ax.axhline(1, color="black", linewidth=0.8, linestyle=":")
     ax.set_yscale("log")

@@ -54,7 +54,7 @@ def _fault(weight: np.ndarray[Any, Any]) -> tuple[str, str] | None:
     """What forbids any spectrum, and how the reader would find it."""
     if weight.size == 0:
         return "zero", "the matrix is empty"
-    top = float(np.max(np.abs(weight)))  # NaN and inf show
+    top = max(float(weight.max()), -float(weight.min()))  # NaN and inf show
     if not math.isfinite(top):
         bad = ~np.isfinite(weight)
         first = tuple(int(i) for i in np.argwhere(bad)[0])

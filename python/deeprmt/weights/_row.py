@@ -142,8 +142,8 @@ class LayerAnalysis:
 
     @property
     def eigenvalues(self) -> Floats:
-        """Of W^T W / N, descending, without those that are zero up to rounding."""
-        return np.asarray(self.singular_values[: self.rank] ** 2 / max(self.shape))
+        """Of W^T W / N, ascending, without those that are zero up to rounding."""
+        return np.asarray(self.singular_values[: self.rank][::-1] ** 2 / max(self.shape))
 
     @property
     def law(self) -> MarchenkoPastur | None:

@@ -25,7 +25,7 @@ def _bulk(row: LayerAnalysis) -> str:
     if row.bulk_ks is None or row.rank is None or row.outliers is None:
         return ""
     if not row.fit_found:
-        return f"no Marchenko-Pastur bulk: more than half of the {row.rank} eigenvalues would lie above its edge"
+        return "no Marchenko-Pastur bulk: setting outliers apart does not end before half of the eigenvalues are gone"
     chance = 1 / (row.rank - row.outliers)  # what a handful of levels is off by in any case
     if row.bulk_ks < 0.03 + chance:
         how = "fits"
@@ -41,7 +41,8 @@ def _outliers(row: LayerAnalysis) -> str:
         return ""
     if row.outliers == 0:
         return f"no eigenvalue above the edge (largest {row.edge_ratio:.2f} x the edge)"
-    text = f"{row.outliers} of {row.rank} eigenvalues above the edge (largest {_times(row.edge_ratio)} x the edge)"
+    edge = "the edge" if row.fit_found else "the edge of the median's law"
+    text = f"{row.outliers} of {row.rank} eigenvalues above {edge} (largest {_times(row.edge_ratio)} x the edge)"
     if row.fit_found and row.outliers > 0.1 * row.rank:
         text += ", more a slope than single spikes"
     return text
@@ -56,8 +57,11 @@ def _spacings(row: LayerAnalysis) -> str:
     if r is None or error is None:
         return ""
     evidence = f"(mean spacing ratio {r:.3f} ± {error:.3f})"
-    if abs(r - GOE_RATIO) < 3 * error:
+    repel, independent = abs(r - GOE_RATIO) < 3 * error, abs(r - POISSON_RATIO) < 3 * error
+    if repel and independent:
+        return f"too few spacings to tell repelling levels from independent ones {evidence}"
+    if repel:
         return f"levels repel as in random matrices {evidence}"
-    if abs(r - POISSON_RATIO) < 3 * error:
+    if independent:
         return f"levels as if independent {evidence}"
     return f"levels neither as in random matrices (0.531) nor independent (0.386) {evidence}"

