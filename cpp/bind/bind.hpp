@@ -69,8 +69,10 @@ void for_types(F&& register_one) {
 
 void bind_ensembles(py::module_ m);
 void bind_jacobian(py::module_ m);
+void bind_laws(py::module_ m);
 void bind_linalg(py::module_ m);
 void bind_random(py::module_ m);
 void bind_spectra(py::module_ m);
+void bind_tails(py::module_ m);
 
 }  // namespace deeprmt::bind

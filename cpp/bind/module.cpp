@@ -107,9 +107,11 @@ PYBIND11_MODULE(_core, m) {
   });
   bind_ensembles(m.def_submodule("ensembles"));
   bind_jacobian(m.def_submodule("jacobian"));
+  bind_laws(m.def_submodule("laws"));
   bind_linalg(m.def_submodule("linalg"));
   bind_random(m.def_submodule("random"));
   bind_spectra(m.def_submodule("spectra"));
+  bind_tails(m.def_submodule("tails"));
 }
 
 }  // namespace deeprmt::bind

@@ -17,6 +17,7 @@ from . import (
     plots,
     run,
     spectra,
+    tails,
     weights,
 )
 from ._info import show_versions, versions
@@ -37,6 +38,7 @@ __all__ = [
     "run",
     "show_versions",
     "spectra",
+    "tails",
     "versions",
     "weights",
 ]

@@ -2,9 +2,11 @@ from typing import TypedDict
 
 from . import ensembles as ensembles
 from . import jacobian as jacobian
+from . import laws as laws
 from . import linalg as linalg
 from . import random as random
 from . import spectra as spectra
+from . import tails as tails
 
 class _BuildInfo(TypedDict):
     version: str

@@ -1,5 +1,15 @@
-"""Laws of eigenvalues, singular values and spacings: density, distribution function, quantiles, transforms."""
+"""Laws of eigenvalues, singular values and spacings: density, distribution function, quantiles, transforms.
 
+>>> from deeprmt import laws
+>>> law = laws.MarchenkoPastur(0.5)
+>>> law.mean()
+np.float64(1.0)
+"""
+
+from ._empirical import Empirical
 from ._law import Law
+from ._marchenko_pastur import MarchenkoPastur
+from ._semicircle import Semicircle
+from ._wigner_surmise import WignerSurmise
 
-__all__ = ["Law"]
+__all__ = ["Empirical", "Law", "MarchenkoPastur", "Semicircle", "WignerSurmise"]

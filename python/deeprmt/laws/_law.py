@@ -68,6 +68,10 @@ class Law(ABC):
     def _cdf(self, x: Array) -> Array:
         """The mass of (-inf, x], atoms included."""
 
+    def _logpdf(self, x: Array) -> Array:
+        with np.errstate(divide="ignore"):  # log 0 is -inf on purpose
+            return np.log(self._pdf(x))
+
     def _sf(self, x: Array) -> Array:
         """The mass of (x, inf)."""
         return 1 - self._cdf(x)
@@ -80,9 +84,7 @@ class Law(ABC):
 
     def logpdf(self, x: ArrayLike) -> Any:
         """The logarithm of `pdf`; -inf outside the support."""
-        density = self.pdf(x)
-        with np.errstate(divide="ignore"):  # log 0 is -inf on purpose
-            return np.log(density)
+        return self._evaluate("logpdf", x, self._logpdf, below=-np.inf, above=-np.inf)
 
     def cdf(self, x: ArrayLike) -> Any:
         """The probability of a value of at most x."""
@@ -191,7 +193,8 @@ class Law(ABC):
         for interval in self._intervals():
             a, b = interval.low, interval.high
             inside = a < x0 < b
-            height = float(self._pdf(np.array([x0]))[0]) if inside and math.isfinite(b - a) else math.nan
+            close = inside and abs(z.imag) < b - a < math.inf
+            height = float(self._pdf(np.array([x0]))[0]) if close else math.nan
             if math.isfinite(height):
                 # The pole is close to the path: take the density at x0 out, whose integral is a logarithm.
                 total += integrate(_less(self._pdf, height, z), interval, split=(x0,), rtol=1e-12)

@@ -27,10 +27,10 @@ def quantile(law: Law, q: Array) -> Array:
     tops = np.maximum.accumulate([top for *_, top in pieces])
     which = np.minimum(np.searchsorted(tops, q, side="left"), len(pieces) - 1)
     out = np.empty_like(q)
-    for i, (a, b, _) in enumerate(pieces):
+    for i, (a, b, top) in enumerate(pieces):
         mine = which == i
         if mine.any():
-            out[mine] = a if a == b else _solve(law, q[mine], a, b)
+            out[mine] = a if a == b else _solve(law, q[mine], a, b, top)
     out[q == 0], out[q == 1] = low, high
     return out
 
@@ -47,43 +47,61 @@ def _pieces(law: Law) -> list[tuple[float, float, float]]:
     return sorted(pieces, key=lambda piece: (piece[0], piece[1]))
 
 
-def _solve(law: Law, q: Array, a: float, b: float) -> Array:
-    """Levels inside one stretch. The unknown is an angle, x = a + (b - a) sin^2: it resolves both edges."""
+def _solve(law: Law, q: Array, a: float, b: float, top: float) -> Array:
+    """Levels inside one stretch of the support, which has the mass `top` up to its end.
+
+    The unknown is the angle t from the nearer edge, x = a + (b - a) sin^2 t or x = b - (b - a) sin^2 t: it resolves
+    both edges. Newton's steps are taken between logarithms, where a power law is a straight line.
+    """
     if math.isinf(a) or math.isinf(b):
         a, b = _finite(law, q, a, b)
     width = b - a
-    quarter = math.pi / 4
+    edges = float(law._cdf(np.array([a]))[0]), 1 - top
 
-    def value(t: Array) -> tuple[Array, Array]:
-        """x and cdf(x) - q. A negative t is the angle measured from the upper edge."""
+    def point(t: Array, upper: NDArray[np.bool_]) -> Array:
         sine2 = np.sin(t) ** 2
-        x = np.where(t < 0, b - width * sine2, a + width * sine2)
-        excess = np.where(q > 0.5, (1 - q) - law._sf(x), law._cdf(x) - q)
-        return x, excess
+        return np.where(upper, b - width * sine2, a + width * sine2)
 
-    # Which half holds the level; then an angle in (0, pi/4] from the nearer edge, sign says which edge.
-    upper = value(np.full_like(q, quarter))[1] < 0
-    sign = np.where(upper, -1.0, 1.0)
-    # In the angle from the nearer edge the excess grows (lower half) or falls (upper half).
-    near, far = np.zeros_like(q), np.full_like(q, quarter)
-    t = far / 2
-    for _ in range(_STEPS):
-        x, excess = value(sign * t)
-        excess = excess * sign
-        far = np.where(excess >= 0, t, far)
-        near = np.where(excess <= 0, t, near)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a density of 0 gives no Newton step
-            step = excess / (law._pdf(x) * width * np.sin(2 * t))
-        newton = t - step
-        # Bisection, in the logarithm while the bracket spans orders of magnitude.
-        middle = np.where(far > 16 * near, np.sqrt(np.maximum(near, _LEAST) * far), near + (far - near) / 2)
-        good = np.isfinite(newton) & (newton > near) & (newton < far)
-        new = np.where(good, newton, middle)
-        done = (np.abs(new - t) <= 2e-16 * t) | (far - near <= 2e-16 * far) | (far < 2 * _LEAST)
-        t = np.where(done & ~good, t, new)
-        if done.all():
-            break
-    return np.clip(value(sign * t)[0], a, b)
+    def excess(x: Array, q: Array) -> Array:
+        return np.where(q > 0.5, (1 - q) - law._sf(x), law._cdf(x) - q)
+
+    quarter = np.full_like(q, math.pi / 4)
+    middle = excess(point(quarter, np.zeros(q.shape, bool)), q)
+    upper = middle < 0
+    goal = np.where(upper, (1 - q) - edges[1], q - edges[0])  # the mass between the nearer edge and the level
+
+    out = quarter.copy()
+    live = np.arange(q.size)
+    near, far = np.zeros_like(q), quarter
+    last = np.full_like(q, np.inf)
+    with np.errstate(all="ignore"):  # what comes out not finite is bisected
+        t = far * np.cbrt(goal / (goal + np.abs(middle)))  # right for a square-root edge
+        t = np.where((t > near) & (t < far), t, far / 2)
+        for _ in range(_STEPS):
+            x = point(t, upper)
+            more = np.where(upper, -1.0, 1.0) * excess(x, q)  # mass beyond the goal, which grows with t
+            near, far = np.where(more <= 0, t, near), np.where(more >= 0, t, far)
+            slope = law._pdf(x) * width * np.sin(2 * t)
+            step = -np.log1p(more / goal) * (goal + more) / (slope * t)
+            new = t * np.exp(step)
+            size = np.abs(step)
+            inside = np.isfinite(new) & (new >= near) & (new <= far)
+            # Done at a step of rounding, or where rounding in the cdf keeps steps from shrinking.
+            done = (size <= 2e-16) | ((size < 1e-8) & (size >= last / 2)) | (far - near <= 2e-16 * far)
+            done |= far < 2 * _LEAST
+            # Bisection, in the logarithm while the bracket spans orders of magnitude.
+            wide = far > 16 * near
+            half = np.where(wide, np.sqrt(np.maximum(near, _LEAST) * far), near + (far - near) / 2)
+            slow = inside & (size > last / 2) & (size > 1e-8)  # Newton does not converge: a kink, or two humps
+            out[live] = np.where(inside, new, t)
+            t = np.where(inside & ~slow, new, half)
+            last = np.where(inside, size, np.inf)
+            keep = ~done
+            if not keep.any():
+                break
+            live, t, q, upper, goal, last = live[keep], t[keep], q[keep], upper[keep], goal[keep], last[keep]
+            near, far = near[keep], far[keep]
+    return np.clip(point(out, middle < 0), a, b)
 
 
 def _finite(law: Law, q: Array, a: float, b: float) -> tuple[float, float]:

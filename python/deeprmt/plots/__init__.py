@@ -1,6 +1,9 @@
 """Displays: each takes a result and an axes, draws, and returns the axes. They need ``pip install "deeprmt[plot]"``."""
 
+from .hill import hill
 from .law import law
 from .layers import layers
+from .spacing import spacing
+from .spectrum import spectrum
 
-__all__ = ["law", "layers"]
+__all__ = ["hill", "law", "layers", "spacing", "spectrum"]

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 DATA = "#8fb3d9"
 LAW = "#c0392b"
+ESTIMATE = "#1f4e79"
 QUIET = "#7f7f7f"
 
 

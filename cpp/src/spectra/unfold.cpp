@@ -1,0 +1,147 @@
+#include "deeprmt/spectra/unfold.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "deeprmt/core/check.hpp"
+#include "deeprmt/core/clones.hpp"
+#include "deeprmt/core/parallel.hpp"
+
+namespace deeprmt::spectra {
+namespace {
+
+constexpr double reach = 8.3;    // Phi(-8.3) = 5e-17
+constexpr Index grain = 512;     // levels of one block of targets; sets no result
+constexpr double flat = 1e-290;  // where 1 / width would overflow; levels are scaled to 1e300
+
+/// Phi(t) to 2e-16 absolute for |t| <= 8.4, branch-free so that a loop over it becomes vector code:
+/// exp(-t^2 / 2) times a polynomial in (|t| - 4) / (|t| + 4), fitted by interpolation at Chebyshev points.
+inline double normal_cdf(double t) {
+  const double u = std::fabs(t), q = (u - 4) / (u + 4);
+  double g = 5.8320552540802210e-8;
+  g = g * q + 3.8674827446561643e-7;
+  g = g * q + 7.5670531036179273e-7;
+  g = g * q - 8.3491748733301497e-7;
+  g = g * q - 4.3369074985965023e-6;
+  g = g * q + 4.6184309646732128e-6;
+  g = g * q + 2.8650118208805790e-5;
+  g = g * q - 4.5552564068648781e-5;
+  g = g * q - 1.8718398660703732e-4;
+  g = g * q + 6.3881370645833902e-4;
+  g = g * q + 5.0756204004443478e-4;
+  g = g * q - 8.4920954791370782e-3;
+  g = g * q + 3.0864804107596426e-2;
+  g = g * q - 7.1707407337724219e-2;
+  g = g * q + 1.2437925533924849e-1;
+  g = g * q - 1.7039772154845592e-1;
+  g = g * q + 9.4410641301968963e-2;
+
+  // exp(y), y in [-36, 0]: y = n ln 2 + r, |r| <= ln(2) / 2, a Taylor polynomial in r, and n into the exponent. Adding
+  // 1.5 * 2^52 rounds to the nearest integer, which then stands in the low bits.
+  const double y = -0.5 * t * t, shifted = y * 1.4426950408889634 + 0x1.8p52, n = shifted - 0x1.8p52;
+  const double r = (y - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+  double e = 1.0 / 479001600;
+  e = e * r + 1.0 / 39916800;
+  e = e * r + 1.0 / 3628800;
+  e = e * r + 1.0 / 362880;
+  e = e * r + 1.0 / 40320;
+  e = e * r + 1.0 / 5040;
+  e = e * r + 1.0 / 720;
+  e = e * r + 1.0 / 120;
+  e = e * r + 1.0 / 24;
+  e = e * r + 1.0 / 6;
+  e = e * r + 0.5;
+  e = e * r + 1.0;
+  e = e * r + 1.0;
+  const auto power = std::bit_cast<std::uint64_t>(shifted) << 52;  // n in the exponent's place, modulo 2^64
+  const double tail = g * std::bit_cast<double>(std::bit_cast<std::uint64_t>(e) + power);
+  return t > 0 ? 1 - tail : tail;
+}
+
+/// sum[i] += Phi((x[i] - centre) * inverse)
+DEEPRMT_CLONES void add_broadened(const double* x, double centre, double inverse, double* sum, Index n) {
+  for (Index i = 0; i < n; ++i) sum[i] += normal_cdf((x[i] - centre) * inverse);
+}
+
+/// The stretch [low, high) of levels that a level meets; below it Phi counts as 0, from `high` on as 1.
+struct Stretch {
+  Index low, high;
+  double inverse_width;  // 0: a step
+};
+
+/// Moves `i` to the first level not below (or, with `past`, above) `edge`, starting from where it is.
+template <bool past>
+Index walk(const double* x, Index n, Index i, double edge) {
+  const auto before = [&](double v) { return past ? v <= edge : v < edge; };
+  Index step = 1;
+  if (before(x[i])) {  // gallop up
+    while (i + step < n && before(x[i + step])) i += step, step *= 2;
+    return std::partition_point(x + i, x + std::min(n, i + step + 1), before) - x;
+  }
+  while (i - step >= 0 && !before(x[i - step])) i -= step, step *= 2;  // gallop down
+  return std::partition_point(x + std::max<Index>(0, i - step), x + i, before) - x;
+}
+
+void unfold_row(const double* x, double* out, Index n, Index window, int threads) {
+  std::vector<Stretch> stretches(static_cast<std::size_t>(n));
+  parallel_ranges(n, 4096, threads, [&](Index begin, Index end) {
+    Index low = begin, high = begin;
+    for (Index k = begin; k < end; ++k) {
+      double width = (x[std::min(k + std::min(window, n), n - 1)] - x[std::max<Index>(k - window, 0)]) / 2;
+      if (width < flat) width = 0;
+      low = walk<false>(x, n, std::min(low, n - 1), x[k] - reach * width);
+      high = walk<true>(x, n, std::min(high, n - 1), x[k] + reach * width);
+      stretches[k] = {low, high, width > 0 ? 1 / width : 0};
+    }
+  });
+
+  // For each block of targets the levels that meet it, in order; and how many levels lie wholly below each target.
+  const Index blocks = (n + grain - 1) / grain;
+  std::vector<Index> first(static_cast<std::size_t>(blocks) + 1, 0), below(static_cast<std::size_t>(n) + 1, 0);
+  for (const Stretch& s : stretches) {
+    ++below[s.high];
+    for (Index b = s.low / grain; b * grain < s.high; ++b) ++first[b + 1];
+  }
+  for (Index b = 0; b < blocks; ++b) first[b + 1] += first[b];
+  for (Index i = 0; i < n; ++i) below[i + 1] += below[i];
+  std::vector<Index> meets(static_cast<std::size_t>(first[blocks])), next(first.begin(), first.end() - 1);
+  for (Index k = 0; k < n; ++k)
+    for (Index b = stretches[k].low / grain; b * grain < stretches[k].high; ++b) meets[next[b]++] = k;
+
+  parallel_for(blocks, threads, [&](Index b) {
+    const Index begin = b * grain, end = std::min(n, begin + grain);
+    double sum[grain] = {};
+    for (Index m = first[b]; m < first[b + 1]; ++m) {
+      const Stretch& s = stretches[meets[m]];
+      const Index from = std::max(begin, s.low), to = std::min(end, s.high);
+      if (s.inverse_width > 0)
+        add_broadened(x + from, x[meets[m]], s.inverse_width, sum + (from - begin), to - from);
+      else
+        for (Index i = from; i < to; ++i) sum[i - begin] += 0.5;  // equal levels
+    }
+    for (Index i = begin; i < end; ++i) out[i] = sum[i - begin] + static_cast<double>(below[i]);
+  });
+}
+
+}  // namespace
+
+void unfold_gaussian(MatIn<double> levels, MatOut<double> out, Index window, int threads) {
+  check::at_least("unfold", "the number of levels", levels.cols(), 1);
+  check::at_least("unfold", "window", window, 1);
+  check::shape("unfold", "out", out, levels.rows(), levels.cols());
+  check::ascending_rows("unfold", "levels", levels);
+  const Index n = levels.cols();
+  parallel_for(levels.rows(), threads, [&](Index r) {
+    // Scaled by a power of two, which is exact, to about 1e300: no difference of levels overflows, nor is one lost.
+    const double largest = std::max(std::fabs(levels(r, 0)), std::fabs(levels(r, n - 1)));
+    const int exponent = largest > 0 ? 1000 - std::ilogb(largest) : 0;
+    std::vector<double> x(static_cast<std::size_t>(n));
+    for (Index i = 0; i < n; ++i) x[i] = std::scalbn(levels(r, i), exponent);
+    unfold_row(x.data(), out.row(r).data(), n, window, threads);
+  });
+}
+
+}  // namespace deeprmt::spectra

@@ -1,0 +1,64 @@
+#include "deeprmt/tails/hill.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include "deeprmt/core/check.hpp"
+#include "deeprmt/core/clones.hpp"
+#include "deeprmt/core/parallel.hpp"
+
+namespace deeprmt::tails {
+namespace {
+
+constexpr Index grain = 4096;
+
+constexpr double close = 1e-3;
+
+/// weighted[i] = (i + 1) log(x_{i+1} / x_{i+2}) for x_i = top[1 - i], accurate relative to itself where neighbours
+/// differ by little: then their difference is exact, while the logarithm of the quotient would round.
+DEEPRMT_CLONES void close_terms(const double* top, Index begin, Index end, double* weighted) {
+  for (Index i = begin; i < end; ++i) {
+    const double d = (top[-i] - top[-i - 1]) / top[-i - 1];
+    const double log1p = d * (1 - d * (1.0 / 2 - d * (1.0 / 3 - d * (1.0 / 4 - d * (1.0 / 5 - d * (1.0 / 6))))));
+    weighted[i] = static_cast<double>(i + 1) * (d < close ? log1p : -1.0);
+  }
+}
+
+double far_term(double large, double small) {
+  const double d = (large - small) / small;
+  return d < 1e300 ? std::log1p(d) : std::log(large) - std::log(small);
+}
+
+}  // namespace
+
+void hill(VecIn<double> ascending, VecOut<double> out, int threads) {
+  const Index n = ascending.size();
+  check::at_least("hill", "the number of values", n, 2);
+  check::that(out.size() == n - 1, "hill: out must have ", n - 1, " entries, got ", out.size());
+  const double* top = ascending.data() + n - 1;  // x_i = top[1 - i]
+  double* sum = out.data();
+
+  // Running sums inside pieces, then of the pieces (compensated), then both together.
+  parallel_ranges(n - 1, grain, threads, [&](Index begin, Index end) {
+    close_terms(top, begin, end, sum);
+    double total = 0;
+    for (Index i = begin; i < end; ++i) {
+      const double term = sum[i] >= 0 ? sum[i] : static_cast<double>(i + 1) * far_term(top[-i], top[-i - 1]);
+      sum[i] = total += term;
+    }
+  });
+  std::vector<double> before;
+  double total = 0, lost = 0;
+  for (Index end = grain; end <= n - 1 + grain; end += grain) {
+    before.push_back(total);
+    const double term = sum[std::min(end, n - 1) - 1] - lost, next = total + term;
+    lost = (next - total) - term;
+    total = next;
+  }
+  parallel_ranges(n - 1, grain, threads, [&](Index begin, Index end) {
+    const double offset = before[begin / grain];
+    for (Index i = begin; i < end; ++i) sum[i] = (offset + sum[i]) / static_cast<double>(i + 1);
+  });
+}
+
+}  // namespace deeprmt::tails

@@ -1,0 +1,5 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def hill(ascending: NDArray[Any], threads: int) -> NDArray[Any]: ...

@@ -1,0 +1,104 @@
+"""Heavy tails: estimates from the largest values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from ._arguments import as_real, as_threads
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Hill", "hill"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Hill:
+    """Hill's estimate for every number k of largest values; made by `hill`.
+
+    Attributes
+    ----------
+    k : (n - 1,) ndarray of int64
+        1, ..., n - 1: how many of the largest values are used.
+    xi : (n - 1,) ndarray of float64
+        The extreme-value index: the survival function falls like ``x^(-1/xi)``.
+    stderr : (n - 1,) ndarray of float64
+        The asymptotic standard error of xi for independent values, ``xi / sqrt(k)``.
+    """
+
+    k: NDArray[np.int64]
+    xi: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+
+    @property
+    def alpha(self) -> NDArray[np.float64]:
+        """The exponent of the density, ``1 + 1/xi``: p(x) falls like ``x^(-alpha)``. Infinite where xi is 0 (ties)."""
+        with np.errstate(divide="ignore"):  # 1/0 is infinite on purpose
+            return np.asarray(1 + 1 / self.xi)
+
+    def __repr__(self) -> str:
+        n, at = self.k.size + 1, max(self.k.size // 10, 1) - 1
+        return f"Hill({n} values; xi = {self.xi[at]:.4g} +- {self.stderr[at]:.2g} at k = {self.k[at]})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The arrays as lists, for JSON."""
+        return {"k": self.k.tolist(), "xi": self.xi.tolist(), "stderr": self.stderr.tolist()}
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw xi over k with its standard errors; `options` go to `deeprmt.plots.hill`."""
+        from .plots import hill
+
+        return hill(self, ax=ax, **options)
+
+
+def hill(x: ArrayLike, *, threads: int | None = None) -> Hill:
+    """Hill's estimator of the extreme-value index for every number of largest values at once.
+
+    ``xi_k = (1/k) sum_{i <= k} log(x_i / x_{k+1})`` over the values in descending order [1]_. A power law shows as a
+    plateau over k; on values without a heavy tail the estimate drifts with k and means nothing.
+
+    Parameters
+    ----------
+    x : (n,) array_like of real
+        Positive and finite, in any order, n >= 2. Ties are fine.
+    threads : int, optional
+        Default: every core this process may use. Never changes the result.
+
+    Returns
+    -------
+    Hill
+        `k`, `xi`, `stderr` as arrays of n - 1 entries, and `alpha = 1 + 1/xi`, the exponent of the density.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If x has not one axis, has fewer than two values or one that is not positive and finite; if it is not real.
+
+    References
+    ----------
+    .. [1] B. M. Hill, Ann. Stat. 3, 1163 (1975).
+
+    Examples
+    --------
+    >>> estimate = hill([1.0, 2.0, 4.0, 8.0])
+    >>> estimate.xi / np.log(2)
+    array([1. , 1.5, 2. ])
+    """
+    values = as_real("hill", "x", x)
+    if values.ndim != 1:
+        raise ValueError(f"hill: x must have one axis, got {values.ndim}")
+    if values.size < 2:
+        raise ValueError(f"hill: the number of values must be at least 2, got {values.size}")
+    # NumPy's sort is vectorised for the machine at hand. It puts NaN last, so the ends tell whether all is well.
+    ascending = np.sort(values.astype(np.float64, copy=False))
+    if not (ascending[0] > 0 and np.isfinite(ascending[-1])):
+        at = int(np.flatnonzero(~((values > 0) & np.isfinite(values)))[0])
+        raise ValueError(f"hill: x must be positive and finite, found {float(values[at])} at index {at}")
+    xi = _core.tails.hill(ascending, as_threads("hill", threads))
+    k = np.arange(1, values.size)
+    return Hill(k, xi, xi / np.sqrt(k))
