@@ -47,6 +47,7 @@ def layers(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
             ax.plot(np.full(part.size, index), part, "_", color=color, markersize=6)
     ax.axhline(1, color="black", linewidth=0.8, linestyle=":")
     ax.set_yscale("log")
+    ax.set_ylim(bottom=max(1e-3, ax.get_ylim()[0]))  # the hard edge of square matrices reaches far down
     ax.set_xlim(-0.7, max(len(analysis.rows), 1) - 0.3)
     ax.set_xlabel("layer, in the order of the rows")
     ax.set_ylabel("eigenvalue / upper edge")

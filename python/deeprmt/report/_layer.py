@@ -58,7 +58,7 @@ def three_axes(interactive: bool) -> Any:
     from matplotlib.figure import Figure
 
     drawing = pyplot.figure(figsize=(11, 2.4)) if interactive else Figure(figsize=(11, 2.4))
-    places = {"left": 0.018, "right": 0.985, "top": 0.9, "bottom": 0.19, "wspace": 0.08}
+    places = {"left": 0.018, "right": 0.985, "top": 0.9, "bottom": 0.19, "wspace": 0.11}
     return drawing.subplots(1, 3, width_ratios=(5, 3, 3), gridspec_kw=places)
 
 
@@ -100,7 +100,7 @@ def _spectrum(row: LayerAnalysis, ax: Any) -> None:
         ax.axvline(edge, color=LAW, linewidth=0.8, linestyle=":")
     _ticks(ax, levels[: row.outliers][levels[: row.outliers] <= right], LAW)
     beyond = int(np.count_nonzero(levels > right))
-    text = f"{row.outliers} above the edge"
+    text = "no outliers" if row.outliers == 0 else f"{row.outliers} above the edge"
     if beyond:
         text += f"\n{beyond} of them beyond the picture,\nup to {levels[0]:.3g} →"
     ax.text(0.99, 0.97, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
@@ -139,13 +139,14 @@ def _hill(row: LayerAnalysis, ax: Any) -> None:
     if curve is None or row.hill_k is None or row.hill_xi is None:
         _nothing(ax, "too few levels")
         return
-    keep = np.unique(np.linspace(0, curve.k.size - 1, _MOST_POINTS).astype(int))
+    half = curve.k.size // 2  # what is beyond is no tail
+    keep = np.unique(np.linspace(0, half, _MOST_POINTS).astype(int))
     k, xi, error = curve.k[keep], curve.xi[keep], curve.stderr[keep]
     ax.fill_between(k, xi - error, xi + error, color=DATA, alpha=0.5, linewidth=0)
     ax.plot(k, xi, color=LAW, linewidth=1.2)
     ax.axvline(row.hill_k, color=QUIET, linewidth=0.8, linestyle=":")
     ax.set_xlabel(f"k largest eigenvalues (dotted: k = {row.hill_k})", fontsize=8, labelpad=1)
-    ax.set_xlim(0, curve.k[-1])
+    ax.set_xlim(0, k[-1])
     ax.set_ylim(0, 1.15 * float((xi + error)[k >= min(5, k[-1])].max()))
 
 

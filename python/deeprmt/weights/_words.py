@@ -40,7 +40,8 @@ def _outliers(row: LayerAnalysis) -> str:
     if row.outliers is None or row.rank is None or row.edge_ratio is None:
         return ""
     if row.outliers == 0:
-        return f"no eigenvalue above the edge (largest {row.edge_ratio:.2f} x the edge)"
+        allowed = ", as noise may have it" if row.edge_ratio > 1 else ""
+        return f"no outliers (largest eigenvalue {row.edge_ratio:.2f} x the edge{allowed})"
     edge = "the edge" if row.fit_found else "the edge of the median's law"
     text = f"{row.outliers} of {row.rank} eigenvalues above {edge} (largest {_times(row.edge_ratio)} x the edge)"
     if row.fit_found and row.outliers > 0.1 * row.rank:
