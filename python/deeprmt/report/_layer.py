@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..weights._standin import wigner_surmise
+from ..plots._axes import DATA, LAW, QUIET
+from ..spectra import wigner_surmise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..weights import LayerAnalysis
 
-DATA, LAW, QUIET = "#8fb3d9", "#c0392b", "#7f7f7f"
 _MOST_TICKS, _MOST_POINTS = 200, 150
 
 

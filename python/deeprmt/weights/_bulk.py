@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._arguments import Floats
-from ._standin import MarchenkoPastur
+from ..laws import MarchenkoPastur
 
 _TRACY_WIDOM_999 = 3.272196059002
 """The largest eigenvalue of pure noise stays below its 0.999 quantile (beta = 1) in 999 of 1000 matrices."""

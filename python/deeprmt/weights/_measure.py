@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConvergenceError
+from ..laws import MarchenkoPastur
 from ..linalg import svdvals
-from ..spectra import spacing_ratio
+from ..spectra import spacing_ratio, wigner_surmise
+from ..tails import hill
 from . import _bulk
 from ._layer import Layer
 from ._row import LayerAnalysis, raw_spacings
-from ._standin import MarchenkoPastur, hill, wigner_surmise
 from ._tensor import PRECISION
 
 LEAST_LEVELS = 10

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments import Floats
+from ..laws import MarchenkoPastur
+from ..spectra import spacings, unfold
+from ..tails import Hill, hill
 from ._layer import by
-from ._standin import Hill, MarchenkoPastur, hill, spacings, unfold
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
