@@ -239,7 +239,8 @@ def _print_skipped(analysis: Analysis, everything: bool) -> None:
     for each in usual:
         reasons.setdefault(each.reason, []).append(each.name)
     for reason, names in reasons.items():
-        print(printable(f"skipped {len(names)} ({reason}): {', '.join(names)}"), file=sys.stderr)
+        what = f"{len(names)} ({reason}): {', '.join(names)}" if any(names) else reason
+        print(printable(f"skipped {what}"), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "edge_ratio": ("largest / edge", "The largest eigenvalue over the upper edge."),
     "bulk_ks": (
         "bulk KS",
-        "The largest gap between the staircase of the other eigenvalues and the Marchenko-Pastur law. Below "
-        "0.03 the bulk is as of noise.",
+        "The largest gap between the staircase of the other eigenvalues (all, where no bulk was found) and the "
+        "Marchenko-Pastur law. Below 0.03 the bulk is as of noise.",
     ),
     "spacing_ratio": (
         "spacing ratio",

@@ -20,6 +20,8 @@ _READERS: dict[str, Callable[[Path], Sequence[Tensor | Skipped]]] = {
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), _torch.tensors),
 }
 _INDEX = ".index.json"
+_TRAINER = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")
+"""What training scripts leave beside the weights, in the same kind of file."""
 
 
 def find(path: Path, strict: bool) -> Found:
@@ -35,6 +37,8 @@ def find(path: Path, strict: bool) -> Found:
         for each in sorted(path.rglob("*"))
         if _is_checkpoint(each) and not any(part.startswith(".") for part in each.relative_to(path).parts)
     ]
+    beside = [each for each in files if each.name.startswith(_TRAINER)]
+    files = [each for each in files if each not in beside]
     shards = {shard for each in files if each.name.endswith(_INDEX) for shard in _shards_of(each)}
     found = [_tolerant(each) for each in files if each not in shards]
     tensors, skipped = _joined(found)
@@ -42,6 +46,8 @@ def find(path: Path, strict: bool) -> Found:
         if not files:
             raise ReadError(f"{path}: no checkpoint in this folder: {_wanted()}")
         raise ReadError(f"{path}: no file in this folder could be read; the first: {skipped[0].reason}")
+    reason = "the state of a trainer, no weights"
+    skipped += [Skipped("", (), "", f"{each}: {reason}", str(each), expected=True) for each in beside]
     return tensors, skipped
 
 

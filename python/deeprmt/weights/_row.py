@@ -69,7 +69,7 @@ class LayerAnalysis:
     edge_ratio : float
         The largest eigenvalue over the upper edge.
     bulk_ks : float
-        Kolmogorov-Smirnov distance between the other eigenvalues and the fitted law.
+        Kolmogorov-Smirnov distance between the other eigenvalues (all, without `fit_found`) and the fitted law.
     fit_rounds : int
         Rounds that the fit took.
     fit_settled : bool

@@ -239,6 +239,16 @@ def test_a_folder_reads_every_checkpoint_and_lists_what_it_cannot(tmp_path):
     assert record.source.endswith("bad.safetensors")
 
 
+def test_what_a_trainer_leaves_in_a_folder_is_no_checkpoint(tmp_path):
+    np.savez(tmp_path / "net.npz", z=DENSE)
+    for name in ("optimizer.pt", "training_args.bin", "rng_state_0.pth"):
+        (tmp_path / name).write_bytes(b"whatever")
+    layers = load(tmp_path)
+    assert [layer.name for layer in layers] == ["z"]
+    assert [record.expected for record in layers.skipped] == [True] * 3
+    assert all("the state of a trainer" in record.reason for record in layers.skipped)
+
+
 def test_folders_without_anything_to_read(tmp_path):
     with pytest.raises(ReadError, match="no checkpoint in this folder"):
         load(tmp_path)
