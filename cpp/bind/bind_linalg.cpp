@@ -1,6 +1,7 @@
 #include "bind.hpp"
 #include "deeprmt/linalg/eigh.hpp"
 #include "deeprmt/linalg/product.hpp"
+#include "deeprmt/linalg/qr.hpp"
 #include "deeprmt/linalg/svd.hpp"
 
 namespace deeprmt::bind {
@@ -46,12 +47,28 @@ py::tuple svd(const Array<T>& a) {
   return py::make_tuple(u, s, vt);
 }
 
+template <class T>
+py::tuple qr(const Array<T>& a, int threads) {
+  const auto in = view("a", a);
+  const Index m = in.rows(), n = in.cols();
+  check::that(m >= n, "qr: a must have at least as many rows as columns, got (", m, ", ", n, ")");
+  auto q = empty<T>(m, n), r = empty<T>(n, n);
+  without_gil([&, qm = view_mut(q), rm = view_mut(r)]() mutable {
+    Mat<T> work = in;
+    const auto blocks = linalg::factor<T>(work, true, threads);
+    linalg::form_q<T>(blocks, qm, threads);
+    rm = work.topRows(n).template triangularView<Eigen::Upper>();
+  });
+  return py::make_tuple(q, r);
+}
+
 }  // namespace
 
 void bind_linalg(py::module_ m) {
   for_types<float, double>([&]<class T>() {
     m.def("svdvals", &svdvals<T>, "stack"_a.noconvert(), "threads"_a);
     m.def("eigvalsh", &eigvalsh<T>, "stack"_a.noconvert(), "threads"_a);
+    m.def("qr", &qr<T>, "a"_a.noconvert(), "threads"_a);
     m.def("svd", &svd<T>, "a"_a.noconvert());
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
   });

@@ -7,7 +7,6 @@
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/qr.hpp"
-#include "deeprmt/linalg/reflector.hpp"
 
 namespace deeprmt::ensembles {
 namespace {

@@ -1,12 +1,12 @@
-#include "deeprmt/linalg/band.hpp"
+#include "band.hpp"
 
 #include <algorithm>
 #include <vector>
 
+#include "chase.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
-#include "deeprmt/linalg/chase.hpp"
-#include "deeprmt/linalg/reflector.hpp"
+#include "deeprmt/linalg/qr.hpp"
 
 namespace deeprmt::linalg {
 

@@ -1,4 +1,4 @@
-#include "deeprmt/linalg/chase.hpp"
+#include "chase.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "chase.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
-#include "deeprmt/linalg/chase.hpp"
 #include "deeprmt/linalg/product.hpp"
-#include "deeprmt/linalg/reflector.hpp"
-#include "deeprmt/linalg/scale.hpp"
+#include "deeprmt/linalg/qr.hpp"
+#include "scale.hpp"
 
 namespace deeprmt::linalg {
 namespace {

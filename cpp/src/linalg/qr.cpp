@@ -2,9 +2,77 @@
 
 #include <algorithm>
 
+#include "deeprmt/core/blas.hpp"
+#include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
+#include "deeprmt/linalg/product.hpp"
 
 namespace deeprmt::linalg {
+
+template <class T>
+BlockReflector<T> factor_rows(MatOut<T> rows) {
+  const Index b = rows.rows(), m = rows.cols();
+  check::that(b <= m, "factor_rows: more reflectors (", b, ") than entries (", m, ")");
+  BlockReflector<T> block{rows, Mat<T>::Zero(b, b)};
+  if (b == 0) return block;
+  // A row-major (b, m) matrix is a column-major (m, b) one: the panel that LAPACK wants, already in place.
+  const int lapack_m = blas::narrow(m), lapack_b = blas::narrow(b);
+  int info = 0;
+  Mat<T> t_columns = Mat<T>::Zero(b, b);  // LAPACK's T, column-major
+  {
+    const blas::Threads single(1);
+    blas::call<T>(blas::Routine::geqrt3, &lapack_m, &lapack_b, block.vt.data(), &lapack_m, t_columns.data(), &lapack_b,
+                  &info);
+  }
+  check::that(info == 0, "factor_rows: LAPACK geqrt3 returned ", info);
+  block.t = t_columns.transpose().template triangularView<Eigen::Upper>();
+  rows.setZero();
+  for (Index j = 0; j < b; ++j) {
+    rows.row(j).head(j + 1) = block.vt.row(j).head(j + 1);
+    block.vt.row(j).head(j).setZero();
+    block.vt(j, j) = 1;
+  }
+  return block;
+}
+
+template <class T>
+void complete(BlockReflector<T>& block, const Vec<T>& tau, int threads) {
+  const Index b = block.count();
+  Mat<T> gram(b, b);
+  multiply<T>('N', 'T', 1, block.vt, block.vt, 0, gram, threads);
+  // Column j of T: -tau_j T(:j, :j) (V^T v_j)(:j), tau_j on the diagonal.
+  block.t = Mat<T>::Zero(b, b);
+  for (Index j = 0; j < b; ++j) {
+    for (Index i = 0; i < j; ++i) {
+      T sum = 0;
+      for (Index k = i; k < j; ++k) sum += block.t(i, k) * gram(k, j);
+      block.t(i, j) = -tau[j] * sum;
+    }
+    block.t(j, j) = tau[j];
+  }
+}
+
+template <class T>
+void apply_left(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& work, int threads) {
+  const Index b = block.count(), n = c.cols();
+  if (b == 0 || n == 0) return;
+  work.resize(2 * b, n);
+  auto inner = work.topRows(b), turned = work.bottomRows(b);
+  multiply<T>('N', 'N', 1, block.vt, c, 0, inner, threads);
+  multiply<T>(op, 'N', 1, block.t, inner, 0, turned, threads);
+  multiply<T>('T', 'N', -1, block.vt, turned, 1, c, threads);
+}
+
+template <class T>
+void apply_right(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& work, int threads) {
+  const Index b = block.count(), m = c.rows();
+  if (b == 0 || m == 0) return;
+  work.resize(2 * m, b);
+  auto inner = work.topRows(m), turned = work.bottomRows(m);
+  multiply<T>('N', 'T', 1, c, block.vt, 0, inner, threads);
+  multiply<T>('N', op, 1, inner, block.t, 0, turned, threads);
+  multiply<T>('N', 'N', -1, turned, block.vt, 1, c, threads);
+}
 
 template <class T>
 std::vector<BlockReflector<T>> factor(MatOut<T> a, bool keep, int threads) {
@@ -37,8 +105,13 @@ void form_q(const std::vector<BlockReflector<T>>& blocks, MatOut<T> q, int threa
   }
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                             \
-  template std::vector<BlockReflector<T>> factor<T>(MatOut<T>, bool, int); \
+#define DEEPRMT_INSTANTIATE(T)                                                           \
+  template struct BlockReflector<T>;                                                     \
+  template BlockReflector<T> factor_rows<T>(MatOut<T>);                                  \
+  template void complete<T>(BlockReflector<T>&, const Vec<T>&, int);                     \
+  template void apply_left<T>(const BlockReflector<T>&, char, MatOut<T>, Mat<T>&, int);  \
+  template void apply_right<T>(const BlockReflector<T>&, char, MatOut<T>, Mat<T>&, int); \
+  template std::vector<BlockReflector<T>> factor<T>(MatOut<T>, bool, int);               \
   template void form_q<T>(const std::vector<BlockReflector<T>>&, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)

@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "band.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
-#include "deeprmt/linalg/band.hpp"
 #include "deeprmt/linalg/qr.hpp"
-#include "deeprmt/linalg/scale.hpp"
+#include "scale.hpp"
 
 namespace deeprmt::linalg {
 namespace {

@@ -1,12 +1,42 @@
-// QR by blocks of Householder reflectors.
+// Householder reflectors in blocks, and QR by them. Compact WY form: H_1 ... H_b = I - V T V^T.
+// Schreiber & Van Loan, SIAM J. Sci. Stat. Comput. 10, 53 (1989).
 #pragma once
 
 #include <vector>
 
 #include "deeprmt/core/types.hpp"
-#include "deeprmt/linalg/reflector.hpp"
 
 namespace deeprmt::linalg {
+
+/// V is stored transposed: row j of `vt` holds reflector j, zero before its leading 1, which stands at column j.
+template <class T>
+struct BlockReflector {
+  Mat<T> vt;  // (b, m)
+  Mat<T> t;   // (b, b), upper triangular
+
+  Index count() const { return vt.rows(); }
+  Index size() const { return vt.cols(); }
+};
+
+/// QR of the transpose of `rows` (b, m), b <= m: rows^T = (H_1 ... H_b) R. On return row j of `rows` holds column j of
+/// R: b entries, zero beyond position j. Recursive, so that it runs at the speed of matrix products (Elmroth &
+/// Gustavson, 2000).
+template <class T>
+BlockReflector<T> factor_rows(MatOut<T> rows);
+
+/// T for reflectors with the given scale factors tau: T^-1 = strictly upper part of V^T V + diag(1/tau); a reflector
+/// with tau = 0 is the identity. Joffrain et al., ACM TOMS 32, 169 (2006).
+template <class T>
+void complete(BlockReflector<T>& block, const Vec<T>& tau, int threads);
+
+/// c <- (I - V op(T) V^T) c: H_1 ... H_b for 'N', its inverse for 'T'. c has m rows. `work` is scratch, resized at
+/// will.
+template <class T>
+void apply_left(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& work, int threads);
+
+/// c <- c (I - V op(T) V^T). c has m columns.
+template <class T>
+void apply_right(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& work, int threads);
 
 /// a (m, n), m >= n, is overwritten by R in its upper triangle (the rest must not be read). Returns the blocks of
 /// reflectors, block j acting on rows j * 64 and below, if `keep`.

@@ -1,0 +1,172 @@
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from deeprmt import _core, meanfield
+from deeprmt.activations import Activation
+from deeprmt.jacobian import singular_values
+from deeprmt.linalg import svdvals
+from deeprmt.networks import MLP, Network
+from reference.jacobian import chain as reference
+
+kinds = pytest.mark.parametrize("kind", ["gaussian", "haar"])
+outputs = pytest.mark.parametrize("output", ["preactivation", "activation"])
+KEY = int(np.random.default_rng(5).integers(0, 2**64, dtype=np.uint64))
+
+
+@kinds
+@outputs
+@pytest.mark.parametrize("widths", [(4, 4), (3, 5, 2), (6, 4, 4, 7)])
+def test_matches_the_reference(kind, output, widths):
+    mlp = MLP(widths, "tanh", weights=kind, sigma_w=1.4, sigma_b=0.3)
+    x = np.linspace(-1, 2, widths[0])
+    s = singular_values(mlp, x, trials=2, output=output, rng=5)
+    phi, dphi = np.tanh, lambda h: 1 / np.cosh(h) ** 2
+    for trial in range(2):
+        j = reference.jacobian(KEY, trial, widths, kind, 1.4, 0.3, phi, dphi, x, output)
+        np.testing.assert_allclose(s[trial], np.linalg.svd(j, compute_uv=False), rtol=0, atol=1e-12)
+
+
+@kinds
+@outputs
+def test_is_the_jacobian_of_the_sampled_network(kind, output):
+    mlp = MLP([8, 12, 6], "tanh", weights=kind, sigma_w=1.3, sigma_b=0.1)
+    net = mlp.sample(rng=9)
+    x = np.random.default_rng(1).normal(size=8)
+    j = net.jacobian(x, output=output)
+    step = 1e-6
+    columns = [
+        (net.forward(x + step * e, output=output) - net.forward(x - step * e, output=output)) / (2 * step)
+        for e in np.eye(8)
+    ]
+    np.testing.assert_allclose(j, np.transpose(columns), atol=1e-8)  # differences: step^2 and eps / step
+    s = singular_values(mlp, x, output=output, rng=9)
+    np.testing.assert_allclose(s[0], svdvals(j), rtol=0, atol=1e-13)
+    assert net.forward(np.stack([x, 2 * x])).shape == (2, 6)
+    np.testing.assert_array_equal(net.jacobian(np.stack([2 * x, x]), output=output)[1], j)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_linear_haar_networks_are_isometries(dtype):
+    s = singular_values(MLP([150] * 6, "linear", weights="haar", sigma_w=1.0), trials=3, dtype=dtype, rng=1)
+    assert s.dtype == dtype
+    np.testing.assert_allclose(s, 1, atol=100 * np.finfo(dtype).eps)
+
+
+@kinds
+def test_second_moment_of_linear_networks(kind):
+    # Independent layers: E tr J J^T / n = sigma_w^(2 L) exactly.
+    n, depth, trials = 40, 5, 300
+    s = singular_values(MLP([n] * (depth + 1), "linear", weights=kind, sigma_w=1.1), trials=trials, rng=2)
+    moments = (s**2).mean(axis=1)
+    assert abs(moments.mean() - 1.1 ** (2 * depth)) < 5 * moments.std() / np.sqrt(trials) + 1e-12
+
+
+def test_first_moments_of_a_deep_tanh_network():
+    # Wide-limit moments of J J^T, J = D_L W_L ... D_1 W_1, tanh at q* = 0.5 on the critical line, L = 4: m1 = 1,
+    # m2 = 2.196976506208 (Haar), 6.196976506208 (Gaussian). Standard error of 60 networks; O(1/n) bias is below it.
+    point = meanfield.critical_point("tanh", q_star=0.5)
+    for kind, expected in (("haar", 2.196976506208), ("gaussian", 6.196976506208)):
+        mlp = MLP([300] * 5, "tanh", weights=kind, sigma_w=point.sigma_w, sigma_b=point.sigma_b)
+        s = singular_values(mlp, trials=60, output="activation", rng=3)
+        for power, value in ((2, 1.0), (4, expected)):
+            m = (s**power).mean(axis=1)
+            assert abs(m.mean() - value) < 5 * m.std() / np.sqrt(len(m))
+
+
+def test_default_input_starts_at_the_fixed_point():
+    mlp = MLP([4000, 300], "tanh", sigma_w=1.5, sigma_b=0.3)
+    q = meanfield.fixed_point("tanh", 1.5, 0.3).q_star
+    x = np.empty(4000)
+    _core.jacobian.sphere_input(1, 0, (q - 0.3**2) / 1.5**2, x)
+    assert np.sum(x**2) / 4000 * 1.5**2 + 0.3**2 == pytest.approx(q, rel=1e-12)
+    h = mlp.sample(rng=1).forward(x)
+    assert abs(np.mean(h**2) - q) < 5 * q * np.sqrt(2 / 300)
+    # Without a fixed point above 0 the input has unit variance.
+    assert singular_values(MLP([20, 20, 20], "tanh", sigma_w=0.5), rng=1).shape == (1, 20)
+
+
+@kinds
+def test_trials_threads_and_executors(kind):
+    mlp = MLP([30, 40, 20], "relu", weights=kind, sigma_w=1.4, sigma_b=0.1)
+    s = singular_values(mlp, trials=10, rng=4, threads=1)
+    for threads in (2, 3, 16):
+        np.testing.assert_array_equal(singular_values(mlp, trials=10, rng=4, threads=threads), s)
+    np.testing.assert_array_equal(singular_values(mlp, trials=3, rng=4), s[:3])
+    seen = []
+    again = singular_values(mlp, trials=10, rng=4, progress=lambda done, total: seen.append((done, total)))
+    np.testing.assert_array_equal(again, s)
+    assert seen[-1] == (10, 10)
+    with ThreadPoolExecutor(2) as pool:
+        np.testing.assert_array_equal(singular_values(mlp, trials=10, rng=4, executor=pool), s)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        np.testing.assert_array_equal(singular_values(mlp, trials=10, rng=4, executor=pool), s)
+
+
+def test_one_input_a_trial():
+    mlp = MLP([5, 6, 4], "tanh", sigma_w=1.4)
+    x = np.random.default_rng(1).normal(size=(3, 5))
+    s = singular_values(mlp, x, trials=3, rng=4)
+    for i in range(3):
+        np.testing.assert_array_equal(singular_values(mlp, x[i], trials=3, rng=4)[i], s[i])
+    seen = singular_values(mlp, x, trials=3, rng=4, progress=lambda *_: None)
+    np.testing.assert_array_equal(seen, s)
+
+
+def test_own_activations():
+    mlp = MLP([6, 6, 6], Activation(np.tanh, lambda h: 1 - np.tanh(h) ** 2, name="mine"), sigma_w=1.4)
+    expected = singular_values(MLP([6, 6, 6], "tanh", sigma_w=1.4), np.ones(6), rng=1)
+    np.testing.assert_allclose(singular_values(mlp, np.ones(6), rng=1), expected, rtol=1e-12)
+
+
+def broken(_):
+    raise RuntimeError("no such luck")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: singular_values("mlp"), TypeError, "mlp must be a deeprmt.networks.MLP, got str"),
+        (lambda: singular_values(MLP([2, 2], "relu", sigma_w=1.0), trials=0), ValueError, "trials must be at least 1"),
+        (
+            lambda: singular_values(MLP([2, 2], "relu", sigma_w=1.0), np.ones(3)),
+            ValueError,
+            r"x must have shape \(2,\)",
+        ),
+        (lambda: singular_values(MLP([2, 2], "relu", sigma_w=1.0), [1, np.nan]), ValueError, "x must be finite"),
+        (lambda: singular_values(MLP([2, 2], "relu", sigma_w=1.0), output="x"), ValueError, "output must be one of"),
+        (lambda: singular_values(MLP([5] * 500, "linear", sigma_w=1e3)), ValueError, "preactivation of layer 10"),
+        (
+            lambda: singular_values(MLP([5] * 9, Activation(broken, broken), sigma_w=1.0), trials=9),
+            RuntimeError,
+            "luck",
+        ),
+        (
+            lambda: singular_values(MLP([5] * 9, Activation(lambda h: h[:2], np.cos), sigma_w=1.0), np.ones(5)),
+            ValueError,
+            r"phi must return as many values \(5\)",
+        ),
+        (lambda: MLP([3], "relu", sigma_w=1.0), ValueError, "at least an input and an output"),
+        (lambda: MLP([3, 0], "relu", sigma_w=1.0), ValueError, "each width must be at least 1, got 0"),
+        (lambda: MLP(3, "relu", sigma_w=1.0), TypeError, "widths must be a sequence"),
+        (lambda: MLP([3, 3], "relu", sigma_w=0.0), ValueError, "sigma_w must be finite and above 0, got 0.0"),
+        (lambda: MLP([3, 3], "relu", sigma_w=1.0, sigma_b=-1), ValueError, "sigma_b must be finite and at least 0"),
+        (lambda: MLP([3, 3], "rolu", sigma_w=1.0), ValueError, "rolu"),
+        (lambda: MLP([3, 3], "relu", weights="haart", sigma_w=1.0), ValueError, "'gaussian', 'haar', got 'haart'"),
+        (lambda: Network([]), ValueError, "at least one matrix"),
+        (lambda: Network([np.ones((2, 3)), np.ones((2, 3))]), ValueError, r"weights\[1\] must have 2 columns"),
+        (lambda: Network([np.ones(3)]), ValueError, r"weights\[0\] must be a matrix"),
+        (
+            lambda: Network([np.ones((2, 3))], [np.ones(3)]),
+            ValueError,
+            r"biases\[0\] must have shape \(2,\), got \(3,\)",
+        ),
+        (lambda: Network([[[np.inf]]]), ValueError, r"weights\[0\] must be finite"),
+        (lambda: Network([np.eye(2)]).forward([1.0]), ValueError, r"forward: x must have shape \(..., 2\), got \(1,\)"),
+    ],
+)
+def test_refuses(call, error, says):
+    with pytest.raises(error, match=says):
+        call()

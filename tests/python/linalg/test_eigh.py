@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from deeprmt.linalg import eigvalsh, svdvals
+from reference.linalg import eigh as reference
+
+
+def symmetric(n, seed=1, dtype=float):
+    a = np.random.default_rng(seed).normal(size=(n, n)).astype(dtype)
+    return a + a.T
+
+
+def bound(a):
+    """As in test_svd, and twice that for the QL iteration."""
+    return (10 * np.sqrt(len(a)) + 20) * np.finfo(a.dtype).eps
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 3, 50, 159, 160, 161, 199, 200, 201, 240, 333])
+def test_against_lapack(n, dtype):
+    a = symmetric(n, dtype=dtype)
+    values = eigvalsh(a)
+    expected = np.linalg.eigvalsh(a.astype(float))
+    assert values.dtype == dtype
+    assert (np.diff(values) >= 0).all()
+    assert np.abs(values - expected).max() <= bound(a) * np.abs(expected).max()
+
+
+@given(hnp.arrays(float, st.integers(1, 5).map(lambda n: (n, n)), elements=st.floats(-1e3, 1e3, width=32)))
+def test_matches_the_reference(a):
+    a = a + a.T
+    values = eigvalsh(a)
+    np.testing.assert_allclose(values, reference.eigvalsh(a), rtol=0, atol=1e-13 * max(np.abs(values).max(), 1e-300))
+
+
+@pytest.mark.parametrize("n", [100, 300])
+def test_second_difference_has_known_eigenvalues(n):
+    a = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
+    exact = 4 * np.sin(np.pi * np.arange(1, n + 1) / (2 * (n + 1))) ** 2
+    assert np.abs(eigvalsh(a) - exact).max() <= bound(a) * 4
+    q = np.linalg.qr(np.random.default_rng(2).normal(size=(n, n)))[0]
+    turned = q @ a @ q.T
+    assert np.abs(eigvalsh((turned + turned.T) / 2) - exact).max() <= 2 * bound(a) * 4
+
+
+@pytest.mark.parametrize("n", [20, 200])
+def test_theorems(n):
+    a = symmetric(n, 3)
+    values = eigvalsh(a)
+    largest = np.abs(values).max()
+    assert abs(values.sum() - np.trace(a)) <= n * bound(a) * largest
+    assert np.abs(np.sort(np.abs(values))[::-1] - svdvals(a)).max() <= 2 * bound(a) * largest
+    np.testing.assert_allclose(eigvalsh(-a), -values[::-1], rtol=0, atol=2 * bound(a) * largest)
+    np.testing.assert_array_equal(eigvalsh(np.ldexp(a, 900)), np.ldexp(values, 900))
+    np.testing.assert_allclose(eigvalsh(a + 3 * np.eye(n)), values + 3, rtol=0, atol=2 * bound(a) * (largest + 3))
+
+
+def test_diagonal_zero_and_clusters():
+    np.testing.assert_array_equal(eigvalsh(np.diag([3.0, -1.0, 2.0])), [-1, 2, 3])
+    assert not eigvalsh(np.zeros((170, 170))).any()
+    values = eigvalsh(np.ones((200, 200)))
+    np.testing.assert_allclose(values, np.r_[np.zeros(199), 200], atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(5, 6, 6), (3, 170, 170), (0, 3, 3), (2, 0, 0), (2, 2, 10, 10)])
+def test_stacks_and_threads(shape):
+    a = np.random.default_rng(4).normal(size=shape)
+    a = a + np.swapaxes(a, -1, -2)
+    values = eigvalsh(a, threads=1)
+    assert values.shape == shape[:-1]
+    for threads in (2, 3, 16):
+        np.testing.assert_array_equal(eigvalsh(a, threads=threads), values)
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ([[1.0, 2.0], [3.0, 1.0]], r"must be symmetric, but entries \(0, 1\) and \(1, 0\) are 2 and 3"),
+        ([[1.0, 2.0]], r"must be square, got \(1, 2\)"),
+        ([[np.inf]], r"finite, found inf at index \(0, 0\)"),
+    ],
+)
+def test_refuses(bad, says):
+    with pytest.raises(ValueError, match=says):
+        eigvalsh(bad)

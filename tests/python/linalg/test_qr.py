@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from deeprmt._core.linalg import qr
+from reference.linalg import qr as reference
+
+shapes = [(1, 1), (3, 2), (64, 64), (65, 65), (130, 129), (500, 3), (400, 200)]
+
+
+@pytest.mark.parametrize("shape", shapes)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_factors(shape, dtype):
+    m, n = shape
+    a = np.random.default_rng(1).normal(size=shape).astype(dtype)
+    q, r = qr(a, 2)
+    eps = np.finfo(dtype).eps
+    assert np.abs(q.T.astype(float) @ q - np.eye(n)).max() < 10 * np.sqrt(n) * eps
+    # Column-wise backward stable (Higham, Theorem 19.4): a small multiple of sqrt(m n) eps in practice.
+    assert (np.linalg.norm(q.astype(float) @ r - a, axis=0) < 10 * np.sqrt(n) * eps * np.linalg.norm(a, axis=0)).all()
+    np.testing.assert_array_equal(r, np.triu(r))
+    for threads in (1, 3):
+        np.testing.assert_array_equal(qr(a, threads)[0], q)
+
+
+@pytest.mark.parametrize("shape", shapes)
+def test_matches_the_reference(shape):
+    a = np.random.default_rng(2).normal(size=shape)
+    q, r = qr(a, 2)
+    expected_q, expected_r = reference.qr(a)
+    signs = np.sign(np.diag(r)) * np.sign(np.diag(expected_r))  # the one freedom of QR
+    # Conditioned like a: kappa of these Gaussian matrices is below 1e4.
+    np.testing.assert_allclose(q * signs, expected_q, atol=1e-11)
+    np.testing.assert_allclose(r * signs[:, None], expected_r, atol=1e-11)
+
+
+def test_zero_columns():
+    a = np.zeros((70, 66))
+    a[:, 5] = 1
+    q, r = qr(a, 2)
+    np.testing.assert_allclose(q @ r, a, atol=1e-14)
+    np.testing.assert_allclose(q.T @ q, np.eye(66), atol=1e-14)

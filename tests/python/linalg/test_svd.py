@@ -1,0 +1,182 @@
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from deeprmt.linalg import svd, svdvals
+from reference.linalg import svd as reference
+
+# Backward stable: |s - s_ref| <= c eps s_max. A Householder reduction of order n has c of a modest multiple of sqrt(n);
+# 5 sqrt(n) + 10 leaves room for the constant and would catch any loss of a digit.
+shapes = [
+    (1, 1),
+    (1, 7),
+    (7, 1),
+    (2, 2),
+    (40, 40),
+    (159, 159),
+    (160, 160),
+    (161, 163),
+    (200, 180),
+    (170, 400),
+    (700, 165),
+]
+shapes += [(321, 320), (41, 900)]
+
+
+def bound(a):
+    return (5 * np.sqrt(min(a.shape)) + 10) * np.finfo(a.dtype).eps
+
+
+def haar(n, seed):
+    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n)))
+    return q * np.sign(np.diag(r))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", shapes)
+def test_against_lapack(shape, dtype):
+    a = np.random.default_rng(1).normal(size=shape).astype(dtype)
+    s = svdvals(a)
+    expected = np.linalg.svd(a.astype(float), compute_uv=False)
+    assert s.dtype == dtype
+    assert (np.diff(s) <= 0).all()
+    assert np.abs(s - expected).max() <= bound(a) * expected[0]
+
+
+@given(hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e3, 1e3, width=32)))
+def test_matches_the_reference(a):
+    s = svdvals(a)
+    np.testing.assert_allclose(s, reference.svdvals(a), rtol=0, atol=1e-13 * max(s[0], 1e-300))
+
+
+def test_against_high_precision():
+    # A graded matrix of order 20: entries over 16 orders of magnitude.
+    a = np.random.default_rng(3).normal(size=(20, 20)) * 10.0 ** -np.arange(0, 16, 0.8)
+    with mpmath.workdps(40):
+        exact = np.array([float(s) for s in mpmath.svd_r(mpmath.matrix(a.tolist()), compute_uv=False)])
+    s = svdvals(a)
+    assert np.abs(s - exact).max() <= bound(a) * exact[0]
+
+
+@pytest.mark.parametrize("n", [30, 200])
+@pytest.mark.parametrize(
+    "known",
+    [
+        lambda n: np.ones(n),
+        lambda n: np.r_[np.ones(n // 2), np.zeros(n - n // 2)],
+        lambda n: np.r_[np.full(n // 2, 2.0), np.full(n - n // 2, 1e-8)],
+        lambda n: 10.0 ** -np.linspace(0, 15, n),
+        lambda n: np.r_[1.0, np.full(n - 1, 1e-14)],
+    ],
+)
+def test_planted_singular_values(n, known):
+    s = known(n)
+    a = haar(n, 1) * s @ haar(n, 2)
+    assert np.abs(svdvals(a) - s).max() <= 3 * bound(a) * s[0]  # the construction rounds too
+
+
+@pytest.mark.parametrize("n", [50, 250])
+def test_kahan(n):
+    c, s = np.cos(1.2), np.sin(1.2)
+    a = s ** np.arange(n)[:, None] * (np.eye(n) - c * np.triu(np.ones((n, n)), 1))
+    expected = np.linalg.svd(a, compute_uv=False)
+    assert np.abs(svdvals(a) - expected).max() <= 2 * bound(a) * expected[0]
+
+
+@pytest.mark.parametrize("n", [12, 170])
+@pytest.mark.parametrize("exponent", [-1060, -1000, -300, 300, 1000])
+def test_any_scale(n, exponent):
+    a = np.random.default_rng(4).normal(size=(n, n))
+    expected = svdvals(a)
+    scaled = svdvals(np.ldexp(a, exponent))
+    if exponent > -1000:
+        np.testing.assert_array_equal(scaled, np.ldexp(expected, exponent))  # powers of two are exact
+    else:  # subnormal entries have fewer digits
+        np.testing.assert_allclose(
+            scaled, np.ldexp(expected, exponent), rtol=0, atol=n * 2.0**-1074 + 1e-13 * scaled[0]
+        )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [30, 200])
+def test_zero_and_rank_one(n, dtype):
+    assert not svdvals(np.zeros((n, n), dtype)).any()
+    s = svdvals(np.ones((n, n), dtype))
+    assert abs(s[0] - n) <= bound(s[None].T) * n
+    assert s[1] <= (5 * np.sqrt(n) + 10) * np.finfo(dtype).eps * n
+
+
+@pytest.mark.parametrize("shape", [(100, 100), (300, 200), (165, 165)])
+def test_theorems(shape):
+    a = np.random.default_rng(5).normal(size=shape)
+    s = svdvals(a)
+    tolerance = bound(a) * s[0]
+    assert abs(np.linalg.norm(a) - np.linalg.norm(s)) <= np.sqrt(len(s)) * tolerance
+    assert np.abs(svdvals(a.T) - s).max() <= tolerance
+    assert np.abs(svdvals(haar(shape[0], 6) @ a) - s).max() <= 3 * tolerance
+    inner = svdvals(a[:, :-1])  # deleting a column interlaces
+    assert (inner <= s[: len(inner)] + tolerance).all()
+    assert (inner[: len(s) - 1] >= s[1:] - tolerance).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 6), (3, 170, 165), (2, 0, 4), (0, 3, 3), (2, 2, 30, 10)])
+def test_stacks_and_threads(shape):
+    a = np.random.default_rng(7).normal(size=shape)
+    s = svdvals(a, threads=1)
+    assert s.shape == (*shape[:-2], min(shape[-2:]))
+    for threads in (2, 3, 16):
+        np.testing.assert_array_equal(svdvals(a, threads=threads), s)
+    for where in np.ndindex(shape[:-2]):
+        np.testing.assert_array_equal(svdvals(a[where], threads=2), s[where])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (30, 30), (200, 70), (70, 200), (100, 90), (2, 3, 4)])
+def test_svd(shape, dtype):
+    a = np.random.default_rng(8).normal(size=shape).astype(dtype)
+    u, s, vt = svd(a)
+    k = min(shape[-2:])
+    assert (u.shape, s.shape, vt.shape) == ((*shape[:-1], k), (*shape[:-2], k), (*shape[:-2], k, shape[-1]))
+    eps = np.finfo(dtype).eps
+    n = max(shape)
+    np.testing.assert_allclose(u * s[..., None, :] @ vt, a, rtol=0, atol=(5 * np.sqrt(n) + 10) * eps * s.max())
+    eye = np.broadcast_to(np.eye(k), (*shape[:-2], k, k))
+    np.testing.assert_allclose(np.swapaxes(u, -1, -2) @ u, eye, atol=(3 * np.sqrt(n) + 10) * eps)
+    np.testing.assert_allclose(vt @ np.swapaxes(vt, -1, -2), eye, atol=(3 * np.sqrt(n) + 10) * eps)
+    np.testing.assert_allclose(s, svdvals(a), rtol=0, atol=(5 * np.sqrt(n) + 10) * eps * s.max())
+    lead = svd(a, k=1)
+    np.testing.assert_array_equal(lead.u, u[..., :1])
+    np.testing.assert_array_equal(lead.vt, vt[..., :1, :])
+
+
+def test_svd_of_zero_and_of_rank_one():
+    u, s, vt = svd(np.zeros((4, 3)))
+    assert not s.any()
+    np.testing.assert_array_equal(u.T @ u, np.eye(3))
+    u, s, vt = svd(np.ones((6, 6)))
+    np.testing.assert_allclose(s, [6, 0, 0, 0, 0, 0], atol=1e-14)
+    np.testing.assert_allclose(u.T @ u, np.eye(6), atol=1e-14)
+
+
+@pytest.mark.parametrize("function", [svd, svdvals])
+def test_refuses(function):
+    a = np.ones((2, 3, 3))
+    a[1, 2, 0] = np.nan
+    with pytest.raises(ValueError, match=rf"{function.__name__}: a must be finite, found nan at index \(1, 2, 0\)"):
+        function(a)
+    with pytest.raises(ValueError, match="at least two axes, got 1"):
+        function([1.0, 2.0])
+    with pytest.raises(TypeError, match="real"):
+        function([[1j]])
+
+
+def test_refuses_arguments():
+    with pytest.raises(ValueError, match=r"k must be at most min\(m, n\) = 2, got 3"):
+        svd(np.ones((2, 5)), k=3)
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
+        svdvals(np.eye(2), threads=0)
+    with pytest.raises(TypeError, match="threads must be a whole number"):
+        svdvals(np.eye(2), threads=1.5)
