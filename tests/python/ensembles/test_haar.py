@@ -47,7 +47,7 @@ def test_moments_are_those_of_haar_measure(n, method):
     check(q[:, 0, 0] ** 2 * q[:, 0, last] ** 2, 1 / (n * (n + 2)))
     check(q[:, 0, 0] ** 2 * q[:, last, last] ** 2, (n + 1) / (n * (n - 1) * (n + 2)))
     check(q[:, 0, 0] * q[:, 0, last] * q[:, last, 0] * q[:, last, last], -1 / (n * (n - 1) * (n + 2)))
-    # Traces of powers (Diaconis & Shahshahani, 1994): E tr Q = 0, E (tr Q)^2 = 1, E tr Q^2 = 1; E (tr Q)^4 = 3 for n > 2.
+    # Traces of powers (Diaconis & Shahshahani, 1994): E tr Q = 0, E (tr Q)^2 = 1, E tr Q^2 = 1; E (tr Q)^4 = 3, n > 2.
     trace = np.trace(q, axis1=1, axis2=2)
     check(trace, 0)
     check(trace**2, 1)

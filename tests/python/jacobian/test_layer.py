@@ -44,7 +44,7 @@ def test_haar_rows_and_columns_are_orthonormal_up_to_scale():
 
 
 def test_layers_samples_and_kinds_are_independent():
-    draws = [draw("gaussian", 50, 50, sample=s, index=l)[0].ravel() for s in (0, 1) for l in (1, 2)]
+    draws = [draw("gaussian", 50, 50, sample=s, index=layer)[0].ravel() for s in (0, 1) for layer in (1, 2)]
     for i, a in enumerate(draws):
         for b in draws[:i]:
             assert abs(np.corrcoef(a, b)[0, 1]) < 5 / np.sqrt(a.size)

@@ -153,10 +153,10 @@ def test_svd(shape, dtype):
 
 
 def test_svd_of_zero_and_of_rank_one():
-    u, s, vt = svd(np.zeros((4, 3)))
+    u, s, _ = svd(np.zeros((4, 3)))
     assert not s.any()
     np.testing.assert_array_equal(u.T @ u, np.eye(3))
-    u, s, vt = svd(np.ones((6, 6)))
+    u, s, _ = svd(np.ones((6, 6)))
     np.testing.assert_allclose(s, [6, 0, 0, 0, 0, 0], atol=1e-14)
     np.testing.assert_allclose(u.T @ u, np.eye(6), atol=1e-14)
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 
 from reference.jacobian.layer import layer
@@ -5,7 +7,7 @@ from reference.jacobian.layer import layer
 
 def jacobian(key, sample, widths, kind, sigma_w, sigma_b, phi, dphi, x, output):
     j = np.eye(widths[0])
-    for index, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+    for index, (n_in, n_out) in enumerate(pairwise(widths), start=1):
         w, b = layer(key, sample, index, kind, n_out, n_in, sigma_w, sigma_b)
         h = w @ x + b
         j = w @ j
