@@ -1,0 +1,22 @@
+import numpy as np
+
+from deeprmt.ensembles import ginibre, goe, wishart
+from harness import Table, copy
+
+
+def bench(table: Table) -> None:
+    n = 2000
+    rng = np.random.default_rng(0)
+    ceiling = ("copy", copy(8 * n * n))
+
+    def numpy_goe() -> object:
+        a = rng.standard_normal((n, n))
+        return (a + a.T) / np.sqrt(2 * n)
+
+    def numpy_wishart() -> object:
+        a = rng.standard_normal((n, n)) / np.sqrt(n)
+        return a @ a.T
+
+    table.add(f"ginibre {n}", lambda: ginibre(n), ceiling=ceiling, peers={"numpy": lambda: rng.standard_normal((n, n))})
+    table.add(f"goe {n}", lambda: goe(n), ceiling=ceiling, peers={"numpy": numpy_goe})
+    table.add(f"wishart {n}", lambda: wishart(n, n), ceiling=ceiling, peers={"numpy": numpy_wishart})

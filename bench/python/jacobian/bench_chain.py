@@ -1,0 +1,28 @@
+import numpy as np
+
+from deeprmt.jacobian import singular_values
+from deeprmt.networks import MLP
+from harness import Table, gemm
+
+
+def bench(table: Table) -> None:
+    rng = np.random.default_rng(0)
+
+    def numpy_jacobian(n: int, depth: int) -> object:
+        """What users write today, with QR for the Haar weights."""
+        x, j = rng.standard_normal(n), np.eye(n)
+        for _ in range(depth):
+            q, r = np.linalg.qr(rng.standard_normal((n, n)))
+            w = 1.1 * q * np.sign(np.diag(r))
+            h = w @ x
+            x, j = np.tanh(h), (1 - np.tanh(h) ** 2)[:, None] * (w @ j)
+        return np.linalg.svd(j, compute_uv=False)
+
+    for n, depth, trials in ((100, 8, 64), (1000, 8, 2), (2000, 8, 1)):
+        mlp = MLP([n] * (depth + 1), "tanh", weights="haar", sigma_w=1.1)
+        table.add(
+            f"Jacobian singular values, Haar, width {n} depth {depth} x {trials}",
+            lambda mlp=mlp, trials=trials: singular_values(mlp, trials=trials, output="activation"),
+            ceiling=("depth GEMM", trials * depth * gemm(n)),
+            peers={"numpy": lambda n=n, d=depth, t=trials: [numpy_jacobian(n, d) for _ in range(t)]},
+        )

@@ -1,0 +1,17 @@
+import numpy as np
+
+from deeprmt.linalg import eigvalsh
+from harness import Table, gemm
+
+
+def bench(table: Table) -> None:
+    for n in (64, 256, 1000, 2000):
+        a = np.random.default_rng(0).normal(size=(n, n))
+        a += a.T
+        np.testing.assert_allclose(eigvalsh(a), np.linalg.eigvalsh(a), atol=1e-10 * np.sqrt(n))
+        table.add(
+            f"eigvalsh {n}",
+            lambda a=a: eigvalsh(a),
+            ceiling=("GEMM", gemm(n)),
+            peers={"numpy": lambda a=a: np.linalg.eigvalsh(a)},
+        )

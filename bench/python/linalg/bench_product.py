@@ -1,0 +1,16 @@
+import numpy as np
+
+from deeprmt._arguments import available_threads
+from deeprmt._core.linalg import multiply
+from harness import Table, gemm
+
+
+def bench(table: Table) -> None:
+    for n in (500, 2000):
+        for dtype in ("float64", "float32"):
+            a = np.random.default_rng(0).normal(size=(n, n)).astype(dtype)
+            table.add(
+                f"thread-independent product {n} {dtype}",
+                lambda a=a: multiply(a, a, available_threads()),
+                ceiling=("GEMM", gemm(n, dtype)),
+            )
