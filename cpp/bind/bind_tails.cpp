@@ -4,11 +4,12 @@
 namespace deeprmt::bind {
 namespace {
 
-Array<double> hill(const Array<double>& ascending, int threads) {
+py::tuple hill(const Array<double>& ascending, int threads) {
   const auto in = vector_view("ascending", ascending);
-  auto out = empty<double>(std::max<Index>(in.size() - 1, 0));
-  without_gil([&, res = vector_view_mut(out)]() mutable { tails::hill(in, res, threads); });
-  return out;
+  const Index size = std::max<Index>(in.size() - 1, 0);
+  auto xi = empty<double>(size), error = empty<double>(size);
+  without_gil([&, a = vector_view_mut(xi), b = vector_view_mut(error)]() mutable { tails::hill(in, a, b, threads); });
+  return py::make_tuple(xi, error);
 }
 
 }  // namespace

@@ -23,17 +23,19 @@ class Hill:
 
     Attributes
     ----------
-    k : (n - 1,) ndarray of int64
-        1, ..., n - 1: how many of the largest values are used.
     xi : (n - 1,) ndarray of float64
         The extreme-value index: the survival function falls like ``x^(-1/xi)``.
     stderr : (n - 1,) ndarray of float64
         The asymptotic standard error of xi for independent values, ``xi / sqrt(k)``.
     """
 
-    k: NDArray[np.int64]
     xi: NDArray[np.float64]
     stderr: NDArray[np.float64]
+
+    @property
+    def k(self) -> NDArray[np.int64]:
+        """1, ..., n - 1: how many of the largest values are used."""
+        return np.arange(1, self.xi.size + 1)
 
     @property
     def alpha(self) -> NDArray[np.float64]:
@@ -42,8 +44,9 @@ class Hill:
             return np.asarray(1 + 1 / self.xi)
 
     def __repr__(self) -> str:
-        n, at = self.k.size + 1, max(self.k.size // 10, 1) - 1
-        return f"Hill({n} values; xi = {self.xi[at]:.4g} +- {self.stderr[at]:.2g} at k = {self.k[at]})"
+        n = self.xi.size + 1
+        k = max(n // 10, 1)
+        return f"Hill({n} values; xi = {self.xi[k - 1]:.4g} +- {self.stderr[k - 1]:.2g} at k = {k})"
 
     def to_dict(self) -> dict[str, Any]:
         """The arrays as lists, for JSON."""
@@ -99,6 +102,4 @@ def hill(x: ArrayLike, *, threads: int | None = None) -> Hill:
     if not (ascending[0] > 0 and np.isfinite(ascending[-1])):
         at = int(np.flatnonzero(~((values > 0) & np.isfinite(values)))[0])
         raise ValueError(f"hill: x must be positive and finite, found {float(values[at])} at index {at}")
-    xi = _core.tails.hill(ascending, as_threads("hill", threads))
-    k = np.arange(1, values.size)
-    return Hill(k, xi, xi / np.sqrt(k))
+    return Hill(*_core.tails.hill(ascending, as_threads("hill", threads)))

@@ -29,14 +29,24 @@ double far_term(double large, double small) {
   return d < 1e300 ? std::log1p(d) : std::log(large) - std::log(small);
 }
 
+/// Sums to means, and their standard errors.
+DEEPRMT_CLONES void finish(double offset, Index begin, Index end, double* sum, double* error) {
+  for (Index i = begin; i < end; ++i) {
+    const double k = static_cast<double>(i + 1);
+    sum[i] = (offset + sum[i]) / k;
+    error[i] = sum[i] / std::sqrt(k);
+  }
+}
+
 }  // namespace
 
-void hill(VecIn<double> ascending, VecOut<double> out, int threads) {
+void hill(VecIn<double> ascending, VecOut<double> xi, VecOut<double> error, int threads) {
   const Index n = ascending.size();
   check::at_least("hill", "the number of values", n, 2);
-  check::that(out.size() == n - 1, "hill: out must have ", n - 1, " entries, got ", out.size());
+  check::that(xi.size() == n - 1 && error.size() == n - 1, "hill: xi and error must have ", n - 1, " entries, got ",
+              xi.size(), " and ", error.size());
   const double* top = ascending.data() + n - 1;  // x_i = top[1 - i]
-  double* sum = out.data();
+  double* sum = xi.data();
 
   // Running sums inside pieces, then of the pieces (compensated), then both together.
   parallel_ranges(n - 1, grain, threads, [&](Index begin, Index end) {
@@ -55,10 +65,8 @@ void hill(VecIn<double> ascending, VecOut<double> out, int threads) {
     lost = (next - total) - term;
     total = next;
   }
-  parallel_ranges(n - 1, grain, threads, [&](Index begin, Index end) {
-    const double offset = before[begin / grain];
-    for (Index i = begin; i < end; ++i) sum[i] = (offset + sum[i]) / static_cast<double>(i + 1);
-  });
+  parallel_ranges(n - 1, grain, threads,
+                  [&](Index begin, Index end) { finish(before[begin / grain], begin, end, sum, error.data()); });
 }
 
 }  // namespace deeprmt::tails

@@ -330,11 +330,14 @@ class Law(ABC):
         above: float | None = None,
     ) -> Any:
         """`function` where `value` is no NaN; with `below` and `above` given, inside the hull only."""
-        x = as_real(f"{self._name}.{method}", argument, value).astype(np.float64)
+        x = as_real(f"{self._name}.{method}", argument, value).astype(np.float64, copy=False)
+        if below is not None and above is not None:
+            low, high = self._hull()
+            if math.isfinite(low + high) and ((x >= low) & (x <= high)).all():  # what mostly happens, without copies
+                return function(x.ravel()).reshape(x.shape)[()]
         out = np.full(x.shape, np.nan)
         inside = ~np.isnan(x)
         if below is not None and above is not None:
-            low, high = self._hull()
             out[x < low], out[x > high] = below, above
             inside = (x >= low) & (x <= high) & np.isfinite(x)
             if math.isinf(low):

@@ -35,17 +35,25 @@ def hill(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from deeprmt import plots, tails
+    >>> x = np.random.default_rng(1).pareto(2.0, 1000) + 1
+    >>> ax = plots.hill(tails.hill(x))
+    >>> ax.get_xscale()
+    'log'
     """
     ax = as_axes(ax)
     # A few hundred points show all there is to see on a logarithmic axis.
-    at = np.unique(np.round(np.geomspace(1, estimate.k.size, 600)).astype(int)) - 1
-    k, xi, width = estimate.k[at], estimate.xi[at], sigmas * estimate.stderr[at]
+    at = np.unique(np.round(np.geomspace(1, estimate.xi.size, 600)).astype(int)) - 1
+    k, xi, width = at + 1, estimate.xi[at], sigmas * estimate.stderr[at]
     ax.fill_between(k, np.maximum(xi - width, 0), xi + width, color=color, alpha=0.2, linewidth=0)
     ax.plot(k, xi, color=color, linewidth=1.5, label=label)
     ax.set_xscale("log")
-    ax.set_xlim(1, max(2, estimate.k[-1]))
+    ax.set_xlim(1, max(2, k[-1]))
     # The band of the first few k dwarfs the rest.
-    ax.set_ylim(0, 1.15 * max((xi + width)[k >= min(10, estimate.k[-1])].max(), xi.max()) or 1.0)
+    ax.set_ylim(0, 1.15 * max((xi + width)[k >= min(10, k[-1])].max(), xi.max()) or 1.0)
     ax.set_xlabel("number of largest values k")
     ax.set_ylabel(r"Hill estimate $\xi_k$")
     tidy(ax)

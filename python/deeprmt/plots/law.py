@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["law"]
 
+_ARROWS = 8
+
 
 def law(law: Law, *, ax: Axes | None = None, label: str | None = None, color: str = LAW, points: int = 401) -> Axes:
-    """Draw the density of a law as a line, and each atom as a stem whose label is its mass.
+    """Draw the density of a law as a line, and each atom as an arrow labelled by its mass.
 
     Parameters
     ----------
@@ -34,23 +36,33 @@ def law(law: Law, *, ax: Axes | None = None, label: str | None = None, color: st
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from deeprmt import laws, plots
+    >>> ax = plots.law(laws.Semicircle())
+    >>> ax.get_ylabel()
+    'density'
     """
     ax = as_axes(ax)
+    draw_density(law, ax, label, color, points)
+    stems(ax, [(location, mass, f"{mass:.3g}") for location, mass in law.atoms()], color)
+    ax.set_xlabel("x")
+    ax.set_ylabel("density")
+    tidy(ax)
+    return ax
+
+
+def draw_density(law: Law, ax: Axes, label: str | None, color: str, points: int = 401) -> None:
+    """The continuous part alone; the axes grow to hold it."""
+    used = ax.has_data()
     top = 0.0
     for low, high in law.support():
         x, y = curve(law, low, high, points)
         ax.plot(x, y, color=color, linewidth=1.8, label=label, zorder=3)
         label = None
         top = max(top, _ceiling(y))
-    for location, mass in law.atoms():
-        if mass > 0:
-            stem(ax, location, mass, top or mass, color)
-    if top > 0:
-        ax.set_ylim(0, max(1.08 * top, ax.get_ylim()[1] if ax.patches or len(ax.lines) > 1 else 0))
-    ax.set_xlabel("x")
-    ax.set_ylabel("density")
-    tidy(ax)
-    return ax
+    ax.set_ylim(0, max(1.08 * top or 1.0, ax.get_ylim()[1] if used else 0.0))
 
 
 def curve(law: Law, low: float, high: float, points: int) -> tuple[Any, Any]:
@@ -65,15 +77,46 @@ def curve(law: Law, low: float, high: float, points: int) -> tuple[Any, Any]:
     return x, law.pdf(x)
 
 
-def stem(ax: Axes, location: float, mass: float, height: float, color: str) -> None:
-    """An atom: an arrow up to `height`, labelled by its mass."""
-    ax.annotate(
-        "", xy=(location, height), xytext=(location, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.8}
-    )
-    ax.annotate(f"{mass:.3g}", xy=(location, height), xytext=(4, -2), textcoords="offset points", color=color, va="top")
+def stems(ax: Axes, atoms: list[tuple[float, float, str]], color: str) -> None:
+    """Atoms (location, mass, text): arrows over the height of the axes; lines as long as their masses if many."""
+    if not atoms:
+        return
+    ax.update_datalim([(location, 0.0) for location, *_ in atoms])
+    ax.autoscale_view(scaley=False)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, 1.12 * high)  # room for the texts above what is drawn
+    if len(atoms) > _ARROWS:
+        largest = max(mass for _, mass, _ in atoms)
+        ax.vlines(
+            [x for x, *_ in atoms], 0, [high * mass / largest for _, mass, _ in atoms], color=color, linewidth=0.8
+        )
+        return
+    for location, mass, text in atoms:
+        if mass == 0:
+            continue
+        ax.annotate(
+            "",
+            xy=(location, 0.97),
+            xycoords=("data", "axes fraction"),
+            xytext=(location, 0),
+            textcoords=("data", "axes fraction"),
+            arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.8, "shrinkA": 0, "shrinkB": 0},
+        )
+        ax.annotate(
+            text,
+            xy=(location, 0.985),
+            xycoords=("data", "axes fraction"),
+            xytext=(7, 0),
+            textcoords="offset points",
+            color=color,
+            va="top",
+        )
 
 
 def _ceiling(y: Any) -> float:
-    """The highest point worth showing: a density that diverges is cut at five times its median."""
-    positive = y[np.isfinite(y) & (y > 0)]
-    return float(min(positive.max(), 5 * np.median(positive))) if positive.size else 0.0
+    """The highest point worth showing: a density that diverges at an end is cut at five times its median."""
+    finite = y[np.isfinite(y)]
+    if finite.size == 0:
+        return 0.0
+    top = float(finite.max())
+    return min(top, 5 * float(np.median(finite))) if top in (finite[0], finite[-1]) else top

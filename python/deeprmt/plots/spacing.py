@@ -37,6 +37,13 @@ def spacing(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from deeprmt import plots, spectra
+    >>> ax = plots.spacing(spectra.wigner_surmise(1).rvs(500, rng=1))
+    >>> ax.get_xlim()[1] == 4
+    True
     """
     from ..laws import WignerSurmise
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._arguments import as_real
 from ._axes import DATA, LAW, as_axes, tidy
-from .law import law as draw_law
+from .law import draw_density, stems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,16 +34,15 @@ def spectrum(
 ) -> Axes:
     """Draw a histogram of values with the density of a law over it.
 
-    Values at an atom of the law are left out of the bars, and stand as a dot at their share beside the atom's arrow;
-    the bars then integrate to the share of the rest. Values outside the bars that the law explains (outliers) are
-    marked on the axis.
+    Values at an atom of the law are left out of the bars, which then integrate to the share of the rest; the atom's
+    arrow says its mass and their share. Values far outside the support are left out too, and marked on the axis.
 
     Parameters
     ----------
     values : array_like of real
         Eigenvalues or singular values, any shape, finite.
     law : Law, optional
-        Drawn as a line, its atoms as arrows labelled by their masses.
+        Drawn as a line, its atoms as arrows.
     ax : matplotlib.axes.Axes, optional
         Where; default: a new figure.
     bins : int, str or sequence, optional
@@ -54,20 +53,28 @@ def spectrum(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from deeprmt import laws, plots
+    >>> law = laws.MarchenkoPastur(0.5)
+    >>> ax = plots.spectrum(law.rvs(500, rng=1), law)
+    >>> ax.get_xlabel()
+    'eigenvalue'
     """
     x = as_real("spectrum", "values", values).astype(np.float64).ravel()
     if x.size == 0 or not np.isfinite(x).all():
         raise ValueError("spectrum: values must be finite and at least one")
     ax = as_axes(ax)
     total = x.size
-    at_atoms: list[tuple[float, float]] = []
+    shares: list[tuple[float, float, float]] = []  # of each atom: where, its mass, the share of values at it
     outliers = x[:0]
     if law is not None:
         low, high = law._hull()
-        scale = max(abs(v) for v in (low, high, 0.0) if np.isfinite(v))
+        scale = max(abs(end) for end in (low, high, 0.0) if np.isfinite(end))
         for location, mass in law.atoms():
             near = np.abs(x - location) <= 1e-9 * scale
-            at_atoms.append((location, near.sum() / total if mass > 0 else 0.0))
+            shares.append((location, mass, near.sum() / total))
             x = x[~near]
         reach = 0.25 * (high - low)  # fluctuations of an edge stay in the bars; far values would flatten them
         far = (x < low - reach) | (x > high + reach)
@@ -79,13 +86,8 @@ def spectrum(
         ax.stairs(heights, edges, fill=True, color=color, alpha=0.85, label=label)
         ax.set_ylim(0, 1.08 * heights.max())
     if law is not None:
-        draw_law(law, ax=ax, label=law_label)
-    for location, share in at_atoms:
-        if share > 0:
-            ax.annotate(
-                f"measured {share:.3g}", xy=(location, 0.86), xycoords=("data", "axes fraction"), xytext=(6, 0),
-                textcoords="offset points", color="#33587d", va="top",
-            )  # fmt: skip
+        draw_density(law, ax, law_label, LAW)
+    stems(ax, [(location, mass, f"{mass:.3g} (measured {share:.3g})") for location, mass, share in shares], LAW)
     if outliers.size:
         _mark(ax, outliers)
     ax.set_xlabel(xlabel)

@@ -96,7 +96,7 @@ def test_ties_extremes_and_types():
 
 def test_result():
     estimate = hill(A)
-    assert repr(estimate) == "Hill(20 values; xi = 0.8488 +- 0.85 at k = 1)"
+    assert repr(estimate) == "Hill(20 values; xi = 0.8687 +- 0.61 at k = 2)"
     assert json.loads(json.dumps(estimate.to_dict()))["xi"] == estimate.xi.tolist()
     with pytest.raises(dataclasses.FrozenInstanceError):
         estimate.xi = 3

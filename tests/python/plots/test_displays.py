@@ -1,0 +1,95 @@
+"""What the displays draw, read back from the axes."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as pyplot
+import numpy as np
+import pytest
+
+from deeprmt import laws, plots, spectra, tails
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    pyplot.close("all")
+
+
+@pytest.fixture
+def noise():
+    x = np.random.default_rng(1).normal(size=(200, 400))
+    return np.linalg.eigvalsh(x.T @ x / 200)
+
+
+def area(ax):
+    stairs = ax.patches[0].get_data()
+    return float((stairs.values * np.diff(stairs.edges)).sum())
+
+
+def test_spectrum_draws_bars_and_density_on_one_scale(noise):
+    law = laws.MarchenkoPastur(2.0)
+    _, ax = pyplot.subplots()
+    assert plots.spectrum(noise, law, ax=ax) is ax
+    assert area(ax) == pytest.approx(0.5)  # half the eigenvalues are the atom's
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_array_equal(y, law.pdf(x))
+    assert any("0.5 (measured 0.5)" in text.get_text() for text in ax.texts)
+    low, high = ax.get_xlim()
+    assert low <= 0 < law.support()[0][1] <= high
+
+
+def test_spectrum_marks_outliers(noise):
+    ax = plots.spectrum([*noise[200:], 20.0, 30.0], laws.MarchenkoPastur(2.0))
+    assert [line.get_label() for line in ax.lines] == ["law", "2 outside"]
+    assert ax.get_xlim()[1] > 30
+
+
+def test_spectrum_without_a_law(noise):
+    ax = plots.spectrum(noise[200:], bins=7)
+    assert ax.patches[0].get_data().values.size == 7
+    assert area(ax) == pytest.approx(1)
+
+
+def test_spacing():
+    s = spectra.wigner_surmise(1).rvs(2000, rng=1)
+    ax = plots.spacing(s)
+    assert area(ax) == pytest.approx(np.mean(s <= 4))
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_array_equal(y, spectra.wigner_surmise(1).pdf(x))
+    assert plots.spacing(s, spectra.wigner_surmise(2)).lines[0].get_label() == "WignerSurmise(beta=2)"
+
+
+def test_hill():
+    estimate = tails.hill(np.random.default_rng(1).pareto(2, 5000) + 1)
+    ax = estimate.plot()
+    k, xi = ax.lines[0].get_data()
+    np.testing.assert_array_equal(xi, estimate.xi[k - 1])
+    assert ax.get_xscale() == "log"
+    assert tails.hill([1.0, 2.0]).plot().lines
+    assert tails.hill([1.0, 1.0]).plot().get_ylim()[1] > 0
+
+
+def test_laws_draw_themselves():
+    ax = laws.MarchenkoPastur(3.0).plot(label="three")
+    assert ax.lines[0].get_label() == "three"
+    assert ax.get_xlim()[0] < 0 < ax.get_xlim()[1]
+    assert laws.MarchenkoPastur(1.0).plot().get_ylim()[1] < 10  # the density is infinite at 0
+    ax = spectra.wigner_surmise(1).plot()
+    spectra.wigner_surmise(4).plot(ax)
+    assert 1.2 < ax.get_ylim()[1] < 1.5  # holds both
+    assert laws.Empirical([1.0, 2.0, 2.0]).plot().texts
+    many = laws.Empirical(np.arange(50.0)).plot()
+    assert len(many.collections) == 1
+    assert many.get_ylim()[1] < 2
+
+
+def test_refuses():
+    for bad in ([], [np.nan]):
+        with pytest.raises(ValueError, match="spectrum: values must be finite"):
+            plots.spectrum(bad)
+        with pytest.raises(ValueError, match="spacing: spacings must be finite"):
+            plots.spacing(bad)
+    with pytest.raises(ValueError, match="not negative"):
+        plots.spacing([-1.0])
