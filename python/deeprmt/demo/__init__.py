@@ -1,10 +1,12 @@
-"""A small network trained on handwritten digits, which ships with the package: something real to look at."""
+"""What `deeprmt demo` shows: random networks beside their laws, and a trained network that ships with the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["trained_network"]
+from .isometry import Comparison, compare, critical_network, ks_distance
+
+__all__ = ["Comparison", "compare", "critical_network", "ks_distance", "trained_network"]
 
 
 def trained_network() -> Path:
