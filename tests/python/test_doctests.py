@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import sys
 
 import pytest
 
@@ -41,6 +42,8 @@ def test_examples(test):
     report = []
     runner = Runner(optionflags=OPTIONS)
     failed, _ = runner.run(test, out=report.append)
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
     if runner.missing_extra:
         pytest.skip(runner.missing_extra)
     assert not failed, "".join(report)
