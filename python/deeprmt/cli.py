@@ -117,7 +117,9 @@ def _add_demo(commands: Any) -> None:
     parser.add_argument("--figure", metavar="FILE", help="write the Jacobians' figure alone, .png or .svg or .pdf")
     parser.add_argument("--width", type=_count, default=1000, metavar="N", help="of every layer (default %(default)s)")
     parser.add_argument("--depth", type=_count, default=4, metavar="L", help="number of layers (default %(default)s)")
-    parser.add_argument("--trials", type=_count, default=8, metavar="N", help="networks of each kind (default %(default)s)")
+    parser.add_argument(
+        "--trials", type=_count, default=8, metavar="N", help="networks of each kind (default %(default)s)"
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:
