@@ -197,14 +197,15 @@ void normals(Stream stream, MatOut<T> out, T scale, int threads) {
   const Index cols = out.cols();
   if (cols == 0) return;
   const Index grain = std::max<Index>(1, 65536 / cols);
-  parallel_ranges(out.rows(), grain, threads, [&](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      T* row = &out(r, 0);
-      normals<T>(stream, static_cast<std::uint64_t>(r) * cols, row, cols);
-      if (scale != T(1))
-        for (Index c = 0; c < cols; ++c) row[c] *= scale;
-    }
-  });
+  parallel_ranges(out.rows(), grain, useful_threads(60.0 * static_cast<double>(out.size()), threads),
+                  [&](Index begin, Index end) {
+                    for (Index r = begin; r < end; ++r) {
+                      T* row = &out(r, 0);
+                      normals<T>(stream, static_cast<std::uint64_t>(r) * cols, row, cols);
+                      if (scale != T(1))
+                        for (Index c = 0; c < cols; ++c) row[c] *= scale;
+                    }
+                  });
 }
 
 #define DEEPRMT_INSTANTIATE(T)                                 \

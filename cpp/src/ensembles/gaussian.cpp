@@ -20,13 +20,14 @@ void goe(Stream stream, MatOut<T> out, int threads) {
   if (n == 0) return;
   const T off = std::sqrt(T(1) / static_cast<T>(n)), on = std::sqrt(T(2) / static_cast<T>(n));
   // Row i of the upper triangle draws entries i n + i ... i n + n - 1 of the stream.
-  parallel_for(n, threads, [&](Index i) {
+  const int team = useful_threads(60.0 * static_cast<double>(n * n), threads);
+  parallel_for(n, team, [&](Index i) {
     T* row = &out(i, i);
     normals<T>(stream, static_cast<std::uint64_t>(i) * n + i, row, n - i);
     row[0] *= on;
     for (Index j = 1; j < n - i; ++j) row[j] *= off;
   });
-  parallel_ranges(n, 64, threads, [&](Index begin, Index end) {
+  parallel_ranges(n, 64, team, [&](Index begin, Index end) {
     for (Index j = 0; j < end; j += 64)  // square tiles, so that the columns read stay in the cache
       for (Index i = begin; i < end; ++i)
         for (Index k = j; k < std::min(j + 64, i); ++k) out(i, k) = out(k, i);

@@ -18,7 +18,8 @@ template <class T>
 linalg::BlockReflector<T> gaussian_reflectors(Stream stream, Index n, Index top, Index count, T* signs, int threads) {
   linalg::BlockReflector<T> block{Mat<T>::Zero(count, n - top), {}};
   Vec<T> tau(count);
-  parallel_for(count, threads, [&](Index j) {
+  const double normals_cost = 60.0 * static_cast<double>(count * (n - top));
+  parallel_for(count, useful_threads(normals_cost, threads), [&](Index j) {
     const Index length = n - top - j;
     T* x = &block.vt(j, j);
     normals<T>(stream, static_cast<std::uint64_t>(top + j) * n, x, length);
@@ -42,9 +43,10 @@ linalg::BlockReflector<T> gaussian_reflectors(Stream stream, Index n, Index top,
 
 template <class T>
 void scale_columns(MatOut<T> q, const Vec<T>& by, int threads) {
-  parallel_ranges(q.rows(), 64, threads, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) q.row(i).array() *= by.transpose().array();
-  });
+  parallel_ranges(q.rows(), 64, useful_threads(10.0 * static_cast<double>(q.size()), threads),
+                  [&](Index begin, Index end) {
+                    for (Index i = begin; i < end; ++i) q.row(i).array() *= by.transpose().array();
+                  });
 }
 
 }  // namespace

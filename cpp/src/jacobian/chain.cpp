@@ -42,9 +42,10 @@ Mat<T> chain(const Model<T>& model, std::uint64_t key, std::uint32_t sample, Vec
     if (l == 1) {
       j.swap(w);
     } else {
-      parallel_ranges(j.rows(), 64, threads, [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i) j.row(i) *= d[i];
-      });
+      parallel_ranges(j.rows(), 64, useful_threads(10.0 * static_cast<double>(j.size()), threads),
+                      [&](Index begin, Index end) {
+                        for (Index i = begin; i < end; ++i) j.row(i) *= d[i];
+                      });
       product.resize(n_out, j.cols());
       linalg::multiply<T>('N', 'N', 1, w, j, 0, product, threads);
       j.swap(product);

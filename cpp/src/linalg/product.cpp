@@ -25,7 +25,8 @@ void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, Mat
   const Index row_pieces = pieces(m), col_pieces = pieces(n);
   const int ldb = blas::narrow(b.outerStride()), lda = blas::narrow(a.outerStride()),
             ldc = blas::narrow(c.outerStride()), depth = blas::narrow(k);
-  parallel_blas_for(row_pieces * col_pieces, threads, [&](Index piece) {
+  const double flops = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  parallel_blas_for(row_pieces * col_pieces, useful_threads(flops, threads), [&](Index piece) {
     const Index i = piece / col_pieces, j = piece % col_pieces;
     const Index top = m * i / row_pieces, left = n * j / col_pieces;
     const int rows = blas::narrow(m * (i + 1) / row_pieces - top), cols = blas::narrow(n * (j + 1) / col_pieces - left);
@@ -42,7 +43,8 @@ template <class T>
 void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads) {
   const int cols = blas::narrow(a.cols()), ld = blas::narrow(std::max<Index>(a.outerStride(), 1)), one = 1;
   const Index grain = std::max<Index>(1, (Index{1} << 18) / std::max<Index>(a.cols(), 1));
-  parallel_blas_for((a.rows() + grain - 1) / grain, threads, [&](Index piece) {
+  const double flops = 2.0 * static_cast<double>(a.size());
+  parallel_blas_for((a.rows() + grain - 1) / grain, useful_threads(10 * flops, threads), [&](Index piece) {
     const Index top = piece * grain;
     const int rows = static_cast<int>(std::min(grain, a.rows() - top));
     const T alpha = 1, beta = z ? 1 : 0;

@@ -19,6 +19,10 @@ void parallel_for(Index n, int threads, const std::function<void(Index)>& body);
 /// at hand offers no way to do so (a threaded BLAS inside a parallel region is slower than no threads at all).
 void parallel_blas_for(Index n, int threads, const std::function<void(Index)>& body);
 
+/// `threads`, or 1 where the whole work (flops, or entries touched) is too little to be worth waking another thread:
+/// about a third of a millisecond. On a busy machine each parallel region may wait for a time slice of the scheduler.
+inline int useful_threads(double work, int threads) { return work < 2e7 ? 1 : threads; }
+
 /// Splits [0, n) into pieces of `grain` and calls body(begin, end) for each. The pieces do not depend on `threads`.
 template <class Body>
 void parallel_ranges(Index n, Index grain, int threads, const Body& body) {
