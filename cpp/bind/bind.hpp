@@ -68,6 +68,7 @@ void for_types(F&& register_one) {
 }
 
 void bind_ensembles(py::module_ m);
+void bind_freeprob(py::module_ m);
 void bind_jacobian(py::module_ m);
 void bind_laws(py::module_ m);
 void bind_linalg(py::module_ m);

@@ -106,6 +106,7 @@ PYBIND11_MODULE(_core, m) {
     return info;
   });
   bind_ensembles(m.def_submodule("ensembles"));
+  bind_freeprob(m.def_submodule("freeprob"));
   bind_jacobian(m.def_submodule("jacobian"));
   bind_laws(m.def_submodule("laws"));
   bind_linalg(m.def_submodule("linalg"));

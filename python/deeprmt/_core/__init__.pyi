@@ -1,6 +1,7 @@
 from typing import TypedDict
 
 from . import ensembles as ensembles
+from . import freeprob as freeprob
 from . import jacobian as jacobian
 from . import laws as laws
 from . import linalg as linalg

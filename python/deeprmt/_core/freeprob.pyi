@@ -1,0 +1,26 @@
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+class _Report(TypedDict):
+    failed: int
+    first_failure: float
+
+class EqualLayers:
+    def __init__(
+        self,
+        d: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        ranges: NDArray[np.float64],
+        levels: int,
+        diagonals: int,
+        gaussians: int,
+        log_scale: float,
+    ) -> None: ...
+    def evaluate(
+        self, x: NDArray[np.float64], threads: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], _Report]: ...
+    def resolvent(self, z: Sequence[complex], threads: int) -> tuple[NDArray[np.complex128], _Report]: ...
+    def gaps(self) -> list[tuple[float, float, float]]: ...

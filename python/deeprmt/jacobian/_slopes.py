@@ -1,0 +1,216 @@
+"""The law of phi'(h)^2 for a Gaussian h: atoms, or panels of Gauss nodes that a solver may refine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from ..activations import Activation
+
+Array = NDArray[np.float64]
+
+# h beyond 9 standard deviations has a mass of 2e-19.
+_reach = 9.0
+_nodes, _weights = np.polynomial.legendre.leggauss(16)
+_levels = 5
+
+
+@dataclass(frozen=True)
+class Panels:
+    """What `_core.freeprob.EqualLayers` takes."""
+
+    d: Array
+    weights: Array
+    ranges: Array
+    levels: int
+
+
+@dataclass(frozen=True)
+class SquaredSlopes:
+    """phi'(h)^2 with h ~ N(0, q): `values` and `masses` where it is a sum of atoms, else both are None."""
+
+    activation: Activation
+    q: float
+    values: Array | None
+    masses: Array | None
+    turns: Array
+    """Where phi'^2 turns or jumps, from one end of h to the other: it is monotone in between."""
+
+    def d(self, h: Array) -> Array:
+        """phi'(h)^2."""
+        return np.asarray(self.activation.dphi(h) ** 2, dtype=float)
+
+    def panels(self) -> Panels:
+        """The nodes for the solver, at five levels of fineness."""
+        if self.values is not None and self.masses is not None:
+            rows = -(-len(self.values) // 16)
+            d, weights = np.full((rows, 16), self.values[0]), np.zeros((rows, 16))
+            d.flat[: len(self.values)], weights.flat[: len(self.values)] = self.values, self.masses
+            return Panels(d, weights, np.stack([d.min(1), d.max(1)], 1), 1)
+        breaks, root = self._breaks(), math.sqrt(self.q)
+        for _ in range(6):
+            coarse, fine = self._sums(breaks), self._sums(_halved(breaks))
+            if np.allclose(coarse, fine, rtol=1e-13, atol=0):
+                break
+            breaks = _halved(breaks)
+        parts: list[tuple[Array, Array, Array]] = []
+        for _ in range(_levels):
+            d, weights = self._level(breaks)
+            # Just inside each panel's ends, where a jump has not happened yet.
+            nudge = 1e-13 * root
+            ends = np.stack([self.d(breaks[:-1] + nudge), self.d(breaks[1:] - nudge), d.min(1), d.max(1)], 1)
+            ends = np.concatenate([ends, self.d(breaks[:-1])[:, None] if not self.activation.kinks else ends[:, :1]], 1)
+            parts.append((d, weights, np.stack([ends.min(1), ends.max(1)], 1)))
+            breaks = _halved(breaks)
+        d, weights, ranges = (np.ascontiguousarray(np.concatenate(part)) for part in zip(*parts, strict=True))
+        return Panels(d, weights, ranges, _levels)
+
+    def _breaks(self) -> Array:
+        """Panels of h: half a unit wide where phi bends, half a standard deviation elsewhere, split at the turns."""
+        root = math.sqrt(self.q)
+        reach = _reach * root
+        wide = np.arange(0.0, _reach + 0.25, 0.5) * root
+        near = np.arange(0.0, min(8.0, reach), 0.5)
+        far = 8.0 * 1.25 ** np.arange(0, max(0, math.ceil(math.log(max(reach, 8) / 8) / math.log(1.25))))
+        marks = np.concatenate([wide, near, far])
+        marks = marks[marks <= reach]
+        marks = np.unique(np.concatenate([-marks, marks, self.turns]))
+        even = np.linspace(0.013, 1, 60) * reach
+        if np.array_equal(self.d(even), self.d(-even)):
+            marks = marks[marks >= 0]
+        keep = np.concatenate([[True], np.diff(marks) > 1e-9 * root])
+        return np.asarray(marks[keep])
+
+    def _level(self, breaks: Array) -> tuple[Array, Array]:
+        half = (breaks[1:] - breaks[:-1])[:, None] / 2
+        h = (breaks[1:] + breaks[:-1])[:, None] / 2 + half * _nodes
+        weights = np.exp(-h * h / (2 * self.q)) * (half * _weights)
+        return self.d(h), weights / weights.sum()
+
+    def _sums(self, breaks: Array) -> Array:
+        d, weights = self._level(breaks)
+        top = self.d(self.turns).max()
+        return np.array([np.sum(weights * f) for f in (d, d * d, d / (d + 0.2 * top), 1 / (d + 0.05 * top))])
+
+    def infimum(self) -> float:
+        """The greatest lower bound of phi'^2 over all h, however rare."""
+        far = np.geomspace(1e-3, 1e6, 400)
+        return float(self.d(np.concatenate([-far, far])).min())
+
+
+def squared_slopes(activation: Activation, q: float) -> SquaredSlopes:
+    """The law of phi'(h)^2, h ~ N(0, q)."""
+    q = max(q, 1e-200)  # at 0 the limit from above
+    root = math.sqrt(q)
+    if activation.slopes is not None:
+        edges = np.array([-math.inf, *activation.kinks, math.inf]) / root
+        # Each tail from its own side, so that a small mass keeps its digits.
+        low, high = edges[:-1], edges[1:]
+        tail = special.ndtr(-low) - special.ndtr(-high)
+        masses = np.where(low >= 0, tail, special.ndtr(high) - special.ndtr(low))
+        return _atoms(activation, q, np.square(activation.slopes), masses)
+    grid = np.unique(np.concatenate([np.linspace(-_reach, _reach, 2001) * root, *_around(activation, root)]))
+    grid = grid[np.concatenate([[True], np.diff(grid) > 1e-6 * root])]
+    d = np.asarray(activation.dphi(grid) ** 2, dtype=float)
+    if len(np.unique(d)) <= 16:  # piecewise linear, though it does not say so
+        middle = (grid[1:] + grid[:-1]) / 2
+        ends = grid[1:-1][np.diff(activation.dphi(middle)) != 0]
+        edges = np.array([-math.inf, *ends, math.inf]) / root
+        between = np.concatenate([[grid[0]], (ends[1:] + ends[:-1]) / 2, [grid[-1]]]) if len(ends) else grid[:1]
+        return _atoms(activation, q, activation.dphi(between) ** 2, np.diff(special.ndtr(edges)))
+    turns = [grid[0], *(kink for kink in activation.kinks if grid[0] < kink < grid[-1])]
+    rise = np.sign(np.diff(d))
+    for i in np.flatnonzero(rise[1:] * rise[:-1] < 0) + 1:
+        turns.append(_turn(activation, grid[i - 1], grid[i], grid[i + 1], rise[i - 1]))
+    return SquaredSlopes(activation, q, None, None, np.unique([*turns, grid[-1]]))
+
+
+def _around(activation: Activation, root: float) -> tuple[Array, ...]:
+    """Grid points where phi bends, should that be much finer than the Gaussian, and at the kinks."""
+    near = np.linspace(-8, 8, 1601)
+    return near[np.abs(near) < _reach * root], np.array([k for k in activation.kinks if abs(k) < _reach * root])
+
+
+def _turn(activation: Activation, a: float, b: float, c: float, sign: float) -> float:
+    """The extremum of phi'^2 in (a, c)."""
+    if activation.dphi(np.array(a)) * activation.dphi(np.array(c)) < 0:  # phi' goes through 0: wanted to rounding
+        return float(optimize.brentq(lambda h: float(activation.dphi(np.array(h))), a, c, xtol=1e-300, rtol=1e-15))
+    if abs(b) < 1e-12 * (c - a):
+        return 0.0
+
+    def height(h: float) -> float:
+        return float(-sign * activation.dphi(np.array(h)) ** 2)
+
+    return float(optimize.minimize_scalar(height, bracket=(a, b, c), tol=1e-10).x)
+
+
+def _atoms(activation: Activation, q: float, values: Any, masses: Any) -> SquaredSlopes:
+    distinct, which = np.unique(values, return_inverse=True)
+    total = np.bincount(which, weights=masses)
+    keep = total > 0
+    return SquaredSlopes(activation, q, distinct[keep].astype(float), total[keep].astype(float), np.zeros(0))
+
+
+def _halved(breaks: Array) -> Array:
+    return np.sort(np.concatenate([breaks, (breaks[1:] + breaks[:-1]) / 2]))
+
+
+class Direct:
+    """The law of scale phi'(h)^2 itself, for a continuous phi': densities and masses by solving for h."""
+
+    def __init__(self, slopes: SquaredSlopes, scale: float) -> None:
+        self._slopes, self._scale = slopes, scale
+        root = math.sqrt(slopes.q)
+        nudge = 1e-13 * root
+        self._pieces = [(a + nudge, b - nudge) for a, b in pairwise(slopes.turns)]
+        self._ends = [(float(slopes.d(np.array(a))), float(slopes.d(np.array(b)))) for a, b in self._pieces]
+        self.bounds = (
+            scale * min(min(pair) for pair in self._ends),
+            scale * max(max(pair) for pair in self._ends),
+        )
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a function, by Gauss nodes in h."""
+        d, weights = self._slopes._level(_halved(_halved(self._slopes._breaks())))
+        return np.sum(weights * function(self._scale * d.ravel()).reshape(d.shape))
+
+    def evaluate(self, x: Array) -> tuple[Array, Array]:
+        """Density and distribution function."""
+        slopes, root = self._slopes, math.sqrt(self._slopes.q)
+        target = x / self._scale
+        density, below = np.zeros_like(x), np.zeros_like(x)
+        for (a, b), (at_a, at_b) in zip(self._pieces, self._ends, strict=True):
+            rising = at_b > at_a
+            inside = (target > min(at_a, at_b)) & (target < max(at_a, at_b))
+            mass = float(special.ndtr(b / root) - special.ndtr(a / root))
+            below[target >= max(at_a, at_b)] += mass
+            if not inside.any():
+                continue
+            low, high = np.full(int(inside.sum()), a), np.full(int(inside.sum()), b)
+            for _ in range(80):
+                middle = (low + high) / 2
+                left = (slopes.d(middle) < target[inside]) == rising
+                low, high = np.where(left, middle, low), np.where(left, high, middle)
+            h = (low + high) / 2
+            share = special.ndtr(h / root) - special.ndtr(a / root)
+            below[inside] += share if rising else mass - share
+            # From ln d, whose slope differences give to 1e-12 however small d is.
+            step = 0.004 * min(1.0, root)
+            log_slope = (
+                sum(
+                    weight * (np.log(slopes.d(h + k * step)) - np.log(slopes.d(h - k * step)))
+                    for k, weight in ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+                )
+                / step
+            )
+            normal = np.exp(-h * h / (2 * slopes.q)) / math.sqrt(2 * math.pi * slopes.q)
+            with np.errstate(divide="ignore"):  # the density is infinite where phi' turns
+                density[inside] += normal / (x[inside] * np.abs(log_slope))
+        return density, np.clip(below, 0, 1)
