@@ -7,6 +7,7 @@ array([0.5, 0.5])
 
 from . import (
     activations,
+    demo,
     ensembles,
     errors,
     jacobian,
@@ -27,6 +28,7 @@ __version__ = versions()["deeprmt"]
 __all__ = [
     "__version__",
     "activations",
+    "demo",
     "ensembles",
     "errors",
     "jacobian",

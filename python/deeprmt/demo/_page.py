@@ -55,10 +55,11 @@ def demo_page(comparisons: list[Comparison], analysis: Analysis) -> str:
     body = [
         "<h2>1. Random networks: the Jacobian's singular values</h2>",
         "<p>How a small change of the input changes the output of a deep network is its input-output Jacobian J. "
-        "Below are the eigenvalues of J J<sup>T</sup> of random orthogonal networks on the critical line, and the law "
-        "that theory gives for infinite width: no fit, no free parameter. Arrows are atoms, single values that a "
-        "whole share of the eigenvalues takes.</p>",
-        figure(draw(comparisons), f"Eigenvalues of Jacobians beside their laws. {words}", "jacobians"),
+        "Below are the singular values of J of random orthogonal networks on the critical line, and the law that "
+        "theory gives for infinite width: no fit, no free parameter. Arrows are atoms, single values that a whole "
+        "share of the singular values takes. The table is about their squares, the eigenvalues of "
+        "J J<sup>T</sup>.</p>",
+        figure(draw(comparisons), f"Singular values of Jacobians beside their laws. {words}", "jacobians"),
         table(_COLUMNS, rows),
         "<h2>2. A trained network: what is noise, what was learned</h2>",
         "<p>A perceptron that reads handwritten digits ships with deeprmt. Before training its weights are pure noise "

@@ -63,7 +63,7 @@ class Comparison:
         return [high for _, high in self.law.support()] + [x for x, mass in self.law.atoms() if mass > 0]
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the histogram of the eigenvalues with the law over it.
+        """Draw the histogram of the singular values of J with their law over it.
 
         Parameters
         ----------
@@ -76,10 +76,10 @@ class Comparison:
         """
         from .. import plots
 
-        ax = plots.spectrum(
-            self.eigenvalues, self.law, ax=ax, label=f"{len(self.eigenvalues)} networks", law_label="wide limit"
-        )
-        ax.set_xlabel("eigenvalue of $J J^T$")
+        label = f"{len(self.eigenvalues)} networks"
+        law = jacobian.law(self.mlp, singular=True)
+        ax = plots.spectrum(np.sqrt(self.eigenvalues), law, ax=ax, label=label, law_label="infinite width")
+        ax.set_xlabel("singular value of the Jacobian")
         ax.set_title(f"{self.mlp.activation.name}, {self.mlp.depth} layers of {self.mlp.widths[0]}: KS {self.ks:.4f}")
         return ax
 

@@ -91,9 +91,11 @@ def stems(ax: Axes, atoms: list[tuple[float, float, str]], color: str) -> None:
             [x for x, *_ in atoms], 0, [high * mass / largest for _, mass, _ in atoms], color=color, linewidth=0.8
         )
         return
+    middle = sum(ax.get_xlim()) / 2
     for location, mass, text in atoms:
         if mass == 0:
             continue
+        left = location > middle  # the text stays within the axes
         ax.annotate(
             "",
             xy=(location, 0.97),
@@ -106,9 +108,10 @@ def stems(ax: Axes, atoms: list[tuple[float, float, str]], color: str) -> None:
             text,
             xy=(location, 0.985),
             xycoords=("data", "axes fraction"),
-            xytext=(7, 0),
+            xytext=(-7 if left else 7, 0),
             textcoords="offset points",
             color=color,
+            ha="right" if left else "left",
             va="top",
         )
 
