@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import operator
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -110,8 +113,24 @@ def as_dtype(function: str, value: DTypeLike) -> Any:
     return dtype
 
 
+_default_threads: ContextVar[int | None] = ContextVar("_default_threads", default=None)
+
+
+@contextmanager
+def default_threads(value: int | None) -> Iterator[None]:
+    """Inside, `value` threads stand where nothing else is said: for what takes no `threads`, as the methods of laws."""
+    token = _default_threads.set(value)
+    try:
+        yield
+    finally:
+        _default_threads.reset(token)
+
+
 def available_threads() -> int:
-    """The cores that this process may use, or OMP_NUM_THREADS if that is less."""
+    """The cores that this process may use, or OMP_NUM_THREADS if that is less; inside `default_threads`, its number."""
+    given = _default_threads.get()
+    if given is not None:
+        return given
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return max(1, min(cores, int(limit))) if limit.isdigit() else cores

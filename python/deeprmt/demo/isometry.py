@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import jacobian, meanfield
-from .._arguments import RNG, Floats
+from .._arguments import RNG, Floats, as_threads, default_threads
 from ..laws import Law
 from ..networks import MLP
 from ..run import Progress
@@ -140,12 +140,14 @@ def compare(
     >>> compare(critical_network("tanh", width=100), rng=0).ks < 0.05
     True
     """
+    workers = None if threads is None else as_threads("compare", threads)
     singular = jacobian.singular_values(
         mlp, trials=trials, rng=rng, threads=threads, executor=executor, progress=progress
     )
     law = jacobian.law(mlp)
     eigenvalues = singular**2
-    return Comparison(mlp, eigenvalues, law, ks_distance(eigenvalues, law))
+    with default_threads(workers):
+        return Comparison(mlp, eigenvalues, law, ks_distance(eigenvalues, law))
 
 
 def ks_distance(values: Floats, law: Law) -> float:

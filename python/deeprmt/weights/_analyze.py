@@ -48,7 +48,8 @@ def analyze(
     progress : None, True or callable
         See `deeprmt.run.map`; counts tensors.
     threads : int, optional
-        For each singular value decomposition. Default: every core this process may use. Never changes the result.
+        For all that is computed of one layer. Default: every core this process may use, or 1 in each task of an
+        executor. Never changes the result.
 
     Returns
     -------
@@ -87,12 +88,12 @@ def analyze(
     (1, 1.0)
     """
     window = as_count("analyze", "window", window)
-    threads = as_threads("analyze", threads)
+    inner = 1 if executor is not None and threads is None else as_threads("analyze", threads)
     as_choice("analyze", "conv", conv, CONVENTIONS)
     work, skipped = _plan(source)
     rows: list[LayerAnalysis] = []
     late: list[Skipped] = []
-    task = partial(_analyze, window=window, conv=conv, threads=threads)
+    task = partial(_analyze, window=window, conv=conv, threads=inner)
     for result in run_map(task, work, executor=executor, progress=progress):
         rows += [each for each in result if isinstance(each, LayerAnalysis)]
         late += [each for each in result if isinstance(each, Skipped)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import default_threads
 from ..errors import ConvergenceError
 from ..laws import MarchenkoPastur
 from ..linalg import svdvals
@@ -26,6 +27,11 @@ _LARGEST = 1e140
 
 def measure(layer: Layer, *, window: int = 15, threads: int | None = None) -> LayerAnalysis:
     """Every statistic that the matrix admits; what it does not is None, and the note says why."""
+    with default_threads(threads):
+        return _measure(layer, window)
+
+
+def _measure(layer: Layer, window: int) -> LayerAnalysis:
     facts: dict[str, Any] = {
         "name": layer.name,
         "kind": layer.kind,
@@ -45,10 +51,13 @@ def measure(layer: Layer, *, window: int = 15, threads: int | None = None) -> La
             facts |= {"entry_sigma": 0.0, "singular_values": np.zeros(min(weight.shape))}
         return LayerAnalysis(**facts, status=status, note=note)
     try:
-        s = svdvals(weight, threads=threads)
+        s = svdvals(weight)
     except (ConvergenceError, MemoryError) as error:
         return LayerAnalysis(**facts, status="failed", note=f"no singular values: {error or 'out of memory'}")
-    return _spectrum(layer, facts, s, float(np.linalg.norm(weight)))
+    frobenius = math.sqrt(
+        float(np.einsum("ij,ij", weight, weight))
+    )  # np.linalg.norm would wake NumPy's own BLAS threads
+    return _spectrum(layer, facts, s, frobenius)
 
 
 def _fault(weight: np.ndarray[Any, Any]) -> tuple[str, str] | None:

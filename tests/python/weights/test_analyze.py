@@ -184,6 +184,60 @@ def test_threads_and_executors_change_nothing(spiked):
         assert analyze(source, executor=pool).to_json(arrays=True) == once
 
 
+def _record_threads(monkeypatch):
+    """Every kernel that analyze calls, with the number of threads that it was given: their last argument."""
+    calls = set()
+
+    def recording(name, kernel):
+        def call(*arguments):
+            calls.add((name, arguments[-1]))
+            return kernel(*arguments)
+
+        return call
+
+    core = deeprmt._core
+    for module, name in [(core.linalg, "svdvals"), (core.spectra, "unfold_gaussian"), (core.spectra, "spacing_ratio"),
+                         (core.tails, "hill")]:  # fmt: skip
+        monkeypatch.setattr(module, name, recording(name, getattr(module, name)))
+    made = core.laws.MarchenkoPastur
+
+    class MarchenkoPastur:
+        def __init__(self, *arguments):
+            self._made = made(*arguments)
+
+        def __getattr__(self, name):
+            found = getattr(self._made, name)
+            return recording("law", found) if callable(found) else found
+
+    monkeypatch.setattr(core.laws, "MarchenkoPastur", MarchenkoPastur)
+    return calls
+
+
+def test_every_kernel_gets_the_number_of_threads(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(7), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    calls = _record_threads(monkeypatch)
+    noise = {"noise": gaussian(80, 60)}
+    kernels = {"svdvals", "unfold_gaussian", "spacing_ratio", "hill", "law"}
+
+    def given():
+        found = set(calls)
+        calls.clear()
+        return found
+
+    analyze(noise, threads=1)
+    assert given() == {(name, 1) for name in kernels}
+    analyze(noise, threads=3)
+    assert given() == {(name, 3) for name in kernels}
+    analyze(noise)
+    assert given() == {(name, 7) for name in kernels}
+    with ThreadPoolExecutor(2) as pool:  # the workers are the parallel part
+        analyze(noise, executor=pool)
+        assert given() == {(name, 1) for name in kernels}
+        analyze(noise, executor=pool, threads=2)
+        assert given() == {(name, 2) for name in kernels}
+
+
 # ---- special matrices ----
 
 
