@@ -9,12 +9,15 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ._info import show_versions, versions
 from ._write import write
+from .errors import ConvergenceError
 from .report import printable, require_matplotlib
 from .weights import Analysis, ReadError, analyze
+from .weights._files import is_checkpoint_name
 from .weights._tensor import CONVENTIONS
 
 __all__ = ["main"]
@@ -33,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: done. 1: done in part, see `deeprmt analyze --help`. 2: wrong usage, or nothing could be read.
+        0: done. 1: done in part, see `deeprmt analyze --help`. 2: wrong usage, nothing could be read, or the memory
+        does not suffice.
         130: Ctrl-C. 141: nobody reads the output any more.
     """
     for stream in (sys.stdout, sys.stderr):
@@ -50,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except (OSError, ImportError, ValueError, TypeError) as error:
+    except (OSError, ImportError, ValueError, TypeError, MemoryError, ConvergenceError) as error:
         print(f"deeprmt {options.name}: {_line(error)}", file=sys.stderr)
         return 2
     return int(code)
@@ -68,8 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: Any, name: str, command: Command, summary: str, details: str = "") -> argparse.ArgumentParser:
-    """A subcommand with the options that all of them take."""
+def _add(
+    commands: Any, name: str, command: Command, summary: str, details: str = "", *, draws: bool = False
+) -> argparse.ArgumentParser:
+    """A subcommand with the options that all of them take; `draws` says whether the seed matters to it."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -78,8 +84,17 @@ def _add(commands: Any, name: str, command: Command, summary: str, details: str 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of whatever is drawn at random (default 0)")
+    seed = "of whatever is drawn at random (default 0)" if draws else "no effect: nothing is drawn at random here"
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=seed)
     parser.add_argument("--threads", type=_count, metavar="N", help="default: every core this process may use")
+    parser.add_argument(
+        "--json",
+        type=_new_file,
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write JSON to FILE; without FILE, or with -, to the output in place of text",
+    )
     parser.set_defaults(command=command, name=name)
     return parser
 
@@ -94,8 +109,20 @@ def _count(text: str) -> int:
 _count.__name__ = "whole number above 0"  # argparse names it in its message
 
 
+def _new_file(text: str) -> str:
+    """Where to write. After ``--json`` with nothing behind it a PATH would be taken for FILE, and written over."""
+    if is_checkpoint_name(Path(text)) or Path(text).is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{printable(text)} is a checkpoint or a folder, and would be written over: put PATH before the options"
+        )
+    return text
+
+
 def _line(error: BaseException) -> str:
     """An error in one line."""
+    if isinstance(error, MemoryError):
+        found = " ".join(str(error).split())
+        return f"out of memory: {found}" if found and found != "std::bad_alloc" else "out of memory"
     if isinstance(error, OSError) and error.strerror:
         return printable(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror)
     return printable(" ".join(str(error).split()) or type(error).__name__)
@@ -111,10 +138,13 @@ the package; writes a page with both. Takes about half a minute on two cores.
 
 
 def _add_demo(commands: Any) -> None:
-    parser = _add(commands, "demo", _demo, "what deeprmt does, in one page", _DEMO)
-    parser.add_argument("--html", metavar="FILE", default="deeprmt-demo.html", help="the page (default %(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write the numbers as JSON; - is the output, in place of text")
-    parser.add_argument("--figure", metavar="FILE", help="write the Jacobians' figure alone, .png or .svg or .pdf")
+    parser = _add(commands, "demo", _demo, "what deeprmt does, in one page", _DEMO, draws=True)
+    parser.add_argument(
+        "--html", type=_new_file, metavar="FILE", default="deeprmt-demo.html", help="the page (default %(default)s)"
+    )
+    parser.add_argument(
+        "--figure", type=_new_file, metavar="FILE", help="write the Jacobians' figure alone, .png or .svg or .pdf"
+    )
     parser.add_argument("--width", type=_count, default=1000, metavar="N", help="of every layer (default %(default)s)")
     parser.add_argument("--depth", type=_count, default=4, metavar="L", help="number of layers (default %(default)s)")
     parser.add_argument(
@@ -155,8 +185,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _add_info(commands: Any) -> None:
-    parser = _add(commands, "info", _info, "versions, compiler, instruction set, BLAS and threads, for a bug report")
-    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write JSON to FILE; - is the output")
+    _add(commands, "info", _info, "versions, compiler, instruction set, BLAS and threads, for a bug report")
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -172,7 +201,8 @@ def _info(options: argparse.Namespace) -> int:
 _ANALYZE = """\
 PATH is a file (.safetensors, .npz, .npy, .pt, .pth, .bin, .ckpt), the *.index.json of
 a sharded checkpoint, or a folder, of which every checkpoint is read. PyTorch files
-need torch; nothing in a file is ever executed.
+need torch; nothing in a file is ever executed. Put PATH before --json: what follows
+--json is where to write.
 
 exit code:
   0  every weight matrix was analysed; biases, norms, counters and masks are no
@@ -187,8 +217,7 @@ exit code:
 def _add_analyze(commands: Any) -> None:
     parser = _add(commands, "analyze", _analyze, "spectra of trained weights, layer by layer", _ANALYZE)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders")
-    parser.add_argument("--html", metavar="FILE", help="write a self-contained page with figures")
-    parser.add_argument("--json", metavar="FILE", help="write JSON; - is the output, in place of the table")
+    parser.add_argument("--html", type=_new_file, metavar="FILE", help="write a self-contained page with figures")
     parser.add_argument("--arrays", action="store_true", help="JSON with singular values, spacings and Hill curves")
     parser.add_argument(
         "--conv",

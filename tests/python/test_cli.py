@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import deeprmt
+from deeprmt import cli
+from deeprmt.errors import ConvergenceError
 
 COMMAND = [sys.executable, "-c", "import sys; from deeprmt.cli import main; sys.exit(main())"]
 
@@ -167,3 +169,45 @@ def test_a_terminal_sees_a_bar_and_a_table_that_fits(tmp_path):
     (line,) = [each for each in text.splitlines() if "300 x 200" in each]
     assert "…" in line
     assert len(line) <= 130
+
+
+def test_json_has_one_shape_for_every_command(net, tmp_path):
+    for arguments in (["info"], ["analyze", net]):
+        bare, dash = (json.loads(deeprmt_command(*arguments, *given).stdout) for given in (["--json"], ["--json", "-"]))
+        assert bare == dash
+        assert deeprmt_command(*arguments, "--json", tmp_path / "out.json").returncode == 0
+        assert json.loads((tmp_path / "out.json").read_text()) == bare
+
+
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_weights_are_not_written_over(net, tmp_path, option):
+    before = net.read_bytes()
+    for arguments in ([option, net], [option, net, net], [option, tmp_path, net]):
+        done = deeprmt_command("analyze", *arguments)
+        assert done.returncode == 2
+        assert "put PATH before the options" in done.stderr.splitlines()[-1]
+    assert net.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (MemoryError("std::bad_alloc"), "out of memory"),
+        (MemoryError(), "out of memory"),
+        (MemoryError("Unable to allocate 298. GiB"), "out of memory: Unable to allocate 298. GiB"),
+        (ConvergenceError("law: no solution\nat 1.5", {}), "law: no solution at 1.5"),
+    ],
+)
+def test_what_the_machine_or_a_solver_cannot_do_is_one_line(monkeypatch, capsys, net, error, says):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(cli, "analyze", fail)
+    assert cli.main(["analyze", str(net)]) == 2
+    assert capsys.readouterr() == ("", f"deeprmt analyze: {says}\n")
+
+
+def test_the_seed_says_where_it_has_no_effect():
+    assert "nothing is drawn at random" in deeprmt_command("analyze", "--help").stdout
+    assert "nothing is drawn at random" in deeprmt_command("info", "--help").stdout
+    assert "of whatever is drawn at random" in deeprmt_command("demo", "--help").stdout

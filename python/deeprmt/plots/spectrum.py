@@ -92,7 +92,7 @@ def spectrum(
         _mark(ax, outliers)
     ax.set_xlabel(xlabel)
     ax.set_ylabel("density")
-    if label is not None or (law is not None and law_label is not None):
+    if ax.get_legend_handles_labels()[0]:  # none if all lies at atoms
         ax.legend(frameon=False)
     tidy(ax)
     return ax

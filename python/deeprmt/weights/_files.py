@@ -51,8 +51,13 @@ def find(path: Path, strict: bool) -> Found:
     return tensors, skipped
 
 
+def is_checkpoint_name(path: Path) -> bool:
+    """Whether the name is one that `find` reads."""
+    return path.suffix.lower() in _READERS or path.name.endswith(_INDEX)
+
+
 def _is_checkpoint(path: Path) -> bool:
-    return path.is_file() and (path.suffix.lower() in _READERS or path.name.endswith(_INDEX))
+    return path.is_file() and is_checkpoint_name(path)
 
 
 def _wanted() -> str:

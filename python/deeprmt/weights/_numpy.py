@@ -34,7 +34,18 @@ def npz(path: Path) -> list[Tensor | Skipped]:
     except ReadError:
         raise
     except _BROKEN as error:
-        raise ReadError(f"{path}: not a readable .npz archive: {_words(error)}") from error
+        raise ReadError(f"{path}: {_truncated(path) or f'not a readable .npz archive: {_words(error)}'}") from error
+
+
+def _truncated(path: Path) -> str:
+    """What is missing, if the file begins as an archive does but has no directory, which comes last."""
+    try:
+        with open(path, "rb") as file:
+            begins = file.read(4).startswith(b"PK\x03\x04") and not zipfile.is_zipfile(file)
+        size = path.stat().st_size
+    except OSError:
+        return ""
+    return f"truncated: of this .npz archive {size} bytes are there, its directory at the end is not" if begins else ""
 
 
 def single(path: Path) -> list[Tensor | Skipped]:

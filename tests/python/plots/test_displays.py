@@ -52,6 +52,11 @@ def test_spectrum_without_a_law(noise):
     assert area(ax) == pytest.approx(1)
 
 
+def test_spectrum_of_atoms_alone_has_no_legend():
+    ax = plots.spectrum([1.0, 1.0, 2.0], laws.Empirical([1.0, 2.0]))  # warnings are errors here
+    assert ax.get_legend() is None
+
+
 def test_spacing():
     s = spectra.wigner_surmise(1).rvs(2000, rng=1)
     ax = plots.spacing(s)

@@ -148,6 +148,23 @@ def test_a_truncated_file_names_the_tensor_that_is_cut(tmp_path):
         load(path)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("lost", [1, 30, 500])
+def test_a_truncated_archive_says_what_is_missing(tmp_path, compressed, lost):
+    path = tmp_path / "t.npz"
+    (np.savez_compressed if compressed else np.savez)(path, a=np.random.default_rng(0).normal(size=(9, 9)))
+    path.write_bytes(path.read_bytes()[:-lost])
+    size = path.stat().st_size
+    with pytest.raises(ReadError, match=rf"truncated: of this \.npz archive {size} bytes are there, its directory at"):
+        load(path)
+
+
+def test_a_file_that_is_no_archive_says_so(tmp_path):
+    (tmp_path / "t.npz").write_bytes(b"neither a zip nor anything else")
+    with pytest.raises(ReadError, match=r"not a readable \.npz archive"):
+        load(tmp_path / "t.npz")
+
+
 def test_a_file_that_shrinks_after_its_header_was_read(tmp_path):
     path = save(tmp_path / "t.safetensors", {"w": ("F32", [5, 3], DENSE.tobytes())})
     layers = load(path)
