@@ -42,21 +42,11 @@ inline void philox_blocks(Stream stream, std::uint64_t first, Bits& bits) {
 }
 
 // ---- uniforms in (0, 1) from bits ----
-template <class T>
-struct Unit;
-template <>
-struct Unit<double> {
-  static constexpr int words = 2;
-  // 52 random bits below a fixed exponent give [1, 2); half a step is added so that 0 and 1 are never reached.
-  static double from(std::uint32_t high, std::uint32_t low) {
-    const std::uint64_t mantissa = (std::uint64_t{high} << 20) | (low >> 12);
-    return std::bit_cast<double>((std::uint64_t{0x3FF} << 52) | mantissa) - (1.0 - 0x1p-53);
-  }
-};
-template <>
-struct Unit<float> {
-  static constexpr int words = 1;
-};
+// 52 random bits below a fixed exponent give [1, 2); half a step is added so that 0 and 1 are never reached.
+inline double unit64(std::uint32_t high, std::uint32_t low) {
+  const std::uint64_t mantissa = (std::uint64_t{high} << 20) | (low >> 12);
+  return std::bit_cast<double>((std::uint64_t{0x3FF} << 52) | mantissa) - (1.0 - 0x1p-53);
+}
 
 // ---- elementary functions of Box-Muller, as polynomials ----
 
@@ -102,8 +92,8 @@ DEEPRMT_CLONES void fill_uniforms(Stream stream, std::uint64_t block, double* ou
   Bits b;
   philox_blocks(stream, block, b);
   for (int i = 0; i < lanes; ++i) {
-    out[2 * i] = Unit<double>::from(b.word[0][i], b.word[1][i]);
-    out[2 * i + 1] = Unit<double>::from(b.word[2][i], b.word[3][i]);
+    out[2 * i] = unit64(b.word[0][i], b.word[1][i]);
+    out[2 * i + 1] = unit64(b.word[2][i], b.word[3][i]);
   }
 }
 
@@ -112,8 +102,8 @@ DEEPRMT_CLONES void fill_normals(Stream stream, std::uint64_t block, double* out
   philox_blocks(stream, block, b);
   alignas(64) double x[lanes], y[lanes];
   for (int i = 0; i < lanes; ++i) {
-    const double u = Unit<double>::from(b.word[0][i], b.word[1][i]);
-    const double v = Unit<double>::from(b.word[2][i], b.word[3][i]);
+    const double u = unit64(b.word[0][i], b.word[1][i]);
+    const double v = unit64(b.word[2][i], b.word[3][i]);
     double c, s;
     cos_sin_turn(v, c, s);
     const double r = std::sqrt(-2 * log_positive(u));

@@ -15,9 +15,7 @@ def haar(key, sample, n, k, part=0):
         beta = -np.sign(x[0]) * np.linalg.norm(x)
         v = x.copy()
         v[0] -= beta
-        h = np.eye(n)
-        h[r:, r:] -= 2 * np.outer(v, v) / (v @ v)
-        q = q @ h
+        q[:, r:] -= np.outer(q[:, r:] @ v, 2 * v / (v @ v))
         signs.append(np.sign(beta))
     return q[:, :k] * np.array(signs)
 
