@@ -50,6 +50,9 @@ Array<T> empty(Index size) {
   return Array<T>(std::array<py::ssize_t, 1>{size});
 }
 
+/// Bound classes are ordinary ones, of which `type` is the metaclass, as their stubs say.
+inline py::metaclass plain_class() { return py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)); }
+
 /// Runs a kernel with the GIL released; Ctrl-C inside it becomes KeyboardInterrupt.
 template <class F>
 auto without_gil(F&& kernel) {

@@ -51,7 +51,7 @@ py::list gaps(const EqualLayers& law) {
 }  // namespace
 
 void bind_freeprob(py::module_ m) {
-  py::class_<EqualLayers>(m, "EqualLayers")
+  py::class_<EqualLayers>(m, "EqualLayers", plain_class())
       .def(py::init(&make), "d"_a.noconvert(), "weights"_a.noconvert(), "ranges"_a.noconvert(), "levels"_a,
            "diagonals"_a, "gaussians"_a, "log_scale"_a)
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)

@@ -21,7 +21,7 @@ Array<double> each(const Law& law, const Array<double>& x, int threads) {
 
 template <class Law>
 py::class_<Law> bind_law(py::module_& m, const char* name) {
-  return py::class_<Law>(m, name)
+  return py::class_<Law>(m, name, plain_class())
       .def("pdf", &each<Law, &Law::pdf>, "x"_a.noconvert(), "threads"_a)
       .def("cdf", &each<Law, &Law::cdf>, "x"_a.noconvert(), "threads"_a)
       .def("sf", &each<Law, &Law::sf>, "x"_a.noconvert(), "threads"_a);

@@ -36,13 +36,13 @@ Array<T> eigvalsh(const Array<T>& stack, int threads) {
 }
 
 template <class T>
-py::tuple svd(const Array<T>& a) {
+py::tuple svd(const Array<T>& a, int threads) {
   const auto in = view("a", a);
   const Index k = std::min(in.rows(), in.cols());
   auto u = empty<T>(in.rows(), k), vt = empty<T>(k, in.cols());
   auto s = empty<T>(k);
   without_gil([&, um = view_mut(u), sm = vector_view_mut(s), vtm = view_mut(vt)]() mutable {
-    linalg::svd<T>(in, um, sm, vtm);
+    linalg::svd<T>(in, um, sm, vtm, threads);
   });
   return py::make_tuple(u, s, vt);
 }
@@ -69,7 +69,7 @@ void bind_linalg(py::module_ m) {
     m.def("svdvals", &svdvals<T>, "stack"_a.noconvert(), "threads"_a);
     m.def("eigvalsh", &eigvalsh<T>, "stack"_a.noconvert(), "threads"_a);
     m.def("qr", &qr<T>, "a"_a.noconvert(), "threads"_a);
-    m.def("svd", &svd<T>, "a"_a.noconvert());
+    m.def("svd", &svd<T>, "a"_a.noconvert(), "threads"_a);
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
   });
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -222,13 +222,18 @@ class Network:
         (..., n_L) ndarray
             In the type of the weights.
 
+        Raises
+        ------
+        ValueError, TypeError
+            If x has the wrong shape or is not finite, or a signal overflows or is not finite (the layer is named).
+
         Examples
         --------
         >>> Network([np.eye(2), np.eye(2)], activation="relu").forward([-1.0, 3.0])
         array([0., 3.])
         """
-        h, _ = self._signals("forward", x, output)
-        return cast(Floats, self.activation.phi(h) if output == "activation" else h)
+        h, signal, _ = self._signals("forward", x, output)
+        return signal if output == "activation" else h
 
     def jacobian(self, x: ArrayLike, *, output: Output = "preactivation", threads: int | None = None) -> Floats:
         """Derivative of the network's value with respect to its input, the same `output` as in `forward`.
@@ -247,6 +252,11 @@ class Network:
         (..., n_L, n_0) ndarray
             In the type of the weights. At a kink the derivative is the limit from the left.
 
+        Raises
+        ------
+        ValueError, TypeError
+            As in `forward`; if the Jacobian overflows.
+
         References
         ----------
         .. [1] L. Pastur, J. Math. Phys. 63, 063505 (2022).
@@ -259,18 +269,20 @@ class Network:
                [0., 1.]])
         """
         threads = as_threads("jacobian", threads)
-        _, slopes = self._signals("jacobian", x, output)
-        stack = slopes[0].shape[:-1] if slopes else np.shape(x)[:-1]
+        h, _, slopes = self._signals("jacobian", x, output)
+        stack = h.shape[:-1]
         out = np.empty((*stack, self.widths[-1], self.widths[0]), self.weights[0].dtype)
         for where in np.ndindex(stack):
             j = self.weights[0]
-            for w, d in zip(self.weights[1:], slopes, strict=False):
-                j = _core.linalg.multiply(w, d[where][:, None] * j, threads)
-            out[where] = slopes[-1][where][:, None] * j if output == "activation" else j
+            with np.errstate(over="ignore", invalid="ignore"):
+                for w, d in zip(self.weights[1:], slopes, strict=False):
+                    j = _core.linalg.multiply(w, d[where][:, None] * j, threads)
+                out[where] = slopes[-1][where][:, None] * j if output == "activation" else j
+        refuse_non_finite("jacobian", "the Jacobian", out)
         return out
 
-    def _signals(self, function: str, x: ArrayLike, output: str) -> tuple[Floats, list[Floats]]:
-        """h_L, and phi'(h_l) of every layer whose activation the output has passed."""
+    def _signals(self, function: str, x: ArrayLike, output: str) -> tuple[Floats, Floats, list[Floats]]:
+        """h_L, x_L if the output asks for it, and phi'(h_l) of every layer whose activation the output has passed."""
         as_choice(function, "output", output, ("preactivation", "activation"))
         signal = as_real(function, "x", x).astype(self.weights[0].dtype, copy=False)
         if signal.ndim < 1 or signal.shape[-1] != self.widths[0]:
@@ -278,8 +290,18 @@ class Network:
         refuse_non_finite(function, "x", signal)
         slopes: list[Any] = []
         for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
-            h = signal @ w.T + b
+            with np.errstate(over="ignore", invalid="ignore"):
+                h = signal @ w.T + b
+            refuse_non_finite(function, f"the preactivation of layer {layer}", h)
             if layer < self.depth or output == "activation":
-                slopes.append(self.activation.dphi(h))
-                signal = self.activation.phi(h)
-        return h, slopes
+                slopes.append(self._of_layer(function, "dphi", self.activation.dphi, h, layer))
+                signal = self._of_layer(function, "phi", self.activation.phi, h, layer)
+        return h, signal, slopes
+
+    def _of_layer(self, function: str, what: str, activation: Any, h: Floats, layer: int) -> Floats:
+        """An activation's values, checked: users bring their own."""
+        values = np.asarray(activation(h))
+        if values.shape != h.shape:
+            raise ValueError(f"{function}: {what} must return the shape {h.shape} that it is given, got {values.shape}")
+        refuse_non_finite(function, f"{what} in layer {layer}", values)
+        return values.astype(h.dtype, copy=False)

@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
+from deeprmt.activations import Activation
 from deeprmt.networks import MLP, Network
 
 
@@ -47,3 +48,26 @@ def test_one_layer_is_its_weight():
     w = np.arange(6.0).reshape(2, 3)
     np.testing.assert_array_equal(Network([w]).jacobian([1.0, 2.0, 3.0]), w)
     np.testing.assert_array_equal(Network([w]).jacobian(np.zeros((5, 3)))[4], w)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda: Network([np.eye(2) * 1e200] * 3).forward([1e10, 1]),
+            "forward: the preactivation of layer 2 must be fin",
+        ),
+        (lambda: Network([np.eye(2) * 1e200] * 2).jacobian([0.0, 0.0]), "jacobian: the Jacobian must be finite"),
+        (
+            lambda: Network([np.eye(2)] * 2, activation=Activation(lambda h: h + np.nan, np.cos)).forward([1.0, 2.0]),
+            "forward: phi in layer 1 must be finite, found nan",
+        ),
+        (
+            lambda: Network([np.eye(2)] * 2, activation=Activation(lambda h: h[..., :1], np.cos)).forward([1.0, 2.0]),
+            r"phi must return the shape \(2,\) that it is given, got \(1,\)",
+        ),
+    ],
+)
+def test_no_silent_nan(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()

@@ -9,6 +9,7 @@
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 #include "scale.hpp"
 
@@ -76,8 +77,68 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
   for (Index c = 0; c < count; ++c) one(c, threads);
 }
 
+namespace {
+
 template <class T>
-void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt) {
+using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // column-major, as LAPACK wants it
+
+/// w (m, n), m >= n, becomes q B p^T with B upper bidiagonal (d, e): reflectors of q below the diagonal, of p right of
+/// the superdiagonal, scale factors in tauq and taup. LAPACK's gebrd in panels, with the updates on all threads.
+template <class T>
+void bidiagonalise(Columns<T>& w, Vec<T>& d, Vec<T>& e, Vec<T>& tauq, Vec<T>& taup, int threads) {
+  constexpr Index size = 32, unblocked_below = 128;
+  const Index m = w.rows(), n = w.cols();
+  const int lda = blas::narrow(m), nb = size;
+  Columns<T> x(m, size), y(n, size);
+  Index k = 0;
+  for (; n - k > unblocked_below; k += size) {
+    check_interrupt();
+    const Index rows = m - k, cols = n - k;
+    const int lm = blas::narrow(rows), ln = blas::narrow(cols), ldx = lda, ldy = blas::narrow(n);
+    blas::call<T>(blas::Routine::labrd, &lm, &ln, &nb, &w(k, k), &lda, d.data() + k, e.data() + k, tauq.data() + k,
+                  taup.data() + k, x.data(), &ldx, y.data(), &ldy);
+    // The rest loses V Y^T + X U^T, V and U with their leading ones in place; row-major sees all of them transposed.
+    using Rows = Eigen::Map<Mat<T>, 0, Eigen::OuterStride<>>;
+    const Rows v(&w(k + size, k), size, rows - size, Eigen::OuterStride<>(m));
+    const Rows u(&w(k, k + size), cols - size, size, Eigen::OuterStride<>(m));
+    const Rows xt(&x(size, 0), size, rows - size, Eigen::OuterStride<>(m));
+    const Rows yt(&y(size, 0), size, cols - size, Eigen::OuterStride<>(n));
+    Rows rest(&w(k + size, k + size), cols - size, rows - size, Eigen::OuterStride<>(m));
+    multiply<T>('T', 'N', -1, yt, v, 1, rest, threads);
+    multiply<T>('N', 'N', -1, u, xt, 1, rest, threads);
+  }
+  const int lm = blas::narrow(m - k), ln = blas::narrow(n - k), lwork = 64 * (lm + ln);
+  Vec<T> work(lwork);
+  int info = 0;
+  blas::call<T>(blas::Routine::gebrd, &lm, &ln, &w(k, k), &lda, d.data() + k, e.data() + k, tauq.data() + k,
+                taup.data() + k, work.data(), &lwork, &info);
+}
+
+/// Turns the columns of `left` by q and the rows of `right` by p^T, in slabs that go to the threads.
+template <class T>
+void turn_back(const Columns<T>& w, const Vec<T>& tauq, const Vec<T>& taup, Columns<T>& left, Columns<T>& right,
+               int threads) {
+  constexpr Index slab = 128;
+  const Index m = w.rows(), n = w.cols(), slabs = (n + slab - 1) / slab;
+  const int lm = blas::narrow(m), ln = blas::narrow(n), inner = ln - 1;
+  parallel_blas_for(2 * slabs, threads, [&](Index i) {
+    const Index begin = i / 2 * slab;
+    const int count = static_cast<int>(std::min(slab, n - begin)), lwork = 64 * (count + 65);
+    Vec<T> work(lwork);
+    int info = 0;
+    if (i % 2 == 0)
+      blas::call<T>(blas::Routine::ormqr, "L", "N", &lm, &count, &ln, w.data(), &lm, tauq.data(),
+                    left.data() + begin * m, &lm, work.data(), &lwork, &info);
+    else if (n > 1)  // p leaves the first coordinate alone
+      blas::call<T>(blas::Routine::ormlq, "R", "N", &count, &inner, &inner, w.data() + m, &lm, taup.data(),
+                    right.data() + n + begin, &ln, work.data(), &lwork, &info);
+  });
+}
+
+}  // namespace
+
+template <class T>
+void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads) {
   const Index m = a.rows(), n = a.cols(), k = std::min(m, n);
   check::shape("svd", "u", u, m, k);
   check::shape("svd", "vt", vt, k, n);
@@ -91,57 +152,44 @@ void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt) {
   }
   if (m < n) {  // decompose the transpose
     Mat<T> left(n, k), right(k, m);
-    svd<T>(Mat<T>(a.transpose()), left, s, right);
+    svd<T>(Mat<T>(a.transpose()), left, s, right, threads);
     u = right.transpose();
     vt = left.transpose();
     return;
   }
   const blas::Threads single(1);
   if (2 * m > 3 * n && n > 1) {  // tall: decompose the triangle, then turn u by the orthogonal factor
-    Mat<T> w = a;
-    const auto blocks = factor<T>(w, true, 1);
-    const Mat<T> r = w.topRows(n).template triangularView<Eigen::Upper>();
-    Mat<T> small(n, n);
-    svd<T>(r, small, s, vt);
+    Mat<T> w = a * scale, small(n, n), work;
+    const auto blocks = factor<T>(w, true, threads);
+    svd<T>(Mat<T>(w.topRows(n).template triangularView<Eigen::Upper>()), small, s, vt, threads);
     u.setZero();
     u.topRows(n) = small;
-    Mat<T> work;
     for (auto block = blocks.rbegin(); block != blocks.rend(); ++block)
-      apply_left<T>(*block, 'N', u.bottomRows(block->size()), work, 1);
-    return;
+      apply_left<T>(*block, 'N', u.bottomRows(block->size()), work, threads);
+  } else {
+    Columns<T> w = a * scale, left = Columns<T>::Zero(m, n), right(n, n);
+    Vec<T> d(n), e(n), tauq(n), taup(n), work(3 * n * n + 4 * n);
+    bidiagonalise(w, d, e, tauq, taup, threads);
+    check_interrupt();
+    const int lm = blas::narrow(m), ln = blas::narrow(n);
+    std::vector<int> iwork(static_cast<std::size_t>(8 * n));
+    int unused_q = 0, info = 0;
+    T unused = 0;
+    blas::call<T>(blas::Routine::bdsdc, "U", "I", &ln, d.data(), e.data(), left.data(), &lm, right.data(), &ln, &unused,
+                  &unused_q, work.data(), iwork.data(), &info);
+    if (info != 0) throw std::runtime_error("svd: LAPACK bdsdc did not converge, info " + std::to_string(info));
+    check_interrupt();
+    turn_back(w, tauq, taup, left, right, threads);
+    s = d;
+    u = left;
+    vt = right;
   }
-  // In LAPACK's column-major eyes: w = q B p^T, (m, n) upper bidiagonal B = x diag(s) y^T, u = q x, vt = y^T p^T.
-  using ColMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-  ColMajor w = a * scale;
-  const int lm = blas::narrow(m), ln = blas::narrow(n), lwork = 64 * (lm + ln);
-  Vec<T> e(n), tauq(n), taup(n), work(std::max<Index>(lwork, 3 * n * n + 4 * n));
-  int info = 0;
-  blas::call<T>(blas::Routine::gebrd, &lm, &ln, w.data(), &lm, s.data(), e.data(), tauq.data(), taup.data(),
-                work.data(), &lwork, &info);
-  check_interrupt();
-  ColMajor left = ColMajor::Zero(m, n), right(n, n);
-  std::vector<int> iwork(static_cast<std::size_t>(8 * n));
-  int unused_q = 0;
-  T unused = 0;
-  blas::call<T>(blas::Routine::bdsdc, "U", "I", &ln, s.data(), e.data(), left.data(), &lm, right.data(), &ln, &unused,
-                &unused_q, work.data(), iwork.data(), &info);
-  if (info != 0) throw std::runtime_error("svd: LAPACK bdsdc did not converge, info " + std::to_string(info));
-  check_interrupt();
-  blas::call<T>(blas::Routine::ormqr, "L", "N", &lm, &ln, &ln, w.data(), &lm, tauq.data(), left.data(), &lm,
-                work.data(), &lwork, &info);
-  if (n > 1) {  // p acts on all but the first coordinate
-    const int inner = ln - 1;
-    blas::call<T>(blas::Routine::ormlq, "R", "N", &ln, &inner, &inner, w.data() + m, &lm, taup.data(), right.data() + n,
-                  &ln, work.data(), &lwork, &info);
-  }
-  u = left;
-  vt = right;
   s /= scale;
 }
 
 #define DEEPRMT_INSTANTIATE(T)                                             \
   template void svdvals<T>(const T*, Index, Index, Index, MatOut<T>, int); \
-  template void svd<T>(MatIn<T>, MatOut<T>, VecOut<T>, MatOut<T>);
+  template void svd<T>(MatIn<T>, MatOut<T>, VecOut<T>, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

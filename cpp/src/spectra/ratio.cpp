@@ -1,6 +1,7 @@
 #include "deeprmt/spectra/ratio.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/parallel.hpp"
@@ -15,6 +16,9 @@ void spacing_ratio(MatIn<T> levels, MatOut<T> out, int threads) {
   parallel_for(levels.rows(), threads, [&](Index r) {
     for (Index i = 0; i < out.cols(); ++i) {
       const T a = levels(r, i + 1) - levels(r, i), b = levels(r, i + 2) - levels(r, i + 1);
+      check::that(std::isfinite(a + b),
+                  "spacing_ratio: levels must be so close that their differences do not overflow, row ", r,
+                  " at position ", i);
       out(r, i) = std::min(a, b) / std::max(a, b);  // 0/0 is NaN on purpose
     }
   });

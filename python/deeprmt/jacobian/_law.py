@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ..errors import ConvergenceError
 from ..laws import Law
 from ..laws._quadrature import Interval, integrate
 from ..meanfield import fixed_point, gauss_moment
+from ..networks import MLP
 from ._slopes import Direct, SquaredSlopes, squared_slopes
 
 __all__ = ["JacobianLaw", "law"]
@@ -26,21 +27,6 @@ Array = NDArray[np.float64]
 _least = 1e-140
 # What `expect` aims at. At an end where the density diverges the rounding of x alone costs 1e-8 of the mass.
 _settled = 1e-10
-
-
-class Network(Protocol):
-    """What the law needs to know of a network."""
-
-    @property
-    def widths(self) -> Any: ...
-    @property
-    def activation(self) -> Activation: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def sigma_w(self) -> float: ...
-    @property
-    def sigma_b(self) -> float: ...
 
 
 class JacobianLaw(Law):
@@ -334,7 +320,7 @@ def _revert(a: Array) -> Array:
 
 
 def law(
-    mlp: Network, *, q0: float | None = None, output: str = "preactivation", singular: bool = False
+    mlp: MLP, *, q0: float | None = None, output: str = "preactivation", singular: bool = False
 ) -> JacobianLaw | SingularLaw:
     """The limit law of the eigenvalues of J J^T at large width.
 
@@ -358,6 +344,8 @@ def law(
 
     Raises
     ------
+    TypeError
+        If mlp is no MLP.
     ValueError
         If the widths differ, or the variance differs from layer to layer, or grows without end.
     ConvergenceError
@@ -372,30 +360,26 @@ def law(
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> from deeprmt.activations import as_activation
-    >>> net = SimpleNamespace(widths=(500,) * 3, activation=as_activation("", "relu"), weights="gaussian",
-    ...                       sigma_w=2**0.5, sigma_b=0.0)
-    >>> eigenvalues = law(net, output="activation")
+    >>> from deeprmt.networks import MLP
+    >>> eigenvalues = law(MLP([500] * 3, "relu", sigma_w=2**0.5), output="activation")
     >>> [round(float(eigenvalues.moment(k)), 6) for k in (1, 2, 3)]
     [1.0, 5.0, 33.0]
     >>> round(float(eigenvalues.cdf(1.10901699437)), 8)
     0.767332
     """
     output = as_choice("jacobian.law", "output", output, ("preactivation", "activation"))
-    widths = tuple(int(n) for n in mlp.widths)
-    depth = len(widths) - 1
-    if depth < 1 or len(set(widths)) != 1:
-        raise ValueError(f"jacobian.law: mlp.widths must all be equal, at least two of them, got {widths}")
-    if not mlp.sigma_w > 0:
-        raise ValueError(f"jacobian.law: mlp.sigma_w must be above 0, got {mlp.sigma_w!r}")
+    if not isinstance(mlp, MLP):
+        raise TypeError(f"jacobian.law: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
+    if len(set(mlp.widths)) != 1:
+        raise ValueError(f"jacobian.law: mlp.widths must all be equal, got {list(mlp.widths)}")
+    depth = mlp.depth
     diagonals = depth - (output == "preactivation")
     q = _variance(mlp, diagonals, q0)
     out = JacobianLaw(mlp.activation, mlp.weights, float(mlp.sigma_w), depth, diagonals, q)
     return SingularLaw(out) if singular else out
 
 
-def _variance(mlp: Network, diagonals: int, q0: float | None) -> float:
+def _variance(mlp: MLP, diagonals: int, q0: float | None) -> float:
     """The variance of the preactivations, if it is the same in every layer."""
     activation = mlp.activation
     if q0 is not None:

@@ -47,11 +47,19 @@ class _Trials:
         )
 
 
+# Stands for q0 = 0: signals of 1e-8 see a smooth activation's slope at 0 to the last bit, and do not underflow.
+_faint = 1e-16
+
+
 def stationary_input(mlp: MLP) -> float:
-    """|x_0|^2 / n_0 of an input that starts at the fixed point of the mean field; 1 where there is no such point."""
-    q = meanfield.fixed_point(mlp.activation, mlp.sigma_w, mlp.sigma_b).q_star
-    q0 = (q - mlp.sigma_b**2) / mlp.sigma_w**2
-    return q0 if math.isfinite(q0) and q0 > 0 else 1.0
+    """|x_0|^2 / n_0 of an input that starts at the fixed point of the mean field, as `law` has it by default."""
+    activation = mlp.activation
+    if activation.slopes is not None and set(activation.kinks) <= {0.0}:
+        return 1.0  # phi(c h) = c phi(h): the slopes do not depend on the signal's size
+    q = meanfield.fixed_point(activation, mlp.sigma_w, mlp.sigma_b).q_star
+    if not math.isfinite(q):
+        return 1.0
+    return max((q - mlp.sigma_b**2) / mlp.sigma_w**2, _faint)
 
 
 def singular_values(
@@ -75,7 +83,7 @@ def singular_values(
     x : (n_0,) or (trials, n_0) array_like of real, optional
         The input at which to differentiate, one for all networks or one for each. Default: for each network its own
         direction, uniform on the sphere |x|^2 = n_0 q0 with q0 such that the signal starts at the mean field's fixed
-        point, E h_1^2 = q*; q0 = 1 if q* is 0 or infinite.
+        point, E h_1^2 = q*, as in `law`; q0 = 1 if there is none.
     trials : int
         Number of independent networks.
     output : {"preactivation", "activation"}

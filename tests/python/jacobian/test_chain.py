@@ -6,7 +6,7 @@ import pytest
 
 from deeprmt import _core, meanfield
 from deeprmt.activations import Activation
-from deeprmt.jacobian import singular_values
+from deeprmt.jacobian import law, singular_values
 from deeprmt.linalg import svdvals
 from deeprmt.networks import MLP, Network
 from reference.jacobian import chain as reference
@@ -84,8 +84,16 @@ def test_default_input_starts_at_the_fixed_point():
     assert np.sum(x**2) / 4000 * 1.5**2 + 0.3**2 == pytest.approx(q, rel=1e-12)
     h = mlp.sample(rng=1).forward(x)
     assert abs(np.mean(h**2) - q) < 5 * q * np.sqrt(2 / 300)
-    # Without a fixed point above 0 the input has unit variance.
-    assert singular_values(MLP([20, 20, 20], "tanh", sigma_w=0.5), rng=1).shape == (1, 20)
+
+
+@kinds
+@pytest.mark.parametrize(("activation", "sigma_w"), [("tanh", 0.8), ("relu", 0.8), ("relu", 2.0), ("linear", 0.5)])
+def test_samples_and_law_share_the_default_input(kind, activation, sigma_w):
+    # Where the fixed point is 0, or every signal is as good, too. Means of J J^T of 20 networks against the law's.
+    mlp = MLP([200] * 4, activation, weights=kind, sigma_w=sigma_w)
+    means = (singular_values(mlp, trials=20, rng=1) ** 2).mean(axis=1)
+    expected = law(mlp).mean()
+    assert abs(means.mean() - expected) < 5 * means.std() / np.sqrt(20) + 1e-12 * expected
 
 
 @kinds

@@ -91,6 +91,7 @@ def test_stacks_and_threads(shape):
     [
         ([[1.0, 2.0], [3.0, 1.0]], r"must be symmetric, but entries \(0, 1\) and \(1, 0\) are 2 and 3"),
         ([[1.0, 2.0]], r"must be square, got \(1, 2\)"),
+        (np.full((3, 3), 1.7e308), "a must be so small that its eigenvalues"),
         ([[np.inf]], r"finite, found inf at index \(0, 0\)"),
     ],
 )

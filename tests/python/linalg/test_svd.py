@@ -145,7 +145,9 @@ def test_stacks_and_threads(shape):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (30, 30), (200, 70), (70, 200), (100, 90), (2, 3, 4)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 5), (5, 1), (30, 30), (200, 70), (70, 200), (100, 90), (2, 3, 4), (190, 170)]
+)
 def test_svd(shape, dtype):
     a = np.random.default_rng(8).normal(size=shape).astype(dtype)
     u, s, vt = svd(a)
@@ -182,6 +184,22 @@ def test_refuses(function):
         function([1.0, 2.0])
     with pytest.raises(TypeError, match="real"):
         function([[1j]])
+
+
+@pytest.mark.parametrize("shape", [(300, 290), (600, 200), (150, 500)])
+def test_svd_does_not_depend_on_threads(shape):
+    a = np.random.default_rng(9).normal(size=shape)
+    expected = svd(a, threads=1)
+    for threads in (2, 3, 16):
+        for x, y in zip(svd(a, threads=threads), expected, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("function", [svd, svdvals])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_refuses_values_beyond_the_type(function, dtype):
+    with pytest.raises(ValueError, match=f"{function.__name__}: a must be so small"):
+        function(np.full((3, 3), 0.9 * np.finfo(dtype).max, dtype))
 
 
 def test_refuses_arguments():

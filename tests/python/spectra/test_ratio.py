@@ -54,6 +54,7 @@ def test_threads_do_not_matter(threads):
         ([0, 1], "at least 3, got 2"),
         ([0, 2, 1], "row 0 at position 2"),
         ([[0, 1, 2], [0, 1, np.inf]], r"finite, found inf at index \(1, 2\)"),
+        ([-1.7e308, 0.5e308, 1.7e308], "differences do not overflow"),
         (3.0, "at least one axis"),
     ],
 )

@@ -15,9 +15,10 @@ template <class T>
 void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int threads);
 
 /// Thin decomposition a = u diag(s) vt with k = min(m, n): u (m, k), s descending, vt (k, n).
-/// One-stage LAPACK (gebrd, bdsdc) on one thread, so that the result is the same for every number of threads.
-/// Memory: about 4 copies of a.
+/// One-stage reduction in panels, divide and conquer (LAPACK's bdsdc, on one thread).
+/// @param threads  >= 1, never changes the result
+/// Memory: about 7 copies of a.
 template <class T>
-void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt);
+void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads);
 
 }  // namespace deeprmt::linalg
