@@ -30,11 +30,11 @@ def bench(table: Table) -> None:
         for kind in ("haar", "gaussian"):
             for depth in (2, 50):
                 net = network(name, kind, depth)
-                low, high = law(net).support()[-1]
+                low, high = law(net, output="activation").support()[-1]
                 x = np.geomspace(max(low, 1e-6 * high), 0.999 * high, 1000)
 
                 def density(net: SimpleNamespace = net, x: np.ndarray = x) -> object:
-                    return law(net).pdf(x)  # with the making of the solver and its support
+                    return law(net, output="activation").pdf(x)  # with the making of the solver and its support
 
                 table.add(
                     f"density at 1000 points, {name} {kind} L={depth}",

@@ -501,7 +501,7 @@ EqualLayers::Report EqualLayers::evaluate(VecIn<double> x, VecOut<double> densit
         cdf[i] = gap == gaps_.end() ? 1.0 : gap->cdf;
       } else if (solve(gap == gaps_.begin() ? 0.0 : std::prev(gap)->high, gap->low, x[i], p, warm, last)) {
         const Value v = value(p);
-        density[i] = std::max(-v.y.imag(), 0.0) / (pi * std::max(x[i], std::exp(log_floor_)));
+        density[i] = std::log(x[i]) < log_floor_ ? 0.0 : std::max(-v.y.imag(), 0.0) / (pi * x[i]);
         const double potential =
             (diagonals_ - 1) * std::arg(v.y) + diagonals_ * slopes_.mean_argument(p) + gaussians_ * v.y.imag();
         cdf[i] = std::clamp(1 - potential / pi, 0.0, 1.0);

@@ -85,8 +85,25 @@ class SquaredSlopes:
         even = np.linspace(0.013, 1, 60) * reach
         if np.array_equal(self.d(even), self.d(-even)):
             marks = marks[marks >= 0]
-        keep = np.concatenate([[True], np.diff(marks) > 1e-9 * root])
-        return np.asarray(marks[keep])
+        marks = marks[np.concatenate([[True], np.diff(marks) > 1e-9 * root])]
+        # Where phi'^2 falls by more than e^32 over a panel, no polynomial on a sixteenth of it would follow.
+        for _ in range(12):
+            log_d = np.log(np.maximum(self.d(marks), 1e-300))
+            steep = np.abs(np.diff(log_d)) > 32
+            # At a zero of phi' the fall is that of a power, which the solver follows.
+            steep &= (self.d(marks)[1:] > 0) & (self.d(marks)[:-1] > 0) & ~self._touches_zero(marks)
+            if not steep.any():
+                break
+            marks = np.sort(np.concatenate([marks, ((marks[1:] + marks[:-1]) / 2)[steep]]))
+        return np.asarray(marks)
+
+    def _touches_zero(self, marks: Array) -> NDArray[np.bool_]:
+        """The panels that end where phi' goes through 0."""
+        top = self.d(self.turns).max()
+        inner = self.turns[1:-1]
+        zeros = inner[self.d(inner) < 1e-20 * top]
+        ends = np.isin(marks, zeros)
+        return np.asarray(ends[1:] | ends[:-1])
 
     def _level(self, breaks: Array) -> tuple[Array, Array]:
         half = (breaks[1:] - breaks[:-1])[:, None] / 2

@@ -54,7 +54,7 @@ class SquaredSlopes {
   /// P(d > x).
   double mass_above(double x) const;
 
-  /// Below this d the law is not resolved, and has a mass below rounding; 0 if there is no such place.
+  /// Below this d the law is not resolved, because phi' goes through 0 there; 0 if it does so nowhere.
   double resolved() const { return resolved_; }
   double top() const { return top_; }
   double bottom() const { return bottom_; }
@@ -138,7 +138,7 @@ class EqualLayers {
 
   SquaredSlopes slopes_;
   double diagonals_, gaussians_, log_scale_;
-  double log_floor_ = -std::numeric_limits<double>::infinity();  // density and mass are constant below
+  double log_floor_ = -std::numeric_limits<double>::infinity();  // below it the mass is not resolved
   std::vector<Gap> gaps_;
   std::vector<Edge> edges_;
 };
