@@ -55,7 +55,7 @@ def test_one_layer_is_its_weight():
     [
         (
             lambda: Network([np.eye(2) * 1e200] * 3).forward([1e10, 1]),
-            "forward: the preactivation of layer 2 must be fin",
+            "forward: the preactivation of layer 2",
         ),
         (lambda: Network([np.eye(2) * 1e200] * 2).jacobian([0.0, 0.0]), "jacobian: the Jacobian must be finite"),
         (

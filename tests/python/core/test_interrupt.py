@@ -56,8 +56,10 @@ def run_and_interrupt(prepare):
         "kernel, half, full = lambda n: ensembles.haar(n, rng=0, threads={threads}), 3000, 6000",
         "full = np.random.default_rng(0).random((4000, 4000)); half = full[:2000, :2000]\n"
         "kernel = lambda a: linalg.svdvals(a, threads={threads})",
+        "full = np.random.default_rng(0).random((2400, 2400)); half = full[:1200, :1200]\n"
+        "kernel = lambda a: linalg.svd(a, threads={threads})",
     ],
-    ids=["haar", "svdvals"],
+    ids=["haar", "svdvals", "svd"],
 )
 def test_ctrl_c_ends_a_kernel_in_its_midst(prepare, threads):
     half, seconds, output = run_and_interrupt(prepare.format(threads=threads))

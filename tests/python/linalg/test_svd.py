@@ -49,8 +49,8 @@ def test_against_lapack(shape, dtype):
 @given(hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e3, 1e3, width=32)))
 def test_matches_the_reference(a):
     s = svdvals(a)
-    # The reference makes at most 15 rotations a sweep in some 6 sweeps, each rounds by 2 eps: 180 eps = 4e-14, and 5e-15
-    # is ours by the bound above.
+    # The reference makes at most 15 rotations a sweep in some 6 sweeps, each rounds by 2 eps: 180 eps = 4e-14, and
+    # 5e-15 is ours by the bound above.
     np.testing.assert_allclose(s, reference.svdvals(a), rtol=0, atol=1e-13 * max(s[0], 1e-300))
 
 
