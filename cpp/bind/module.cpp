@@ -101,6 +101,7 @@ PYBIND11_MODULE(_core, m) {
     info["instruction_set"] = instruction_set();
     info["openmp"] = _OPENMP;
     info["blas_provider"] = blas::provider();
+    info["blas_library"] = blas::library();
     info["blas_threads"] = blas::get_threads();
     info["blas_thread_control"] = blas::has_thread_control();
     return info;

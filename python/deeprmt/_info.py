@@ -29,7 +29,7 @@ def versions() -> dict[str, Any]:
         "scipy": scipy.__version__,
         "compiler": core["compiler"],
         "instruction_set": core["instruction_set"],
-        "blas": f"{core['blas_provider']}'s",
+        "blas": f"{core['blas_library'] or 'unknown'}, 32-bit integers, from {core['blas_provider']}",
         "blas_threads": core["blas_threads"],
         "blas_thread_control": core["blas_thread_control"],
         "openmp": core["openmp"],

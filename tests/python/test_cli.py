@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import scipy
 
 import deeprmt
 from deeprmt import cli
@@ -50,6 +51,17 @@ def test_the_installed_command_is_this_one():
 def test_info():
     assert re.search(r"deeprmt: \S+\n.*numpy: ", deeprmt_command("info").stdout, re.DOTALL)
     assert json.loads(deeprmt_command("info", "--json").stdout)["deeprmt"] == deeprmt.__version__
+
+
+def test_info_names_the_blas():
+    threadpoolctl = pytest.importorskip("threadpoolctl")  # finds the libraries of the process in its own way
+    blas = deeprmt.versions()["blas"]
+    assert blas.endswith(f", 32-bit integers, from SciPy {scipy.__version__}")
+    found = [each for each in threadpoolctl.threadpool_info() if each["internal_api"] == "openblas"]
+    names = [f"OpenBLAS {each['version']} {each['architecture']}" for each in found]
+    if not names:
+        pytest.skip("no OpenBLAS in this process")
+    assert blas.split(",")[0] in names
 
 
 def test_analyze_prints_a_table_and_names_what_it_skips(net):

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <limits>
 #include <mutex>
 #include <set>
@@ -25,14 +26,30 @@ constexpr std::array<Entry, count> entries{{
 
 struct Table {
   std::array<std::array<void*, 2>, count> address{};
-  std::string provider;
+  std::string provider, library;
   int (*get_threads)() = nullptr;
   void (*set_threads)(int) = nullptr;
 } table;
 
-/// Thread control is no part of BLAS: look for it in the library that holds dgemm, and in what that library is linked
-/// to.
-void find_thread_control() {
+/// "OpenBLAS 0.3.31 SkylakeX" from a handle whose names begin with `prefix`; empty if it is no OpenBLAS.
+/// Its configuration reads "OpenBLAS 0.3.31 NO_AFFINITY ...": the first two words count.
+std::string openblas_name(void* handle, const std::string& prefix) {
+  const auto text = [&](const char* name) -> std::string {
+    const auto get = reinterpret_cast<const char* (*)()>(dlsym(handle, (prefix + name).c_str()));
+    const char* found = get ? get() : nullptr;
+    return found ? found : "";
+  };
+  const std::string config = text("openblas_get_config"), core = text("openblas_get_corename");
+  auto end = config.find(' ');
+  if (end != std::string::npos && end + 1 < config.size() && std::isdigit(static_cast<unsigned char>(config[end + 1])))
+    end = config.find(' ', end + 1);
+  const std::string name = config.substr(0, end);
+  return name.empty() || core.empty() ? name : name + " " + core;
+}
+
+/// Name and thread control are no part of BLAS: look for them in the library that holds dgemm, and in what that
+/// library is linked to.
+void find_library() {
   static constexpr const char* names[][2] = {
       {"scipy_openblas_get_num_threads", "scipy_openblas_set_num_threads"},
       {"openblas_get_num_threads", "openblas_set_num_threads"},
@@ -53,6 +70,9 @@ void find_thread_control() {
       break;
     }
   }
+  for (const char* prefix : {"scipy_", ""})
+    if (table.library.empty()) table.library = openblas_name(handle, prefix);
+  if (table.library.empty() && dlsym(handle, "MKL_Get_Max_Threads")) table.library = "MKL";
   dlclose(handle);
 }
 
@@ -76,7 +96,7 @@ void load(const std::string& provider, void* (*find)(const char*, const char*)) 
       fresh.address[r][is_double] = find(name.c_str(), letters.c_str());
     }
   table = fresh;
-  find_thread_control();
+  find_library();
 }
 
 void load_library(const std::string& path) {
@@ -93,6 +113,7 @@ void load_library(const std::string& path) {
 }
 
 const std::string& provider() { return table.provider; }
+const std::string& library() { return table.library; }
 bool has_thread_control() { return table.set_threads != nullptr; }
 int get_threads() { return table.get_threads ? table.get_threads() : 0; }
 

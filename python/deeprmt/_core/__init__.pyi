@@ -15,6 +15,7 @@ class _BuildInfo(TypedDict):
     instruction_set: str
     openmp: int
     blas_provider: str
+    blas_library: str
     blas_threads: int
     blas_thread_control: bool
 

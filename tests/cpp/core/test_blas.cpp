@@ -17,6 +17,12 @@ TEST_CASE("the provider is known, and every routine has an address in both preci
     for (const bool is_double : {false, true}) CHECK(blas::detail::address(static_cast<blas::Routine>(r), is_double));
 }
 
+TEST_CASE("OpenBLAS says its name, version and kernel") {
+  if (blas::library().find("OpenBLAS") == std::string::npos) return;  // another BLAS may say less
+  CHECK(blas::library().rfind("OpenBLAS ", 0) == 0);
+  CHECK(std::count(blas::library().begin(), blas::library().end(), ' ') == 2);
+}
+
 TEST_CASE("a missing library, or one without BLAS, is refused, and the table stays as it was") {
   void* const before = blas::detail::address(blas::Routine::gemm, true);
   CHECK_THROWS_AS(blas::load_library("/nowhere/libblas.so"), std::runtime_error);

@@ -47,6 +47,9 @@ void load_library(const std::string& path);
 /// What the routines came from; empty before load.
 const std::string& provider();
 
+/// Which BLAS it is, with version and kernel where it says: "OpenBLAS 0.3.31 SkylakeX"; empty if it does not.
+const std::string& library();
+
 /// Whether the BLAS at hand lets us set its number of threads (OpenBLAS, MKL).
 bool has_thread_control();
 /// The threads that BLAS uses now; 0 if it does not say.
