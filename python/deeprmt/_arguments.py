@@ -19,8 +19,17 @@ RNG = Any
 """Whatever `numpy.random.default_rng` takes."""
 
 
+def shown(value: object) -> str:
+    """What was found, in one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
     """`value` as a C-contiguous float32 or float64 array: float16 widens to float32, other reals to float64."""
+    if np.ma.is_masked(value):
+        count = np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(value)))
+        raise ValueError(f"{function}: {argument} must have no masked entries, found {count}")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -76,20 +85,27 @@ def as_number(
     function: str, argument: str, value: float, *, least: float = -math.inf, above: float | None = None
 ) -> float:
     """A finite real number, at least `least`, or strictly above `above`."""
+    wrong = isinstance(value, str | bytes | bool)
+    if isinstance(value, np.ndarray | np.generic):
+        wrong = value.ndim > 0 or value.dtype.kind not in "fiu"
+    if wrong:
+        raise TypeError(f"{function}: {argument} must be a real number, got {shown(value)}")
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{function}: {argument} must be a real number, got {value!r}") from None
+        raise TypeError(f"{function}: {argument} must be a real number, got {shown(value)}") from None
+    except OverflowError:  # of a whole number
+        number = math.inf
     if not math.isfinite(number) or number < least or (above is not None and number <= above):
         wish = f"above {above:g}" if above is not None else f"at least {least:g}" if least > -math.inf else "a number"
-        raise ValueError(f"{function}: {argument} must be finite and {wish}, got {value!r}")
+        raise ValueError(f"{function}: {argument} must be finite and {wish}, got {shown(value)}")
     return number
 
 
 def as_choice(function: str, argument: str, value: str, choices: tuple[str, ...]) -> str:
     """One of a few words."""
-    if value not in choices:
-        raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, choices))}, got {shown(value)}")
     return value
 
 

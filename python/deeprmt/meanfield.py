@@ -126,8 +126,9 @@ def gauss_moment(
     activation = as_activation("gauss_moment", activation)
     power = as_count("gauss_moment", "power", power)
     variances = as_real("gauss_moment", "q", q).astype(float)
-    if not np.all(np.isfinite(variances) & (variances >= 0)):
-        raise ValueError("gauss_moment: q must be finite and at least 0")
+    bad = variances[~(np.isfinite(variances) & (variances >= 0))]
+    if bad.size:
+        raise ValueError(f"gauss_moment: q must be finite and at least 0, found {bad[0]:g}")
     function = activation.dphi if derivative else activation.phi
     values = np.array([_expect(activation, v, lambda h: function(h) ** power) for v in variances.ravel()])
     return float(values[0]) if variances.ndim == 0 else values.reshape(variances.shape)
@@ -221,7 +222,9 @@ def critical_point(
         raise ValueError("critical_point: give one of q_star and sigma_b, got both")
     if q_star is None and sigma_b is None:
         if not homogeneous:
-            raise ValueError(f"critical_point: {activation.name} has a critical line; give q_star or sigma_b")
+            raise ValueError(
+                f"critical_point: {activation.name} has a critical line; give q_star or sigma_b, got neither"
+            )
         q_star = 1.0
     if sigma_b is not None:
         bias = as_number("critical_point", "sigma_b", sigma_b, least=0)

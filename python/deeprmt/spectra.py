@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import Floats, as_count, as_rows, as_threads
+from ._arguments import Floats, as_count, as_rows, as_threads, shown
 from .laws import Law, WignerSurmise
 
 __all__ = ["spacing_ratio", "spacings", "unfold", "wigner_surmise"]
@@ -130,10 +130,10 @@ def unfold(
     if isinstance(method, Law):
         _core.spectra.check_ascending("unfold", rows)
         out = rows.shape[1] * method.cdf(rows)
-    elif method == "gaussian":
+    elif isinstance(method, str) and method == "gaussian":
         out = _core.spectra.unfold_gaussian(rows, min(count, max(rows.shape[1], 1)), workers)
     else:
-        raise ValueError(f"unfold: method must be 'gaussian' or a Law, got {method!r}")
+        raise ValueError(f"unfold: method must be 'gaussian' or a Law, got {shown(method)}")
     return np.asarray(out).reshape(*stack, rows.shape[1])
 
 

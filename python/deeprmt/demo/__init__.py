@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .isometry import Comparison, compare, critical_network, ks_distance
+from .isometry import Comparison, compare, critical_network
 
-__all__ = ["Comparison", "compare", "critical_network", "ks_distance", "trained_network"]
+__all__ = ["Comparison", "compare", "critical_network", "trained_network"]
 
 
 def trained_network() -> Path:

@@ -17,7 +17,7 @@ from ..run import Progress
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Comparison", "compare", "critical_network", "ks_distance"]
+__all__ = ["Comparison", "compare", "critical_network"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,37 +147,4 @@ def compare(
     law = jacobian.law(mlp)
     eigenvalues = singular**2
     with default_threads(workers):
-        return Comparison(mlp, eigenvalues, law, ks_distance(eigenvalues, law))
-
-
-def ks_distance(values: Floats, law: Law) -> float:
-    """Largest distance between the empirical distribution function of values and that of a law.
-
-    Parameters
-    ----------
-    values : array_like of real
-        Any shape. Those within rounding (1e-9 of the largest) of an atom of the law count as lying on it.
-    law : Law
-        May have atoms.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> from deeprmt.laws import Semicircle
-    >>> round(ks_distance(np.array([0.0]), Semicircle()), 12)
-    0.5
-    """
-    x = np.sort(np.asarray(values, dtype=np.float64), axis=None)
-    for location, _ in law.atoms():
-        x[np.abs(x - location) <= 1e-9 * np.abs(x).max()] = location
-    points, counts = np.unique(x, return_counts=True)
-    after = np.cumsum(counts) / x.size
-    before = after - counts / x.size
-    at = np.asarray(law.cdf(points))
-    left = at.copy()
-    for location, mass in law.atoms():
-        left[points == location] -= mass
-    return float(np.maximum(np.abs(after - at), np.abs(before - left)).max())
+        return Comparison(mlp, eigenvalues, law, law.ks_distance(eigenvalues))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from .. import _core
-from .._arguments import RNG, as_count, as_key, as_number, as_real, as_size
+from .._arguments import RNG, as_count, as_key, as_number, as_real, as_size, refuse_non_finite, shown
 from ._quadrature import Interval, integrate
 from ._quantile import quantile
 
@@ -109,6 +109,50 @@ class Law(ABC):
     def _ppf(self, q: Array) -> Array:
         return quantile(self, q)
 
+    def ks_distance(self, values: ArrayLike) -> float:
+        """The Kolmogorov-Smirnov distance: how far the distribution functions of values and law are apart at most.
+
+        Parameters
+        ----------
+        values : array_like of real
+            Finite, at least one, any shape and order. Those within 1e-9 of the largest magnitude of an atom count as
+            lying on it.
+
+        Returns
+        -------
+        float
+            In [0, 1].
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no value, or one is not finite; if they are not real.
+
+        Examples
+        --------
+        >>> from deeprmt.laws import Semicircle
+        >>> round(Semicircle().ks_distance([0.0]), 12)
+        0.5
+        """
+        x = as_real(f"{self._name}.ks_distance", "values", values).astype(np.float64)
+        if x.size == 0:
+            raise ValueError(f"{self._name}.ks_distance: values must be at least one, got none")
+        refuse_non_finite(f"{self._name}.ks_distance", "values", x)
+        points, counts = np.unique(x, return_counts=True)
+        locations, masses = np.array(sorted(self.atoms())).reshape(-1, 2).T
+        jump = np.zeros(points.size)
+        if locations.size:
+            nearest = np.searchsorted((locations[1:] + locations[:-1]) / 2, points)
+            at_atom = np.abs(points - locations[nearest]) <= 1e-9 * np.abs(points).max()
+            points = np.where(at_atom, locations[nearest], points)
+            points, first = np.unique(points, return_index=True)
+            counts = np.add.reduceat(counts, first)
+            jump = np.where(at_atom, masses[nearest], 0.0)[first]
+        after = np.cumsum(counts) / x.size
+        before = after - counts / x.size
+        cdf = np.asarray(self.cdf(points))
+        return float(np.maximum(np.abs(after - cdf), np.abs(before - (cdf - jump))).max())
+
     def median(self) -> np.float64:
         """The quantile of 1/2."""
         return np.float64(self.ppf(0.5))
@@ -156,9 +200,11 @@ class Law(ABC):
 
         Raises
         ------
-        ConvergenceError
-            If the integral does not settle, for instance because it is infinite.
+        ConvergenceError, TypeError
+            If the integral does not settle, for instance because it is infinite; if `function` is none.
         """
+        if not callable(function):
+            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
         total = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         for interval in self._intervals():
             total = total + integrate(lambda x: function(x) * self._pdf(x), interval)

@@ -7,6 +7,7 @@ from math import gamma, inf
 import numpy as np
 from scipy.special import gammainc, gammaincc, gammaincinv, gammaln, xlogy
 
+from .._arguments import shown
 from ._law import Array, Law
 
 __all__ = ["WignerSurmise"]
@@ -16,8 +17,9 @@ class WignerSurmise(Law):
     """Wigner's surmise: ``p(s) = a s^beta exp(-b s^2)`` with mean 1; made by `deeprmt.spectra.wigner_surmise`."""
 
     def __init__(self, beta: int) -> None:
-        if beta not in (1, 2, 4):
-            raise ValueError(f"wigner_surmise: beta must be 1, 2 or 4, got {beta!r}")
+        number = isinstance(beta, int | float | np.integer | np.floating) and not isinstance(beta, bool)
+        if not number or beta not in (1, 2, 4):
+            raise ValueError(f"wigner_surmise: beta must be 1, 2 or 4, got {shown(beta)}")
         self.beta = int(beta)
         self._shape = (self.beta + 1) / 2
         self._rate = (gamma(self._shape + 0.5) / gamma(self._shape)) ** 2  # b; makes the mean 1

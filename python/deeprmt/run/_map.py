@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sized
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
+from .._arguments import shown
 from ._progress import Progress, Report, reporting
 
 Task = TypeVar("Task")
@@ -58,13 +59,17 @@ def map(
     """
     if not callable(function):
         raise TypeError(f"run.map: function must be callable, got {function!r}")
+    try:
+        several = iter(tasks)
+    except TypeError:
+        raise TypeError(f"run.map: tasks must be iterable, got {shown(tasks)}") from None
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"run.map: executor must be a concurrent.futures.Executor, got {executor!r}")
     total = len(tasks) if isinstance(tasks, Sized) else None
     with reporting(progress, total) as report:
         if executor is None:
-            return _serial(function, tasks, report)
-        return _on(executor, function, tasks, report)
+            return _serial(function, several, report)
+        return _on(executor, function, several, report)
 
 
 def _serial(function: Callable[[Task], Result], tasks: Iterable[Task], report: Report) -> list[Result]:

@@ -135,7 +135,7 @@ def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], n: int) -> str:
         "threshold": fitted.threshold,
         "outliers": fitted.outliers,
         "edge_ratio": float(levels[0] / high),
-        "bulk_ks": ks(levels[fitted.outliers :][::-1] if fitted.found else levels[::-1], law.cdf),
+        "bulk_ks": law.ks_distance(levels[fitted.outliers :] if fitted.found else levels),
         "fit_rounds": fitted.rounds,
         "fit_settled": fitted.settled,
         "fit_found": fitted.found,
@@ -156,15 +156,8 @@ def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], n: int) -> str:
         "spacing_count": raw.size,
         "mean_spacing": float(raw.mean()),
         "spacing_variance": float(np.var(raw / raw.mean())),
-        "spacing_ks": ks(np.sort(raw / raw.mean()), wigner_surmise(1).cdf),
+        "spacing_ks": wigner_surmise(1).ks_distance(raw / raw.mean()),
         "spacing_ratio": float(ratios.mean()),
         "spacing_ratio_stderr": float(ratios.std(ddof=1) / math.sqrt(ratios.size)),
     }
     return ""
-
-
-def ks(ascending: np.ndarray[Any, Any], cdf: Any) -> float:
-    """The largest distance between the staircase of the values and a law."""
-    f = np.asarray(cdf(ascending))
-    above = np.arange(1, f.size + 1) / f.size - f
-    return float(max(above.max(), (1 / f.size - above).max()))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeprmt.errors import ConvergenceError
-from deeprmt.laws import Law
+from deeprmt.laws import Empirical, Law, MarchenkoPastur, Semicircle
 
 
 class Wrapped(Law):
@@ -277,3 +277,47 @@ def test_refuses_types():
 def test_an_infinite_moment_says_so():
     with pytest.raises(ConvergenceError, match="may be infinite"):
         Wrapped(stats.pareto(1.0)).mean()
+
+
+def test_ks_distance_by_hand():
+    # One value at the median: the empirical step from 0 to 1 is half away from the law on both sides.
+    assert Semicircle().ks_distance([0.0]) == pytest.approx(0.5, abs=1e-15)
+    # F - (i-1)/n and i/n - F for three values of the uniform-like law below.
+    law = MarchenkoPastur(0.5)
+    x = law.ppf([0.1, 0.4, 0.9])
+    assert law.ks_distance(x) == pytest.approx(max(0.1, 1 / 3 - 0.1, 0.4 - 1 / 3, 2 / 3 - 0.4, 0.9 - 2 / 3), rel=1e-9)
+
+
+def test_ks_distance_counts_values_at_an_atom_once():
+    law = MarchenkoPastur(2.0)  # half of the mass is at 0
+    x = np.r_[np.zeros(500), law.ppf(0.5 + (np.arange(500) + 0.5) / 1000)]
+    x[:500] = np.random.default_rng(0).uniform(-1e-15, 1e-15, 500)  # zeros as a computation gives them
+    assert law.ks_distance(x) == pytest.approx(0.5 / 1000, rel=1e-6)
+    assert law.ks_distance(np.ones(10)) == pytest.approx(max(law.cdf(1.0), 1 - law.cdf(1.0)), rel=1e-12)
+    assert Empirical([1.0, 2.0]).ks_distance([1.0, 2.0]) == 0
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=50))
+def test_ks_distance_is_that_of_scipy(values):
+    law = Semicircle(1.2)  # no atoms: SciPy's statistic is the same
+    assert law.ks_distance(values) == pytest.approx(stats.kstest(values, law.cdf).statistic, abs=1e-15)
+    assert law.ks_distance(np.array(values[::-1])[None]) == law.ks_distance(values)
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=30), st.lists(st.integers(-4, 4), min_size=1, max_size=30))
+def test_ks_distance_from_a_sample(values, sample):
+    at = np.arange(-4, 5)[:, None]
+    staircases = [np.mean(np.array(each) <= at, axis=1) for each in (values, sample)]
+    assert Empirical(sample).ks_distance(values) == pytest.approx(np.abs(np.subtract(*staircases)).max(), abs=1e-15)
+
+
+def test_ks_distance_refuses():
+    law = Semicircle()
+    with pytest.raises(ValueError, match=r"Semicircle\.ks_distance: values must be at least one, got none"):
+        law.ks_distance([])
+    with pytest.raises(
+        ValueError, match=r"Semicircle\.ks_distance: values must be finite, found nan at index \(0, 1\)"
+    ):
+        law.ks_distance([[1.0, np.nan]])
+    with pytest.raises(TypeError, match=r"Semicircle\.ks_distance: values must be real"):
+        law.ks_distance([1j])
