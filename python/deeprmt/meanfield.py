@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 
 from ._arguments import Floats, as_count, as_number, as_real
+from ._display import Displayed
 from .activations import Activation, as_activation
 from .errors import ConvergenceError
 
@@ -32,7 +33,7 @@ _rounding = 32 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)
-class FixedPoint:
+class FixedPoint(Displayed):
     """Where the variance of the preactivations settles, and how gradients fare there.
 
     Attributes
@@ -74,7 +75,7 @@ class FixedPoint:
 
 
 @dataclass(frozen=True)
-class CriticalPoint:
+class CriticalPoint(Displayed):
     """A point on the line chi = 1: sigma_w and sigma_b, and the fixed point q_star there."""
 
     sigma_w: float

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._arguments import as_real, as_threads
+from ._display import Displayed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ __all__ = ["Hill", "hill"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Hill:
+class Hill(Displayed):
     """Hill's estimate for every number k of largest values; made by `hill`.
 
     Attributes

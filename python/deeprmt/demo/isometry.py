@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import jacobian, meanfield
 from .._arguments import RNG, Floats, as_threads, default_threads
+from .._display import Displayed
 from ..laws import Law
 from ..networks import MLP
 from ..run import Progress
@@ -21,7 +22,7 @@ __all__ = ["Comparison", "compare", "critical_network"]
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Displayed):
     """Squared singular values of sampled Jacobians, and the law that they approach.
 
     Attributes

@@ -10,12 +10,13 @@ from scipy.special import hyp2f1
 
 from .. import _core
 from .._arguments import as_number, available_threads
-from ._law import Array, Law
+from ._law import Array
+from ._parametric import Parametric
 
 __all__ = ["MarchenkoPastur"]
 
 
-class MarchenkoPastur(Law):
+class MarchenkoPastur(Parametric):
     """The Marchenko-Pastur law: eigenvalues or singular values of a large matrix of noise.
 
     The limit of the eigenvalues of ``X.T @ X / n`` where X is n x p with independent entries of variance ``sigma**2``
@@ -53,11 +54,16 @@ class MarchenkoPastur(Law):
     [(0.0, 0.75)]
     """
 
+    aspect: float
+    sigma: float
+    singular: bool
+    _edges: tuple[float, float]
+
     def __init__(self, aspect: float, sigma: float = 1.0, *, singular: bool = False) -> None:
-        self.aspect = as_number("MarchenkoPastur", "aspect", aspect, above=0)
-        self.sigma = as_number("MarchenkoPastur", "sigma", sigma, above=0)
-        self.singular = bool(singular)
-        self._edges = self._kernel.low, self._kernel.high
+        aspect = as_number("MarchenkoPastur", "aspect", aspect, above=0)
+        sigma = as_number("MarchenkoPastur", "sigma", sigma, above=0)
+        self._set(aspect=aspect, sigma=sigma, singular=bool(singular))
+        self._set(_edges=(self._kernel.low, self._kernel.high))
 
     def __repr__(self) -> str:
         ending = ", singular=True" if self.singular else ""

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import as_number, available_threads
-from ._law import Array, Law
+from ._law import Array
+from ._parametric import Parametric
 
 __all__ = ["Semicircle"]
 
 
-class Semicircle(Law):
+class Semicircle(Parametric):
     """Wigner's semicircle law: eigenvalues of a large symmetric matrix with independent entries.
 
     Density ``sqrt(4 sigma^2 - x^2) / (2 pi sigma^2)`` on [-2 sigma, 2 sigma]: the limit for an n x n symmetric or
@@ -38,8 +39,10 @@ class Semicircle(Law):
     array([0. , 0.5, 1. ])
     """
 
+    sigma: float
+
     def __init__(self, sigma: float = 1.0) -> None:
-        self.sigma = as_number("Semicircle", "sigma", sigma, above=0)
+        self._set(sigma=as_number("Semicircle", "sigma", sigma, above=0))
         _core.laws.Semicircle(self.sigma)  # refuses what overflows
 
     def __repr__(self) -> str:

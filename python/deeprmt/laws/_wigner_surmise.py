@@ -8,21 +8,26 @@ import numpy as np
 from scipy.special import gammainc, gammaincc, gammaincinv, gammaln, xlogy
 
 from .._arguments import shown
-from ._law import Array, Law
+from ._law import Array
+from ._parametric import Parametric
 
 __all__ = ["WignerSurmise"]
 
 
-class WignerSurmise(Law):
+class WignerSurmise(Parametric):
     """Wigner's surmise: ``p(s) = a s^beta exp(-b s^2)`` with mean 1; made by `deeprmt.spectra.wigner_surmise`."""
+
+    beta: int
+    _shape: float
+    _rate: float
 
     def __init__(self, beta: int) -> None:
         number = isinstance(beta, int | float | np.integer | np.floating) and not isinstance(beta, bool)
         if not number or beta not in (1, 2, 4):
             raise ValueError(f"wigner_surmise: beta must be 1, 2 or 4, got {shown(beta)}")
-        self.beta = int(beta)
-        self._shape = (self.beta + 1) / 2
-        self._rate = (gamma(self._shape + 0.5) / gamma(self._shape)) ** 2  # b; makes the mean 1
+        shape = (int(beta) + 1) / 2
+        rate = (gamma(shape + 0.5) / gamma(shape)) ** 2  # b; makes the mean 1
+        self._set(beta=int(beta), _shape=shape, _rate=rate)
 
     def __repr__(self) -> str:
         return f"WignerSurmise(beta={self.beta})"
