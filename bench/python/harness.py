@@ -9,12 +9,19 @@ from functools import cache
 
 import numpy as np
 
+quick = False  # whether this run only shows that the benches work: each function once, at small sizes
+
+
+def sizes(*each: int) -> list[int]:
+    """Those sizes that this run takes: up to 500 in a quick one."""
+    return [n for n in each if n <= 500 or not quick]
+
 
 def best(function: Callable[[], object], seconds: float = 1.0) -> float:
-    """Least wall time of one call, over at least three calls and about `seconds`."""
+    """Least wall time of one call, over at least three calls and about `seconds`; a quick run makes one call."""
     times: list[float] = []
     start = time.perf_counter()
-    while len(times) < 3 or (time.perf_counter() - start < seconds and len(times) < 200):
+    while len(times) < 1 if quick else len(times) < 3 or (time.perf_counter() - start < seconds and len(times) < 200):
         t = time.perf_counter()
         function()
         times.append(time.perf_counter() - t)

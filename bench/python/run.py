@@ -1,4 +1,4 @@
-"""Run the Python benchmarks: `python bench/python/run.py [WORD...] [--json FILE]`; a WORD selects files by name."""
+"""Run the Python benchmarks: `python bench/python/run.py [WORD...] [--quick] [--json FILE]`; a WORD selects files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import deeprmt
-from harness import Table
+import harness
 
 here = Path(__file__).parent
 
@@ -17,6 +17,7 @@ here = Path(__file__).parent
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="run only files whose path holds one of these words")
+    parser.add_argument("--quick", action="store_true", help="one call each and no large sizes: do the benches work?")
     parser.add_argument("--json", type=Path, help="write the rows, with the versions, to this file")
     options = parser.parse_args()
     files = sorted(here.glob("*/bench_*.py"))
@@ -25,7 +26,8 @@ def main() -> int:
         print(f"no benchmark is named like {options.words}", file=sys.stderr)
         return 2
     deeprmt.show_versions()
-    table = Table()
+    harness.quick = options.quick
+    table = harness.Table()
     for file in chosen:
         print(f"\n# {file.relative_to(here)}")
         spec = importlib.util.spec_from_file_location(file.stem, file)

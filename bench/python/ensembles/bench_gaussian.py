@@ -1,7 +1,7 @@
 import numpy as np
 
 from deeprmt.ensembles import ginibre, goe, wishart
-from harness import Table, copy
+from harness import Table, copy, gemm
 
 
 def bench(table: Table) -> None:
@@ -19,4 +19,4 @@ def bench(table: Table) -> None:
 
     table.add(f"ginibre {n}", lambda: ginibre(n), ceiling=ceiling, peers={"numpy": lambda: rng.standard_normal((n, n))})
     table.add(f"goe {n}", lambda: goe(n), ceiling=ceiling, peers={"numpy": numpy_goe})
-    table.add(f"wishart {n}", lambda: wishart(n, n), ceiling=ceiling, peers={"numpy": numpy_wishart})
+    table.add(f"wishart {n}", lambda: wishart(n, n), ceiling=("GEMM", gemm(n)), peers={"numpy": numpy_wishart})

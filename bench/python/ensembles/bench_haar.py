@@ -2,12 +2,12 @@ import numpy as np
 import scipy.stats
 
 from deeprmt.ensembles import haar
-from harness import Table, gemm
+from harness import Table, gemm, sizes
 
 
 def bench(table: Table) -> None:
     rng = np.random.default_rng(0)
-    for n in (200, 500, 1000, 2000, 4000):
+    for n in sizes(200, 500, 1000, 2000, 4000):
         for dtype in ("float64", "float32"):
 
             def numpy_qr(n=n, dtype=dtype) -> object:
@@ -24,4 +24,5 @@ def bench(table: Table) -> None:
                 peers=peers,
                 target=1.0 if n >= 2000 else None,
             )
-    table.add("haar 2000, method='qr'", lambda: haar(2000, method="qr"), ceiling=("GEMM", gemm(2000)))
+    for n in sizes(2000):
+        table.add(f"haar {n}, method='qr'", lambda n=n: haar(n, method="qr"), ceiling=("GEMM", gemm(n)))

@@ -1,22 +1,14 @@
-from types import SimpleNamespace
-
 import numpy as np
 
-from deeprmt.activations import as_activation
 from deeprmt.jacobian import law
 from deeprmt.meanfield import critical_point
+from deeprmt.networks import MLP
 from harness import Table, best
 
 
-def network(name: str, weights: str, depth: int) -> SimpleNamespace:
+def network(name: str, weights: str, depth: int) -> MLP:
     point = critical_point(name, q_star=0.5)
-    return SimpleNamespace(
-        widths=(100,) * (depth + 1),
-        activation=as_activation("bench", name),
-        weights=weights,
-        sigma_w=point.sigma_w,
-        sigma_b=point.sigma_b,
-    )
+    return MLP([100] * (depth + 1), name, weights=weights, sigma_w=point.sigma_w, sigma_b=point.sigma_b)
 
 
 def bench(table: Table) -> None:
@@ -33,7 +25,7 @@ def bench(table: Table) -> None:
                 low, high = law(net, output="activation").support()[-1]
                 x = np.geomspace(max(low, 1e-6 * high), 0.999 * high, 1000)
 
-                def density(net: SimpleNamespace = net, x: np.ndarray = x) -> object:
+                def density(net: MLP = net, x: np.ndarray = x) -> object:
                     return law(net, output="activation").pdf(x)  # with the making of the solver and its support
 
                 table.add(

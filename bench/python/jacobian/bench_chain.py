@@ -2,7 +2,7 @@ import numpy as np
 
 from deeprmt.jacobian import singular_values
 from deeprmt.networks import MLP
-from harness import Table, gemm
+from harness import Table, gemm, sizes
 
 
 def bench(table: Table) -> None:
@@ -18,11 +18,13 @@ def bench(table: Table) -> None:
             x, j = np.tanh(h), (1 - np.tanh(h) ** 2)[:, None] * (w @ j)
         return np.linalg.svd(j, compute_uv=False)
 
-    for n, depth, trials in ((100, 8, 64), (1000, 8, 2), (2000, 8, 1)):
+    depth = 8
+    for n in sizes(100, 1000, 2000):
+        trials = {100: 64, 1000: 2, 2000: 1}[n]
         mlp = MLP([n] * (depth + 1), "tanh", weights="haar", sigma_w=1.1)
         table.add(
             f"Jacobian singular values, Haar, width {n} depth {depth} x {trials}",
             lambda mlp=mlp, trials=trials: singular_values(mlp, trials=trials, output="activation"),
             ceiling=("depth GEMM", trials * depth * gemm(n)),
-            peers={"numpy": lambda n=n, d=depth, t=trials: [numpy_jacobian(n, d) for _ in range(t)]},
+            peers={"numpy": lambda n=n, t=trials: [numpy_jacobian(n, depth) for _ in range(t)]},
         )

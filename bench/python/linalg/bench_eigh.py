@@ -1,11 +1,11 @@
 import numpy as np
 
 from deeprmt.linalg import eigvalsh
-from harness import Table, gemm
+from harness import Table, gemm, sizes
 
 
 def bench(table: Table) -> None:
-    for n in (64, 256, 1000, 2000):
+    for n in sizes(64, 256, 1000, 2000):
         a = np.random.default_rng(0).normal(size=(n, n))
         a += a.T
         np.testing.assert_allclose(eigvalsh(a), np.linalg.eigvalsh(a), atol=1e-10 * np.sqrt(n))

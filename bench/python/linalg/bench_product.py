@@ -2,11 +2,11 @@ import numpy as np
 
 from deeprmt._arguments import available_threads
 from deeprmt._core.linalg import multiply
-from harness import Table, gemm
+from harness import Table, gemm, sizes
 
 
 def bench(table: Table) -> None:
-    for n in (500, 2000):
+    for n in sizes(500, 2000):
         for dtype in ("float64", "float32"):
             a = np.random.default_rng(0).normal(size=(n, n)).astype(dtype)
             table.add(

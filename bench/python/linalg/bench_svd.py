@@ -2,12 +2,12 @@ import numpy as np
 import scipy.linalg
 
 from deeprmt.linalg import svd, svdvals
-from harness import Table, gemm
+from harness import Table, gemm, sizes
 
 
 def bench(table: Table) -> None:
     rng = np.random.default_rng(0)
-    for n in (32, 64, 128, 256, 500, 1000, 2000):
+    for n in sizes(32, 64, 128, 256, 500, 1000, 2000):
         for dtype in ("float64", "float32"):
             a = rng.normal(size=(n, n)).astype(dtype)
             expected = np.linalg.svd(a, compute_uv=False)

@@ -19,19 +19,19 @@ __all__ = ["MarchenkoPastur"]
 class MarchenkoPastur(Parametric):
     """The Marchenko-Pastur law: eigenvalues or singular values of a large matrix of noise.
 
-    The limit of the eigenvalues of ``X.T @ X / n`` where X is n x p with independent entries of variance ``sigma**2``
-    and ``aspect = p / n`` [1]_: support from ``sigma^2 (1 - sqrt(aspect))^2`` to ``sigma^2 (1 + sqrt(aspect))^2``,
+    The limit of the eigenvalues of ``G @ G.T`` where G is m x n with independent entries of variance ``sigma**2 / n``
+    and ``aspect = m / n`` [1]_: support from ``sigma^2 (1 - sqrt(aspect))^2`` to ``sigma^2 (1 + sqrt(aspect))^2``,
     density ``sqrt((x - low) (high - x)) / (2 pi sigma^2 aspect x)``, and an atom of mass ``1 - 1/aspect`` at 0 if
     ``aspect > 1``.
 
     Parameters
     ----------
     aspect : float
-        p / n > 0.
+        m / n > 0.
     sigma : float, default 1.0
-        The standard deviation of the entries of X.
+        The standard deviation of the entries of G, times ``sqrt(n)``.
     singular : bool, default False
-        Take the law of the square roots instead: the singular values of ``X / sqrt(n)`` (p of them, zeros included).
+        Take the law of the square roots instead: the singular values of G (m of them, zeros included).
 
     Notes
     -----

@@ -12,8 +12,8 @@ methods = pytest.mark.parametrize("method", ["householder", "qr"])
 # The last two sizes take more than one block of reflectors.
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (2, 2), (5, 3), (7, 7), (20, 1), (150, 150), (200, 110)])
 def test_match_the_reference(n, k):
-    # Roundings of k reflectors are independent: sqrt(k) eps of entries below 1, 3e-15 at most, on either side. QR has eps
-    # times the condition of all columns but the last (orthogonality gives that one), 233 at most here: 5e-14.
+    # Roundings of k reflectors are independent: sqrt(k) eps of entries below 1, 3e-15 at most, on either side. QR has
+    # eps times the condition of all columns but the last (orthogonality gives that one), 233 at most here: 5e-14.
     out = np.empty((2, n, k))
     for by_qr, plain in ((False, reference.haar), (True, reference.haar_by_qr)):
         _core.ensembles.haar(11, by_qr, out, 2)

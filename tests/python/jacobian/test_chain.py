@@ -26,6 +26,7 @@ def test_matches_the_reference(kind, output, widths):
     phi, dphi = np.tanh, lambda h: 1 / np.cosh(h) ** 2
     for trial in range(2):
         j = reference.jacobian(KEY, trial, widths, kind, 1.4, 0.3, phi, dphi, x, output)
+        # At most 3 layers of width 7 and norm below 4: 3 * 4^3 * 7 roundings of eps = 3e-13 if all add up.
         np.testing.assert_allclose(s[trial], np.linalg.svd(j, compute_uv=False), rtol=0, atol=1e-12)
 
 
@@ -43,8 +44,10 @@ def test_is_the_jacobian_of_the_sampled_network(kind, output):
     ]
     np.testing.assert_allclose(j, np.transpose(columns), atol=1e-8)  # differences: step^2 and eps / step
     s = singular_values(mlp, x, output=output, rng=9)
+    # Two layers of width 12 at most and norm below 3: 2 * 3^2 * 12 eps = 5e-14 between two orders of the same sums.
     np.testing.assert_allclose(s[0], svdvals(j), rtol=0, atol=1e-13)
     assert net.forward(np.stack([x, 2 * x])).shape == (2, 6)
+    # The same products, perhaps by another kernel of BLAS: sums of 12 terms below 1 round by sqrt(12) eps = 8e-16.
     np.testing.assert_allclose(net.jacobian(np.stack([2 * x, x]), output=output)[1], j, rtol=0, atol=1e-14)
 
 
@@ -52,6 +55,8 @@ def test_is_the_jacobian_of_the_sampled_network(kind, output):
 def test_linear_haar_networks_are_isometries(dtype):
     s = singular_values(MLP([150] * 6, "linear", weights="haar", sigma_w=1.0), trials=3, dtype=dtype, rng=1)
     assert s.dtype == dtype
+    # Q^T Q is 1 to (3 sqrt(150) + 10) eps = 47 eps, singular values to half of that, and five layers add up like
+    # sqrt(5): 53 eps.
     np.testing.assert_allclose(s, 1, atol=100 * np.finfo(dtype).eps)
 
 
@@ -61,7 +66,7 @@ def test_second_moment_of_linear_networks(kind):
     n, depth, trials = 40, 5, 300
     s = singular_values(MLP([n] * (depth + 1), "linear", weights=kind, sigma_w=1.1), trials=trials, rng=2)
     moments = (s**2).mean(axis=1)
-    assert abs(moments.mean() - 1.1 ** (2 * depth)) < 5 * moments.std() / np.sqrt(trials) + 1e-12
+    assert abs(moments.mean() - 1.1 ** (2 * depth)) < 5 * moments.std() / np.sqrt(trials) + 1e-12  # Haar: rounding
 
 
 def test_first_moments_of_a_deep_tanh_network():
@@ -126,6 +131,8 @@ def test_one_input_a_trial():
 def test_own_activations():
     mlp = MLP([6, 6, 6], Activation(np.tanh, lambda h: 1 - np.tanh(h) ** 2, name="mine"), sigma_w=1.4)
     expected = singular_values(MLP([6, 6, 6], "tanh", sigma_w=1.4), np.ones(6), rng=1)
+    # Slopes differ by some eps, values by some eps of the largest, 1.9, which is 230 times the smallest: 5e-14 for each
+    # rounding of a slope, of which there are fewer than 20.
     np.testing.assert_allclose(singular_values(mlp, np.ones(6), rng=1), expected, rtol=1e-12)
 
 

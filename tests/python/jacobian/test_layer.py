@@ -14,6 +14,7 @@ def draw(kind, n_out, n_in, *, key=3, sample=0, index=1, sigma_w=1.5, sigma_b=0.
 @pytest.mark.parametrize("kind", ["gaussian", "haar"])
 @pytest.mark.parametrize(("n_out", "n_in"), [(1, 1), (4, 4), (6, 3), (3, 6)])
 def test_matches_the_reference(kind, n_out, n_in):
+    # Entries below 2.1, from at most 4 reflectors of 5 roundings each: 42 eps = 1e-14 if all add up.
     for sample, index in ((0, 1), (2, 5)):
         w, b = draw(kind, n_out, n_in, sample=sample, index=index)
         expected = reference.layer(3, sample, index, kind, n_out, n_in, 1.5, 0.5)
@@ -33,10 +34,12 @@ def test_signal_keeps_its_variance(kind, n_out, n_in):
     error = np.std(ratios) / np.sqrt(len(ratios))
     assert abs(np.mean(ratios) - 1) < 5 * error + 1e-12
     if kind == "haar" and n_out >= n_in:
-        np.testing.assert_allclose(ratios, 1, rtol=1e-12)  # an isometry, not only on average
+        # An isometry, not only on average: 60 reflectors and sums of 60 terms round by 120 eps = 3e-14 if all add up.
+        np.testing.assert_allclose(ratios, 1, rtol=1e-12)
 
 
 def test_haar_rows_and_columns_are_orthonormal_up_to_scale():
+    # (3 sqrt(n) + 10) eps of the scale, as in test_haar: 26 eps * 6.75 = 4e-14 at n = 30.
     w, _ = draw("haar", 30, 10)
     np.testing.assert_allclose(w.T @ w, 1.5**2 * 3 * np.eye(10), atol=1e-13)
     w, _ = draw("haar", 10, 30)

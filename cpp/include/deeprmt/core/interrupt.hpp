@@ -9,7 +9,8 @@ struct Interrupted : std::exception {
   const char* what() const noexcept override { return "interrupted"; }
 };
 
-/// `poll` answers whether to stop. It is called at most every 50 ms, and only on the thread that called the kernel.
+/// `poll` answers whether to stop. Each thread of a kernel calls it, at most every 50 ms; Python's answers
+/// no on all threads but its main one.
 void set_interrupt_poll(bool (*poll)());
 
 /// Throws Interrupted if the host wants to stop. Cheap: reads a clock, polls rarely.

@@ -5,8 +5,8 @@
 
 namespace deeprmt::laws {
 
-/// The law of the eigenvalues of X^T X / n, X of shape n x p with independent entries of variance sigma^2, as n and p
-/// grow at c = p / n = aspect; with `singular` of their square roots, the singular values of X / sqrt(n). Support
+/// The law of the eigenvalues of G G^T, G of shape m x n with independent entries of variance sigma^2 / n, as m and n
+/// grow at c = m / n = aspect; with `singular` of their square roots, the singular values of G. Support
 /// between sigma^2 (1 -+ sqrt c)^2, density sqrt((x - low)(high - x)) / (2 pi sigma^2 c x), mass 1 - 1/c at 0 if c > 1.
 ///
 /// The distribution function. Both c and 1/c lead to the same continuous part, up to its mass min(1, 1/c), so let
