@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -107,6 +108,15 @@ def as_choice(function: str, argument: str, value: str, choices: tuple[str, ...]
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, choices))}, got {shown(value)}")
     return value
+
+
+def as_path(function: str, argument: str, value: str | os.PathLike[str]) -> Path:
+    """A path; an empty one would be the current folder."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{function}: {argument} must be a path, got {type(value).__name__}")
+    if not os.fspath(value):
+        raise ValueError(f"{function}: {argument} must be a path, got an empty text")
+    return Path(value)
 
 
 def as_size(function: str, value: int | tuple[int, ...] | None) -> tuple[int, ...]:

@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .._arguments import as_choice, as_count, as_threads
+from .._arguments import as_choice, as_count, as_path, as_threads
 from ..run import Progress
 from ..run import map as run_map
 from ._analysis import Analysis
@@ -125,6 +124,8 @@ def _plan(source: Any) -> tuple[Iterable[Tensor | Layer], list[Skipped]]:
         return _arrays(source, "memory")
     if isinstance(source, np.ndarray) or hasattr(source, "detach"):
         return _arrays({"weight": source}, "memory")
+    if hasattr(source, "__array__"):  # a data frame would be a list of its columns' names
+        raise TypeError(f"analyze: source must be a NumPy array or {{name: array}}, got {type(source).__name__}")
     if isinstance(source, Iterable):
         several = source if isinstance(source, Iterator) else list(source)
         if isinstance(several, list):
@@ -142,7 +143,10 @@ def _plan(source: Any) -> tuple[Iterable[Tensor | Layer], list[Skipped]]:
 def _checked(layers: Iterable[Any]) -> Iterator[Layer]:
     for each in layers:
         if not isinstance(each, Layer):
-            raise TypeError(f"analyze: source must hold Layer objects or paths throughout, got {type(each).__name__}")
+            raise TypeError(
+                "analyze: source must hold Layer objects or paths throughout (arrays are given as {name: array}), "
+                f"got {type(each).__name__}"
+            )
         yield each
 
 
@@ -151,7 +155,7 @@ def _files(paths: list[Any]) -> tuple[list[Tensor], list[Skipped]]:
     skipped: list[Skipped] = []
     for path in paths:
         try:
-            more, passed = find(Path(path), strict=False)
+            more, passed = find(as_path("analyze", "source", path), strict=False)
         except ReadError as error:
             more, passed = [], [Skipped("", (), "", str(error), str(path))]
         tensors += more

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,20 +32,17 @@ def find(path: Path, strict: bool) -> Found:
     `strict` raises on the first file that cannot be read; otherwise it is listed and the others go on. A folder is
     never strict, but one without a single readable checkpoint is an error.
     """
-    if not path.is_dir():
-        return _file(path) if strict else _tolerant(path)
-    files = [
-        each
-        for each in sorted(path.rglob("*"))
-        if _is_checkpoint(each) and not any(part.startswith(".") for part in each.relative_to(path).parts)
-    ]
+    if not stat.S_ISDIR(_mode(path)):
+        return _file(path, strict) if strict else _tolerant(path)
+    files, refused = _walk(path)
     beside = [each for each in files if each.name.startswith(_TRAINER)]
     files = [each for each in files if each not in beside]
     shards = {shard for each in files if each.name.endswith(_INDEX) for shard in _shards_of(each)}
     found = [_tolerant(each) for each in files if each not in shards]
     tensors, skipped = _joined(found)
+    skipped = refused + skipped
     if not tensors and not any(record.name for record in skipped):
-        if not files:
+        if not skipped:
             raise ReadError(f"{path}: no checkpoint in this folder: {_wanted()}")
         raise ReadError(f"{path}: no file in this folder could be read; the first: {skipped[0].reason}")
     reason = "the state of a trainer, no weights"
@@ -56,8 +55,34 @@ def is_checkpoint_name(path: Path) -> bool:
     return path.suffix.lower() in _READERS or path.name.endswith(_INDEX)
 
 
-def _is_checkpoint(path: Path) -> bool:
-    return path.is_file() and is_checkpoint_name(path)
+def _walk(folder: Path) -> tuple[list[Path], list[Skipped]]:
+    """The checkpoints in a folder by their names, and the folders in it that may not be listed."""
+    refused: list[Skipped] = []
+
+    def refuse(error: OSError) -> None:
+        where = os.fspath(error.filename or folder)
+        refused.append(Skipped("", (), "", f"{where}: {error.strerror or error}", where))
+
+    files: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        files += [Path(place, each) for each in names if not each.startswith(".") and is_checkpoint_name(Path(each))]
+    return sorted(files), refused
+
+
+def _mode(path: Path) -> int:
+    """What kind of thing the path is, as `os.stat` says."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        raise ReadError(f"{path}: no such file or folder") from None
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _require_regular(path: Path) -> None:
+    if not stat.S_ISREG(_mode(path)):  # a pipe without a writer would never answer
+        raise ReadError(f"{path}: not a regular file")
 
 
 def _wanted() -> str:
@@ -70,16 +95,15 @@ def _joined(found: Sequence[Found]) -> Found:
 
 def _tolerant(path: Path) -> Found:
     try:
-        return _index(path, strict=False) if path.name.endswith(_INDEX) else _file(path)
+        return _file(path, strict=False)
     except ReadError as error:
         return [], [Skipped("", (), "", str(error), str(path))]
 
 
-def _file(path: Path) -> Found:
+def _file(path: Path, strict: bool) -> Found:
+    _require_regular(path)
     if path.name.endswith(_INDEX):
-        return _index(path, strict=True)
-    if not path.exists():
-        raise ReadError(f"{path}: no such file or folder")
+        return _index(path, strict)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise ReadError(f"{path}: unknown kind of file: {_wanted()}")
@@ -90,6 +114,7 @@ def _file(path: Path) -> Found:
 
 
 def _weight_map(path: Path) -> dict[str, str]:
+    _require_regular(path)
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -115,11 +140,11 @@ def _shards_of(path: Path) -> list[Path]:
 
 def _index(path: Path, strict: bool) -> Found:
     entries = _weight_map(path)
-    missing = sorted({shard for shard in entries.values() if not (path.parent / shard).exists()})
+    missing = sorted({shard for shard in entries.values() if not os.path.lexists(path.parent / shard)})
     if missing and strict:
         raise ReadError(f"{path}: missing shard{'s' if len(missing) > 1 else ''}: {', '.join(missing)}")
     shards = [path.parent / shard for shard in sorted(set(entries.values())) if shard not in missing]
-    tensors, skipped = _joined([_file(shard) if strict else _tolerant(shard) for shard in shards])
+    tensors, skipped = _joined([_file(shard, strict) if strict else _tolerant(shard) for shard in shards])
     skipped += [Skipped("", (), "", f"{path}: missing shard: {shard}", str(path.parent / shard)) for shard in missing]
     unreadable = {record.source for record in skipped if not record.name}
     present = {(each.name, each.source) for each in tensors} | {(each.name, each.source) for each in skipped}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
-from .._arguments import as_choice
+from .._arguments import as_choice, as_path
 from ._files import find
 from ._layer import Layer, Skipped
 from ._tensor import CONVENTIONS, Tensor
@@ -84,7 +83,5 @@ def load(path: str | os.PathLike[str], *, conv: str = "flatten") -> Layers:
     [('bias', 'a vector: a bias, or the scale of a normalisation')]
     """
     as_choice("load", "conv", conv, CONVENTIONS)
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"load: path must be a path, got {type(path).__name__}")
-    tensors, skipped = find(Path(path), strict=True)
+    tensors, skipped = find(as_path("load", "path", path), strict=True)
     return Layers(tensors, skipped, conv)

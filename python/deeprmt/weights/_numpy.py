@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -30,7 +32,11 @@ def npz(path: Path) -> list[Tensor | Skipped]:
     """Every array of the archive; only headers are read yet."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return [_member(path, archive, member) for member in archive.infolist()]
+            members = archive.infolist()
+            for name, times in Counter(member.filename for member in members).items():
+                if times > 1 and name.endswith(".npy"):  # an archive is read by name: one would stand for all
+                    raise ReadError(f"{path}: {times} arrays are named {name.removesuffix('.npy')!r}")
+            return [_member(path, archive, member) for member in members]
     except ReadError:
         raise
     except _BROKEN as error:
@@ -84,6 +90,8 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if version not in readers:
         raise ValueError(f"version {version[0]}.{version[1]} of the .npy format is not read")
     shape, _, dtype = readers[version](file)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"no array has shape {shape}")
     return shape, dtype
 
 
@@ -111,4 +119,5 @@ def _read_single(path: Path) -> Floats:
 def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    text = re.sub(r"(?<=^Bad CRC-32) for file .*", "", " ".join(str(error).split()))  # the caller names it
+    return text or type(error).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,31 @@ def tensors(path: Path) -> list[Tensor]:
                     f"{path}: truncated, or not a safetensors file: bytes 0-7 promise a header of {length} bytes, "
                     f"the file has {size - 8} more"
                 )
-            header = json.loads(file.read(length).decode())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        if isinstance(error, OSError):
-            raise ReadError(f"{path}: {error.strerror or error}") from error
+            text = file.read(length)
+    except OSError as error:
+        raise ReadError(f"{path}: {error.strerror or error}") from error
+    try:
+        header = json.loads(text.decode(), object_pairs_hook=_without_repetition)
+    except _Repeated as error:
+        raise ReadError(f"{path}: the header has {error} more than once") from None
+    except (ValueError, RecursionError) as error:
         raise ReadError(f"{path}: not a safetensors file: the header is not JSON ({error})") from None
     if not isinstance(header, dict):
         raise ReadError(f"{path}: not a safetensors file: the header is {type(header).__name__}, not an object")
     header.pop("__metadata__", None)
     return [_tensor(path, name, entry, 8 + length, size) for name, entry in header.items()]
+
+
+class _Repeated(Exception):
+    """JSON allows a name twice, and Python keeps the last: a tensor would be passed over in silence."""
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise _Repeated(repr(name))
+    return content
 
 
 def _tensor(path: Path, name: str, entry: Any, start: int, size: int) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments import Floats
-from ._layer import Layer, Skipped
+from ._layer import Layer, ReadError, Skipped
 
 PRECISION = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """The dtypes that are read, with the distance from 1 to the next number."""
@@ -40,7 +40,7 @@ class Tensor:
 
     def layers(self, conv: str) -> Iterator[Layer]:
         """Read, and split into matrices by the convention `conv`."""
-        array = self.read()
+        array = self._entries()
         if array.ndim == 2 or conv == "flatten":
             matrix = array.reshape(len(array), -1)
             yield Layer(self.name, self._kind(), matrix, self.source, self.shape, self.dtype)
@@ -49,6 +49,16 @@ class Tensor:
         for index, place in enumerate(itertools.product(*map(range, self.shape[2:]))):
             name = f"{self.name}[{','.join(map(str, place))}]"
             yield Layer(name, "conv", stack[:, :, index], self.source, self.shape, self.dtype)
+
+    def _entries(self) -> Floats:
+        """What `read` gives; whatever stops it is a ReadError, which concerns this tensor and no other."""
+        try:
+            return self.read()
+        except ReadError:
+            raise
+        except Exception as error:  # more axes than NumPy has, less memory than it takes, ...
+            found = " ".join(str(error).split()) or type(error).__name__
+            raise ReadError(f"{self.source}: tensor {self.name!r}: {found}") from error
 
     def _kind(self) -> str:
         if len(self.shape) > 2:

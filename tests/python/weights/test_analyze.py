@@ -485,3 +485,25 @@ def test_repr(analysis):
     assert text.startswith("Analysis: 3 layers, 1 non-finite, 1 skipped")
     assert "nan: 12 of 12 entries are NaN" in text
     assert "<table" in analysis._repr_html_()
+
+
+def test_one_odd_tensor_does_not_stop_the_rest():
+    def odd():
+        raise MemoryError("Unable to allocate 9 PiB")
+
+    from deeprmt.weights._analyze import _analyze
+    from deeprmt.weights._tensor import Tensor
+
+    (record,) = _analyze(Tensor("w", (3, 3), "float32", "a.npz", odd), window=15, conv="flatten", threads=1)
+    assert (record.name, record.expected) == ("w", False)
+    assert record.reason == "a.npz: tensor 'w': Unable to allocate 9 PiB"
+
+
+def test_frames_and_lists_are_told_how_arrays_are_given():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match=r"must be a NumPy array or \{name: array\}, got DataFrame"):
+        analyze(pandas.DataFrame({"a": [1.0, 2.0]}))
+    with pytest.raises(TypeError, match=r"arrays are given as \{name: array\}\), got list"):
+        analyze([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(ValueError, match="source must be a path, got an empty text"):
+        analyze("")

@@ -1,8 +1,10 @@
 """Readers, on small files written by the formats' own packages, and on broken ones."""
 
 import contextlib
+import errno
 import json
 import os
+import pathlib
 import pickle
 import struct
 import zipfile
@@ -407,3 +409,81 @@ def test_a_layer_checks_and_widens_its_weight():
     assert repr(layer) == "Layer('w', 'dense', 2 x 3 float16, 'memory')"
     with pytest.raises(ValueError, match=r"weight must be a matrix, got shape \(3,\)"):
         Layer("w", "dense", np.ones(3))
+
+
+# ---- what must not stop, or deceive, the rest ----
+
+
+def test_a_name_that_an_archive_holds_twice_is_refused(tmp_path):
+    # Read by name, the first would pass for the second.
+    np.savez(tmp_path / "t.npz", w=DENSE, v=2 * DENSE)
+    raw = (tmp_path / "t.npz").read_bytes()
+    (tmp_path / "t.npz").write_bytes(raw.replace(b"v.npy", b"w.npy"))
+    with pytest.raises(ReadError, match=r"t\.npz: 2 arrays are named 'w'"):
+        load(tmp_path / "t.npz")
+
+
+@pytest.mark.parametrize("text", ['{"w": %s, "w": %s}', '{"w": %s, "v": {"dtype": "F32", "dtype": "F16"}}'])
+def test_a_name_that_a_header_holds_twice_is_refused(tmp_path, text):
+    header = text.replace("%s", json.dumps(corrupt())).encode()
+    (tmp_path / "t.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+    with pytest.raises(ReadError, match=r"t\.safetensors: the header has '(w|dtype)' more than once"):
+        load(tmp_path / "t.safetensors")
+
+
+def test_one_odd_tensor_is_a_read_error_of_its_own(tmp_path):
+    path = save(tmp_path / "t.safetensors", {"odd": ("F32", [5, 3] + [1] * 70, DENSE.tobytes())})
+    with pytest.raises(ReadError, match=r"t\.safetensors: tensor 'odd': .*dimension"):
+        list(load(path))
+
+
+def test_a_damaged_array_is_named_once(tmp_path):
+    np.savez(tmp_path / "t.npz", w=DENSE)
+    raw = (tmp_path / "t.npz").read_bytes()
+    (tmp_path / "t.npz").write_bytes(raw.replace(DENSE.tobytes(), (-DENSE).tobytes()))
+    with pytest.raises(ReadError, match=r"t\.npz: array 'w': Bad CRC-32$"):
+        list(load(tmp_path / "t.npz"))
+
+
+def test_a_negative_axis(tmp_path):
+    np.save(tmp_path / "t.npy", DENSE)
+    raw = (tmp_path / "t.npy").read_bytes()
+    (tmp_path / "t.npy").write_bytes(raw.replace(b"(5, 3), } ", b"(-1, 3), }"))
+    with pytest.raises(ReadError, match=r"t\.npy: .*no array has shape \(-1, 3\)"):
+        load(tmp_path / "t.npy")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes to make")
+@pytest.mark.parametrize("name", ["t.npy", "t.safetensors.index.json"])
+def test_a_pipe_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ReadError, match="not a regular file"):
+        load(tmp_path / name)
+    save_arrays(tmp_path / "w.safetensors", {"w": DENSE})
+    layers = load(tmp_path)
+    assert [layer.name for layer in layers] == ["w"]
+    assert reasons(layers) == {"": f"{tmp_path / name}: not a regular file"}
+
+
+def test_what_a_folder_does_not_let_us_see_is_listed(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    for name in ("a", "b"):
+        save_arrays(tmp_path / f"{name}.safetensors", {name: DENSE})
+    stat, scandir = pathlib.Path.stat, os.scandir
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(pathlib.Path, "stat", lambda p, **k: refuse(p) if p.name[0] == "a" else stat(p, **k))
+    monkeypatch.setattr(os, "scandir", lambda p: refuse(p) if str(p).endswith("closed") else scandir(p))
+    layers = load(tmp_path)
+    assert [layer.name for layer in layers] == ["b"]
+    assert {each.reason for each in layers.skipped} == {
+        f"{tmp_path / name}: Permission denied" for name in ("a.safetensors", "closed")
+    }
+    assert not any(each.expected for each in layers.skipped)
+
+
+def test_an_empty_path_is_not_the_current_folder():
+    with pytest.raises(ValueError, match="load: path must be a path, got an empty text"):
+        load("")
