@@ -405,7 +405,7 @@ def test_progress_counts_tensors():
     [
         (3, TypeError, "source must be a path, paths, {name: array}"),
         ([], ValueError, "at least one path or layer"),
-        ([1, 2], TypeError, "Layer objects or paths throughout, got int"),
+        ([1, 2], TypeError, r"Layer objects or paths throughout \(.*\), got int"),
         ("/no/such/file.npz", ReadError, "no such file or folder"),
         ({}, ReadError, "holds no weights"),
     ],
