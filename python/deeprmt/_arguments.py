@@ -71,14 +71,18 @@ def refuse_non_finite(function: str, argument: str, array: Floats) -> None:
         raise ValueError(f"{function}: {argument} must be finite, found {array[where]} at index {index}")
 
 
-def as_count(function: str, argument: str, value: SupportsIndex, least: int = 1) -> int:
-    """A whole number of at least `least`."""
+def as_count(function: str, argument: str, value: SupportsIndex, least: int = 1, most: int | None = None) -> int:
+    """A whole number of at least `least`, and at most `most`; True and False are none."""
     try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
         count = operator.index(value)
     except TypeError:
         raise TypeError(f"{function}: {argument} must be a whole number, got {value!r}") from None
-    if isinstance(value, bool | np.bool_) or count < least:
+    if count < least:
         raise ValueError(f"{function}: {argument} must be at least {least}, got {value!r}")
+    if most is not None and count > most:
+        raise ValueError(f"{function}: {argument} must be at most {most}, got {value!r}")
     return count
 
 
@@ -106,7 +110,8 @@ def as_number(
 def as_choice(function: str, argument: str, value: str, choices: tuple[str, ...]) -> str:
     """One of a few words."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{function}: {argument} must be one of {', '.join(map(repr, choices))}, got {shown(value)}")
+        wish = f"one of {', '.join(map(repr, choices))}" if len(choices) > 1 else repr(choices[0])
+        raise ValueError(f"{function}: {argument} must be {wish}, got {shown(value)}")
     return value
 
 

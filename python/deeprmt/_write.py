@@ -13,11 +13,13 @@ def write(path: str | os.PathLike[str], text: str) -> None:
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
         target.write_text(text, encoding="utf-8", errors="backslashreplace")
         return
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    beside = target.with_name(f".{target.name[:40]}.{os.getpid()}.part")  # a name has at most 255 bytes
     try:
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(beside, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError):
+            error.filename = os.fspath(path)  # the name that was given, not the one beside it
         raise

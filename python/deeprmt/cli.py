@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         does not suffice.
         130: Ctrl-C. 141: nobody reads the output any more.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as in `deeprmt info >&-`: nobody wants to read it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
@@ -85,11 +88,11 @@ def _add(
         allow_abbrev=False,
     )
     seed = "of whatever is drawn at random (default 0)" if draws else "no effect: nothing is drawn at random here"
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=seed)
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help=seed)
     parser.add_argument("--threads", type=_count, metavar="N", help="default: every core this process may use")
     parser.add_argument(
         "--json",
-        type=_new_file,
+        type=_new_file_or_output,
         nargs="?",
         const="-",
         metavar="FILE",
@@ -106,16 +109,36 @@ def _count(text: str) -> int:
     return value
 
 
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 _count.__name__ = "whole number above 0"  # argparse names it in its message
+_seed.__name__ = "whole number from 0 on"
 
 
 def _new_file(text: str) -> str:
-    """Where to write. After ``--json`` with nothing behind it a PATH would be taken for FILE, and written over."""
+    """Where to write, checked before the work. After a bare ``--json`` a PATH would be taken for FILE."""
+    shown = printable(text)
+    if text in ("", "-"):
+        raise argparse.ArgumentTypeError("the name of a file is needed" + (", not -" if text else ""))
     if is_checkpoint_name(Path(text)) or Path(text).is_dir():
         raise argparse.ArgumentTypeError(
-            f"{printable(text)} is a checkpoint or a folder, and would be written over: put PATH before the options"
+            f"{shown} is a checkpoint or a folder, and would be written over: put PATH before the options"
         )
+    path = Path(os.path.realpath(text))
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{shown}: No such file or directory: {printable(path.parent)}")
+    if not os.access(path.parent if path.is_file() or not path.exists() else path, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{shown}: may not be written")
     return text
+
+
+def _new_file_or_output(text: str) -> str:
+    return text if text == "-" else _new_file(text)
 
 
 def _line(error: BaseException) -> str:
@@ -154,6 +177,8 @@ def _add_demo(commands: Any) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     require_matplotlib()
+    if options.figure is not None:
+        _require_format(options.figure)
     from . import demo
     from .demo._page import demo_page, draw
 
@@ -164,21 +189,60 @@ def _demo(options: argparse.Namespace) -> int:
         comparisons.append(each)
         if options.json != "-":
             print(
-                f"{options.trials} Haar networks, {activation}, {options.depth} layers of {options.width}: "
+                f"{_many(options.trials, 'Haar network')}, {activation}, "
+                f"{_many(options.depth, 'layer')} of {options.width}: "
                 f"KS distance of the Jacobian's spectrum from its wide limit {each.ks:.4f}",
                 flush=True,
             )
     analysis = analyze(demo.trained_network(), threads=options.threads, progress=True)
     if options.json != "-":
         print("\nA trained network that reads handwritten digits:\n" + _table(analysis))
-    if options.json is not None:
+
+    def write_numbers() -> None:
         numbers = {"jacobians": [each.to_dict() for each in comparisons], "analysis": json.loads(analysis.to_json())}
         _write_json(options.json, json.dumps(numbers, indent=1) + "\n")
-    if options.figure is not None:
-        draw(comparisons).savefig(options.figure, dpi=110)
-    write(options.html, demo_page(comparisons, analysis))
-    print(f"\nThe page with all figures: {options.html}", file=sys.stderr if options.json == "-" else sys.stdout)
-    return 0
+
+    def write_page() -> None:
+        write(options.html, demo_page(comparisons, analysis))
+        print(f"\nThe page with all figures: {options.html}", file=sys.stderr if options.json == "-" else sys.stdout)
+
+    return _write_all(
+        options,
+        {
+            "json": write_numbers,
+            "html": write_page,
+            "figure": lambda: draw(comparisons).savefig(options.figure, dpi=110),
+        },
+    )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _require_format(path: str) -> None:
+    """Matplotlib would say so after the work."""
+    from matplotlib.figure import Figure
+
+    known = Figure().canvas.get_supported_filetypes()
+    if Path(path).suffix.lower().removeprefix(".") not in known:
+        raise ValueError(f"--figure {path}: the name must end in one of .{', .'.join(sorted(known))}")
+
+
+def _write_all(options: argparse.Namespace, outputs: dict[str, Callable[[], object]]) -> int:
+    """Every output that was asked for; one that fails does not lose the others. Returns 2 if one did."""
+    code = 0
+    for name, write_one in outputs.items():
+        if getattr(options, name) is None:
+            continue
+        try:
+            write_one()
+        except BrokenPipeError:
+            raise
+        except (OSError, ValueError, RuntimeError) as error:
+            print(f"deeprmt {options.name}: --{name}: {_line(error)}", file=sys.stderr)
+            code = 2
+    return code
 
 
 # ---- info ----
@@ -238,15 +302,19 @@ def _analyze(options: argparse.Namespace) -> int:
     except ReadError as error:
         print(f"deeprmt analyze: {_line(error)}", file=sys.stderr)
         return 2
-    if options.json != "-":
+    if options.json != "-" and analysis.rows:
         print(_table(analysis))
     _print_skipped(analysis, everything=options.json != "-")
-    if options.json is not None:
-        _write_json(options.json, analysis.to_json(arrays=options.arrays))
-    if options.html is not None:
-        analysis.to_html(options.html)
+    failed = _write_all(
+        options,
+        {
+            "json": lambda: _write_json(options.json, analysis.to_json(arrays=options.arrays)),
+            "html": lambda: analysis.to_html(options.html),
+        },
+    )
     if not analysis.rows:
         print("deeprmt analyze: no weight matrix found", file=sys.stderr)
+    if failed or not analysis.rows:
         return 2
     return 0 if analysis.complete else 1
 
@@ -258,6 +326,7 @@ def _write_json(path: str, text: str) -> None:
         write(path, text)
 
 
+_LONGEST_NAME = 60
 _COLUMNS = {
     "name": "layer",
     "shape": "shape",
@@ -273,10 +342,11 @@ _COLUMNS = {
 
 
 def _table(analysis: Analysis) -> str:
-    """Names left, numbers right; a long name loses its middle where the terminal is narrow."""
+    """Names left, numbers right; a long name loses its middle."""
     cells = [[printable(_cell(getattr(row, name))) for name in _COLUMNS] for row in analysis.rows]
     heads = list(_COLUMNS.values())
     widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
+    widths[0] = min(widths[0], _LONGEST_NAME)
     if sys.stdout.isatty():
         rest = sum(widths[1:]) + 2 * len(widths)
         widths[0] = min(widths[0], max(16, shutil.get_terminal_size().columns - rest))
@@ -310,7 +380,9 @@ def _print_skipped(analysis: Analysis, everything: bool) -> None:
     """What was passed over, on the error stream: the output stays a table."""
     for each in analysis.skipped:
         if not each.expected:
-            what = f"{each.name} ({_cell(each.shape)} {each.dtype}, {each.source}): " if each.name else ""
+            source = "" if each.reason.startswith(each.source) else each.source  # once is enough
+            known = ", ".join(filter(None, [f"{_cell(each.shape)} {each.dtype}".strip(), source]))
+            what = f"{each.name}{f' ({known})' if known else ''}: " if each.name else ""
             print(printable(f"skipped {what}{each.reason}"), file=sys.stderr)
     usual = [each for each in analysis.skipped if each.expected]
     if not everything or not usual:

@@ -14,6 +14,9 @@ from ._arguments import RNG, Floats, as_choice, as_count, as_dtype, as_key, as_s
 
 __all__ = ["ginibre", "goe", "haar", "wishart"]
 
+_MOST = 2**31 - 1
+"""Rows, columns or samples of one matrix: far beyond any memory, and every product of two fits the core's indices."""
+
 
 def _filled(
     function: str,
@@ -29,7 +32,14 @@ def _filled(
     count = math.prod(stack)
     if count >= 2**32:
         raise ValueError(f"{function}: size must hold fewer than 2**32 matrices, got {size!r}")
-    out = np.empty((count, *shape), as_dtype(function, dtype))
+    entry = as_dtype(function, dtype)
+    try:
+        out = np.empty((count, *shape), entry)
+    except (MemoryError, ValueError):  # NumPy raises either, by how much too large it is
+        need = count * math.prod(shape) * entry.itemsize
+        raise MemoryError(
+            f"{function}: {count} x {shape[0]} x {shape[1]} entries take {need / 2**30:.3g} GiB"
+        ) from None
     fill(as_key(function, rng), out, as_threads(function, threads))
     return out.reshape(*stack, *shape)
 
@@ -98,8 +108,8 @@ def haar(
     >>> haar(100, 3, size=(2, 5), dtype=np.float32, rng=0).shape
     (2, 5, 100, 3)
     """
-    n = as_count("haar", "n", n)
-    k = n if k is None else as_count("haar", "k", k)
+    n = as_count("haar", "n", n, most=_MOST)
+    k = n if k is None else as_count("haar", "k", k, most=_MOST)
     if k > n:
         raise ValueError(f"haar: k must be at most n = {n}, got {k}")
     as_choice("haar", "field", field, ("real",))
@@ -150,8 +160,8 @@ def ginibre(
     >>> g.shape
     (2, 500)
     """
-    m = as_count("ginibre", "m", m)
-    n = m if n is None else as_count("ginibre", "n", n)
+    m = as_count("ginibre", "m", m, most=_MOST)
+    n = m if n is None else as_count("ginibre", "n", n, most=_MOST)
 
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.ginibre(key, 1 / math.sqrt(n), out, threads)
@@ -197,7 +207,7 @@ def goe(
     >>> bool((h == h.T).all())
     True
     """
-    n = as_count("goe", "n", n)
+    n = as_count("goe", "n", n, most=_MOST)
 
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.goe(key, out, threads)
@@ -243,8 +253,8 @@ def wishart(
     >>> bool(np.allclose(w, np.eye(3), atol=0.2))
     True
     """
-    m = as_count("wishart", "m", m)
-    n = as_count("wishart", "n", n)
+    m = as_count("wishart", "m", m, most=_MOST)
+    n = as_count("wishart", "n", n, most=_MOST)
 
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.wishart(key, n, out, threads)

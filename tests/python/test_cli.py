@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -223,3 +224,78 @@ def test_the_seed_says_where_it_has_no_effect():
     assert "nothing is drawn at random" in deeprmt_command("analyze", "--help").stdout
     assert "nothing is drawn at random" in deeprmt_command("info", "--help").stdout
     assert "of whatever is drawn at random" in deeprmt_command("demo", "--help").stdout
+
+
+def test_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "deeprmt", "--version"], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"deeprmt {deeprmt.__version__}\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="by a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams(net, closed):
+    for arguments in (["info"], ["analyze", str(net)]):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, *arguments], capture_output=True, timeout=60
+        )
+        assert done.returncode == 0
+        assert b"Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["analyze", "{net}", "--json", ""], "argument --json: the name of a file is needed"),
+        (["analyze", "{net}", "--html", ""], "argument --html: the name of a file is needed"),
+        (["analyze", "{net}", "--html", "-"], "argument --html: the name of a file is needed, not -"),
+        (["analyze", "{net}", "--html", "/no/such/a.html"], "/no/such/a.html: No such file or directory: /no/such"),
+        (["demo", "--figure", "/no/such/a.png"], "argument --figure: /no/such/a.png: No such file"),
+        (["demo", "--figure", "a.xyz"], "--figure a.xyz: the name must end in one of ."),
+        (["demo", "--figure", "a"], "--figure a: the name must end in one of ."),
+        (["demo", "--seed", "-1"], "argument --seed: invalid whole number from 0 on value: '-1'"),
+        (["analyze", ""], "must be a path, got an empty text"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(net, capsys, arguments, says):
+    pytest.importorskip("matplotlib")
+    done = deeprmt_command(*(each.format(net=net) for each in arguments))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_an_output_that_fails_does_not_lose_the_others(net, tmp_path):
+    pytest.importorskip("matplotlib")
+    done = deeprmt_command("analyze", net, "--json", "/dev/full", "--html", tmp_path / "out.html")
+    assert done.returncode == 2
+    assert "deeprmt analyze: --json: " in done.stderr
+    assert (tmp_path / "out.html").read_text(encoding="utf-8").endswith("</html>\n")
+
+
+def test_a_file_that_cannot_be_written_goes_by_its_own_name(tmp_path):
+    from deeprmt._write import write
+
+    with pytest.raises(OSError, match=r"absent/a\.json'$") as caught:
+        write(tmp_path / "absent" / "a.json", "")
+    assert caught.value.filename == str(tmp_path / "absent" / "a.json")
+    long = tmp_path / ("ä" * 120)  # 240 bytes
+    write(long, "text")
+    assert long.read_text() == "text"
+
+
+def test_long_names_are_cut_in_a_pipe_and_whole_in_json(tmp_path):
+    name = "a" * 250 + "b" * 250
+    with open(tmp_path / "n.npz", "wb") as file:
+        np.savez(file, **{name: np.random.default_rng(0).normal(size=(30, 20))})
+    line = deeprmt_command("analyze", tmp_path / "n.npz").stdout.splitlines()[1]
+    assert re.match(r"a{29}…b{30}  30 x 20", line)
+    assert json.loads(deeprmt_command("analyze", tmp_path / "n.npz", "--json").stdout)["rows"][0]["name"] == name
+
+
+def test_without_rows_there_is_no_table(tmp_path):
+    with zipfile.ZipFile(tmp_path / "n.npz", "w") as archive:
+        archive.writestr("readme.txt", "no array")
+    done = deeprmt_command("analyze", tmp_path / "n.npz")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0] == f"skipped readme.txt ({tmp_path / 'n.npz'}): not a NumPy array"

@@ -11,6 +11,7 @@ from ._layer import draw_layer, three_axes
 if TYPE_CHECKING:
     from ..weights import Analysis, LayerAnalysis, Skipped
 
+NO_NAME = "(no name)"
 MOST_FIGURES = 200
 """Layers beyond this many are in the table alone: each figure adds some 15 kB to the page."""
 
@@ -123,7 +124,7 @@ def _table(rows: list[LayerAnalysis], key: str | None) -> str:
     def cell(row: LayerAnalysis, name: str, index: int) -> Any:
         value = getattr(row, name)
         if name == "name" and key is not None:
-            return (value, f"#{key}-{index}")
+            return (value or NO_NAME, f"#{key}-{index}")
         return " x ".join(map(str, value)) if name == "shape" else value
 
     return table(
@@ -137,7 +138,7 @@ def _section(row: LayerAnalysis, anchor: str, with_figure: bool) -> str:
     mark = ' class="bad"' if row.bad else ""
     lines = [
         f'<section id="{words(anchor)}">',
-        f"<h3>{words(row.name)} <small>{words(row.kind)} {shape}{stored}, {words(row.dtype)}</small></h3>",
+        f"<h3>{words(row.name or NO_NAME)} <small>{words(row.kind)} {shape}{stored}, {words(row.dtype)}</small></h3>",
         f"<p{mark}>{words(row.verdict[:1].upper() + row.verdict[1:])}.</p>",
     ]
     if with_figure and row.sigma is not None:

@@ -45,6 +45,7 @@ def draw_layer(row: LayerAnalysis, axes: Any = None) -> Figure:
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=8)
+        ax.xaxis.get_offset_text().set_fontsize(8)
     _spectrum(row, spectrum)
     _spacing(row, spacing)
     _hill(row, hill)
@@ -103,9 +104,10 @@ def _spectrum(row: LayerAnalysis, ax: Any) -> None:
     text = "no outliers" if row.outliers == 0 else f"{row.outliers} above the edge"
     if beyond:
         text += f"\n{beyond} of them beyond the picture,\nup to {levels[0]:.3g} →"
-    ax.text(0.99, 0.97, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
+    ax.text(0.99, 0.99, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
     ax.set_xlim(0, right)
-    ax.set_ylim(bottom=0)
+    top = max(float(counts.max()) / (levels.size * width), float(density.max()))
+    ax.set_ylim(0, top * (1.45 if beyond else 1.2))  # room for the words above the bars
 
 
 def _ticks(ax: Any, levels: Any, color: str) -> None:

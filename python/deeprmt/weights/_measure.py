@@ -112,7 +112,7 @@ def _spectrum(layer: Layer, facts: dict[str, Any], s: np.ndarray[Any, Any], frob
         notes.append("all singular values are equal, as of an orthogonal matrix: Marchenko-Pastur does not fit")
     elif m > 1 and rank < LEAST_LEVELS:
         status = "small" if status == "ok" else status
-        notes.append(f"{rank} levels: a law needs {LEAST_LEVELS}")
+        notes.append(f"{rank} level{'' if rank == 1 else 's'}: a law needs {LEAST_LEVELS}")
     elif m > 1:
         note = _laws(facts, levels, n)
         if note:
@@ -146,7 +146,7 @@ def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], n: int) -> str:
     window = facts["window"]
     bulk = facts["singular_values"][fitted.outliers : levels.size][::-1]
     if bulk.size < 2 * window + LEAST_SPACINGS + 1:
-        return f"{bulk.size} bulk levels: spacings need {2 * window + LEAST_SPACINGS + 1}"
+        return f"{bulk.size} bulk level{'' if bulk.size == 1 else 's'}: spacings need {2 * window + LEAST_SPACINGS + 1}"
     raw = raw_spacings(bulk, window)
     ratios = spacing_ratio(bulk[window:-window])
     ratios = ratios[np.isfinite(ratios)]  # 0/0 where three levels coincide

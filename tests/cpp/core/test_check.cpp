@@ -24,7 +24,7 @@ TEST_CASE("messages name function, argument, wish and finding") {
 
   m.setZero();
   m(1, 0) = 1;
-  CHECK_THROWS_WITH_AS(check::ascending_rows("f", "x", m), "f: x must ascend, but descends in row 1 at position 1",
+  CHECK_THROWS_WITH_AS(check::ascending_rows("f", "x", m), "f: x must ascend, got a descent in row 1 at position 1",
                        std::invalid_argument);
 }
 

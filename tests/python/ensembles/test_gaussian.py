@@ -84,7 +84,10 @@ def test_a_generator_moves_on():
         (lambda: wishart(2, 2, dtype=int), ValueError, "dtype must be float32 or float64, got int64"),
         (lambda: wishart(2, 2, rng="x"), TypeError, "rng must be what numpy.random.default_rng takes"),
         (lambda: goe(2, rng=-1), ValueError, "rng must be"),
-        (lambda: goe(True), ValueError, "n must be at least 1, got True"),
+        (lambda: goe(True), TypeError, "n must be a whole number, got True"),
+        (lambda: goe(10**30), ValueError, "goe: n must be at most 2147483647, got 10"),
+        (lambda: wishart(2, 2**63), ValueError, "wishart: n must be at most 2147483647, got 9223372036854775808"),
+        (lambda: ginibre(2**31 - 1, size=2**31), MemoryError, "ginibre: 2147483648 x 2147483647 x 2147483647 entries"),
     ],
 )
 def test_refuses(call, error, says):

@@ -181,3 +181,10 @@ def test_plots(analysis):
     small = analysis.rows[3].plot()
     assert small.axes[1].texts[0].get_text() == "too few levels"
     pyplot.close("all")
+
+
+def test_a_layer_without_a_name():
+    analysis = analyze({"": np.random.default_rng(0).normal(size=(60, 50))})
+    text = analysis.to_html()
+    assert ">(no name)</a>" in text
+    assert "<h3>(no name) <small>" in text

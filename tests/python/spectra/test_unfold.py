@@ -128,7 +128,7 @@ def test_spacings():
     ("call", "says"),
     [
         (lambda: unfold([]), "unfold: the number of levels must be at least 1, got 0"),
-        (lambda: unfold([2, 1]), "unfold: levels must ascend, but descends in row 0 at position 1"),
+        (lambda: unfold([2, 1]), "unfold: levels must ascend, got a descent in row 0 at position 1"),
         (lambda: unfold([2, 1], laws.Semicircle()), "unfold: levels must ascend"),
         (lambda: unfold([1, np.nan]), "unfold: levels must be finite, found nan"),
         (lambda: unfold([1, 2], "polynomial"), "unfold: method must be 'gaussian' or a Law, got 'polynomial'"),

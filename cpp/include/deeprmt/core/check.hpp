@@ -31,13 +31,19 @@ void shape(const char* function, const char* argument, const Matrix& m, Index ro
        "), got (", m.rows(), ", ", m.cols(), ")");
 }
 
+/// NaN has no sign worth telling.
+template <class T>
+T unsigned_nan(T value) {
+  return std::isnan(value) ? std::abs(value) : value;
+}
+
 /// Names the first entry, in row-major order, that is NaN or infinite.
 template <class Matrix>
 void finite(const char* function, const char* argument, const Matrix& m) {
   for (Index i = 0; i < m.rows(); ++i)
     for (Index j = 0; j < m.cols(); ++j)
-      that(std::isfinite(m(i, j)), function, ": ", argument, " must be finite, found ", m(i, j), " at index (", i, ", ",
-           j, ")");
+      that(std::isfinite(m(i, j)), function, ": ", argument, " must be finite, found ", unsigned_nan(m(i, j)),
+           " at index (", i, ", ", j, ")");
 }
 
 /// Each row must be finite and ascend; names the first row and position that does not.
@@ -46,7 +52,7 @@ void ascending_rows(const char* function, const char* argument, const Matrix& m)
   finite(function, argument, m);
   for (Index i = 0; i < m.rows(); ++i)
     for (Index j = 1; j < m.cols(); ++j)
-      that(m(i, j - 1) <= m(i, j), function, ": ", argument, " must ascend, but descends in row ", i, " at position ",
+      that(m(i, j - 1) <= m(i, j), function, ": ", argument, " must ascend, got a descent in row ", i, " at position ",
            j);
 }
 

@@ -1,0 +1,8 @@
+"""`python -m deeprmt` is the command `deeprmt`."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
