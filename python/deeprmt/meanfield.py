@@ -168,6 +168,8 @@ def fixed_point(activation: str | Activation, sigma_w: float, sigma_b: float = 0
     sigma_w = as_number("fixed_point", "sigma_w", sigma_w, least=0)
     sigma_b = as_number("fixed_point", "sigma_b", sigma_b, least=0)
     start = as_number("fixed_point", "q0", q0, above=0)
+    if max(sigma_w, sigma_b) > 1e150:
+        raise ValueError(f"fixed_point: sigma_w and sigma_b must be at most 1e150, got {sigma_w:g} and {sigma_b:g}")
     q = _flow(activation, sigma_w**2, sigma_b**2, start)
     at = min(q, _most)
     mu1 = _expect(activation, at, lambda h: activation.dphi(h) ** 2)
@@ -264,6 +266,8 @@ def _integrate(function: Function, size: Function | None, breaks: Floats) -> flo
         half = (high - low)[:, None] / 2
         x, weights = (low + high)[:, None] / 2 + half * _nodes, half * _weights
         values = function(x)
+        if np.iscomplexobj(values):
+            raise TypeError("gauss_moment: the activation's phi and dphi must be real, got complex values")
         sizes = np.abs(values) if size is None else size(x)
         return (values * weights).sum(axis=1), (sizes * weights).sum(axis=1)
 
@@ -354,6 +358,11 @@ def _flow(activation: Activation, weight: float, bias: float, start: float) -> f
         step = min(max(abs(value), 1.25 * step), 8.0)
         there += direction * step
         if not math.log(_least) < there < math.log(_most):
+            if direction > 0 and drift(math.log(1e150)) < 0:
+                raise ValueError(
+                    f"fixed_point: with {activation.name}, sigma_w^2 = {weight:g} and sigma_b^2 = {bias:g} the fixed"
+                    f" point is above q = {_most:g}, out of reach"
+                )
             return math.inf if direction > 0 else 0.0
         value = drift(there)
     low, high = min(here, there), max(here, there)

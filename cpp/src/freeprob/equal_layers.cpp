@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "deeprmt/core/check.hpp"
+#include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
@@ -356,6 +357,7 @@ bool EqualLayers::from_afar(Point& p, double log_modulus, double argument) const
 /// The end of a real interval of omega, by bisection on the sign of d z / d omega.
 EqualLayers::Edge EqualLayers::refine(Point outside, Point inside) const {
   for (int i = 0; i < 200; ++i) {
+    check_interrupt();
     Point middle = outside;
     const Complex half = (std::abs(outside.omega) < std::abs(outside.above) ? inside.omega - outside.omega
                                                                             : inside.above - outside.above) /
@@ -386,6 +388,7 @@ void EqualLayers::find_right_end() {
   double log_x = log_scale_ + diagonals_ * std::log(top);
   if (atom_left(top) < -1e-12) {
     for (double t = std::log(1e8); t > std::log(1e-18) && !found; t -= 0.15) {
+      check_interrupt();
       const Point p = slopes_.at_above(top * std::exp(t));
       found = real_slope(p) <= 0;
       if (found)
@@ -416,6 +419,7 @@ void EqualLayers::find_gaps(double low, double high) {
   bool inside = false;
   Gap gap{};
   for (int i = 0; i <= steps + 1; ++i) {
+    check_interrupt();
     const double u = -end + i * step;
     const Point p = at(u);
     const bool now = i <= steps && is_free(p);

@@ -70,6 +70,9 @@ MarchenkoPastur::MarchenkoPastur(double aspect, double sigma, bool singular)
   check::that(aspect > 0 && sigma > 0 && std::isnormal(scale_) && std::isfinite(high_.head * high_.head),
               "MarchenkoPastur: aspect and sigma must be positive, and the edges within the range of doubles, got ",
               aspect, " and ", sigma);
+  // The edges are 4 sqrt(aspect) apart, relative to where they are: fewer than 180 doubles lie between closer ones.
+  check::that(std::min(aspect, 1 / aspect) >= 1e-28,
+              "MarchenkoPastur: aspect must be in [1e-28, 1e28], where doubles tell the edges apart, got ", aspect);
 }
 
 double MarchenkoPastur::above_low(double x) const {
@@ -87,7 +90,8 @@ double MarchenkoPastur::below_high(double x) const {
 double MarchenkoPastur::pdf(double x) const {
   if (x < low_.head || x > high_.head) return 0;
   const double high = below_high(x);
-  if (low_.head == 0) return singular_ ? 2 * std::sqrt(high) / scale_ : std::sqrt(high / x) / scale_;  // hard edge
+  if (low_.head == 0)
+    return singular_ ? 2 * std::sqrt(high) / scale_ : std::sqrt(high) / std::sqrt(x) / scale_;  // hard edge
   const double root = std::sqrt(above_low(x)) * std::sqrt(high) / scale_;
   return singular_ ? 2 * root / x : root / x;
 }

@@ -110,6 +110,14 @@ class JacobianLaw(Law):
         if n == 1 and self._gaussians == 0:
             return Direct(slopes, math.exp(self._log_scale))
         panels = slopes.panels()
+        if slopes.values is None:  # quadrature of its own, which finds narrow places: did the panels see them too?
+            level = len(panels.d) // (2**panels.levels - 1)
+            seen, mean = float(np.sum(panels.d[:level] * panels.weights[:level])), self._slope_moments[0]
+            if not abs(seen - mean) <= 1e-8 * mean:
+                raise ConvergenceError(
+                    f"jacobian.law: the law of phi'(h)^2 with {self.activation.name} at q = {self.q:g} is not resolved",
+                    {"mean": mean, "mean of the panels": seen},
+                )
         return _core.freeprob.EqualLayers(
             panels.d, panels.weights, panels.ranges, panels.levels, n, self._gaussians, self._log_scale
         )
@@ -139,7 +147,7 @@ class JacobianLaw(Law):
 
     @cached_property
     def _thins_out_to_zero(self) -> bool:
-        return self._slopes.values is None and self._slopes.infimum() < 1e-6
+        return self._slopes.falls_to_zero()
 
     def atoms(self) -> list[tuple[float, float]]:
         """0 with the mass of the flat parts of phi; with Haar weights also a top atom, while depth leaves one."""
@@ -166,7 +174,23 @@ class JacobianLaw(Law):
             )
 
     def _pdf(self, x: Array) -> Array:
-        return self._evaluate_both(x)[0]
+        density = self._evaluate_both(x)[0]
+        at_zero = x == 0
+        if at_zero.any() and self._diverges:
+            density = np.where(at_zero, np.inf, density)
+        return density
+
+    @cached_property
+    def _diverges(self) -> bool:
+        """Whether the density grows without end towards 0, as a power then: judged far above the least doubles."""
+        low, high = self.support()[0] if self.support() else (1.0, 1.0)
+        if low > 0:
+            return False
+        slopes = self._slopes
+        if self._gaussians == 0 and slopes.values is None and slopes.d(slopes.turns[1:-1]).min(initial=1.0) > 1e-20:
+            return False  # phi' tends to 0 but never is: ln x has thin tails
+        near, far = self._evaluate_both(high * np.array([1e-20, 1e-10]))[0]
+        return bool(near > 1e3 * far > 0)
 
     def _cdf(self, x: Array) -> Array:
         return self._evaluate_both(x)[1]
@@ -224,8 +248,8 @@ class JacobianLaw(Law):
 
     def var(self) -> np.float64:
         """The variance: relative variances add under free products."""
-        mean, (mu1, mu2) = self._moment(1), self._slope_moments[:2]
-        return np.float64(mean**2 * (self._gaussians + max(self.diagonals, 1) * (mu2 / mu1**2 - 1)))
+        mean, (mu1, mu2) = float(self.mean()), self._slope_moments[:2]
+        return np.float64(mean * mean * (self._gaussians + max(self.diagonals, 1) * (mu2 / mu1**2 - 1)))
 
 
 class SingularLaw(Law):

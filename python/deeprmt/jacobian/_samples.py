@@ -59,7 +59,10 @@ def stationary_input(mlp: MLP) -> float:
     q = meanfield.fixed_point(activation, mlp.sigma_w, mlp.sigma_b).q_star
     if not math.isfinite(q):
         return 1.0
-    return max((q - mlp.sigma_b**2) / mlp.sigma_w**2, _faint)
+    weight = mlp.sigma_w**2
+    if weight == 0:  # below the range of doubles: what the biases alone lead to
+        return max(float(meanfield.gauss_moment(activation, q)), _faint)
+    return max((q - mlp.sigma_b**2) / weight, _faint)
 
 
 def singular_values(

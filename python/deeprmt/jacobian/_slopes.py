@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 _reach = 9.0
 _nodes, _weights = np.polynomial.legendre.leggauss(16)
 _levels = 5
+# Narrower Gaussians have few periods of anything.
+_period_reach = 4.0
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,15 @@ class SquaredSlopes:
     masses: Array | None
     turns: Array
     """Where phi'^2 turns or jumps, from one end of h to the other: it is monotone in between."""
+    phase: bool = False
+    """Whether h is uniform between the first turn and the last, a period of phi'^2: a wide Gaussian, wrapped."""
 
     def d(self, h: Array) -> Array:
         """phi'(h)^2."""
-        return np.asarray(self.activation.dphi(h) ** 2, dtype=float)
+        slope = np.asarray(self.activation.dphi(h))
+        if slope.dtype.kind == "c":
+            raise TypeError(f"jacobian.law: {self.activation.name}: dphi must be real, got dtype {slope.dtype}")
+        return np.asarray(slope**2, dtype=float)
 
     def panels(self) -> Panels:
         """The nodes for the solver, at five levels of fineness."""
@@ -61,13 +68,18 @@ class SquaredSlopes:
                 break
             breaks = _halved(breaks)
         parts: list[tuple[Array, Array, Array]] = []
+        falls_to_zero = self.falls_to_zero()
         for _ in range(_levels):
             d, weights = self._level(breaks)
             # Just inside each panel's ends, where a jump has not happened yet.
-            nudge = 1e-13 * root
-            ends = np.stack([self.d(breaks[:-1] + nudge), self.d(breaks[1:] - nudge), d.min(1), d.max(1)], 1)
+            nudge = _nudge(breaks, root)
+            low, high = breaks[:-1] + nudge[:-1], breaks[1:] - nudge[1:]
+            ends = np.stack([self.d(low), self.d(high), d.min(1), d.max(1)], 1)
             ends = np.concatenate([ends, self.d(breaks[:-1])[:, None] if not self.activation.kinks else ends[:, :1]], 1)
-            parts.append((d, weights, np.stack([ends.min(1), ends.max(1)], 1)))
+            least = ends.min(1)
+            if falls_to_zero:  # the zero itself, not what rounding or 9 standard deviations leave of it
+                least[np.argmin(least)] = 0.0
+            parts.append((d, weights, np.stack([least, ends.max(1)], 1)))
             breaks = _halved(breaks)
         d, weights, ranges = (np.ascontiguousarray(np.concatenate(part)) for part in zip(*parts, strict=True))
         return Panels(d, weights, ranges, _levels)
@@ -75,6 +87,9 @@ class SquaredSlopes:
     def _breaks(self) -> Array:
         """Panels of h: half a unit wide where phi bends, half a standard deviation elsewhere, split at the turns."""
         root = math.sqrt(self.q)
+        if self.phase:
+            pieces = [np.linspace(a, b, 9) for a, b in pairwise(self.turns)]
+            return np.unique(np.concatenate(pieces))
         reach = _reach * root
         wide = np.arange(0.0, _reach + 0.25, 0.5) * root
         near = np.arange(0.0, min(8.0, reach), 0.5)
@@ -85,7 +100,7 @@ class SquaredSlopes:
         even = np.linspace(0.013, 1, 60) * reach
         if np.array_equal(self.d(even), self.d(-even)):
             marks = marks[marks >= 0]
-        marks = marks[np.concatenate([[True], np.diff(marks) > 1e-9 * root])]
+        marks = marks[np.concatenate([[True], np.diff(marks) > 1e-9 * min(root, 1.0)])]
         # Where phi'^2 falls by more than e^32 over a panel, no polynomial on a sixteenth of it would follow.
         for _ in range(12):
             log_d = np.log(np.maximum(self.d(marks), 1e-300))
@@ -108,7 +123,7 @@ class SquaredSlopes:
     def _level(self, breaks: Array) -> tuple[Array, Array]:
         half = (breaks[1:] - breaks[:-1])[:, None] / 2
         h = (breaks[1:] + breaks[:-1])[:, None] / 2 + half * _nodes
-        weights = np.exp(-h * h / (2 * self.q)) * (half * _weights)
+        weights = half * _weights if self.phase else np.exp(-h * h / (2 * self.q)) * (half * _weights)
         return self.d(h), weights / weights.sum()
 
     def _sums(self, breaks: Array) -> Array:
@@ -119,7 +134,11 @@ class SquaredSlopes:
     def infimum(self) -> float:
         """The greatest lower bound of phi'^2 over all h, however rare."""
         far = np.geomspace(1e-3, 1e6, 400)
-        return float(self.d(np.concatenate([-far, far])).min())
+        return float(self.d(np.concatenate([-far, far, self.turns])).min())
+
+    def falls_to_zero(self) -> bool:
+        """Whether a continuous law reaches down to 0."""
+        return self.values is None and self.infimum() < 1e-6
 
 
 def squared_slopes(activation: Activation, q: float) -> SquaredSlopes:
@@ -134,19 +153,61 @@ def squared_slopes(activation: Activation, q: float) -> SquaredSlopes:
         masses = np.where(low >= 0, tail, special.ndtr(high) - special.ndtr(low))
         return _atoms(activation, q, np.square(activation.slopes), masses)
     grid = np.unique(np.concatenate([np.linspace(-_reach, _reach, 2001) * root, *_around(activation, root)]))
-    grid = grid[np.concatenate([[True], np.diff(grid) > 1e-6 * root])]
-    d = np.asarray(activation.dphi(grid) ** 2, dtype=float)
+    # Apart by what phi can tell, be the Gaussian ever so wide.
+    grid = grid[np.concatenate([[True], np.diff(grid) > 1e-6 * min(root, 1.0)])]
+    period = _period(activation) if root > _period_reach else None
+    if period is not None and q > 1.9 * (period[-1] - period[0]) ** 2:
+        return SquaredSlopes(activation, q, None, None, period, phase=True)
+    d = SquaredSlopes(activation, q, None, None, np.zeros(0)).d(grid)
     if len(np.unique(d)) <= 16:  # piecewise linear, though it does not say so
         middle = (grid[1:] + grid[:-1]) / 2
         ends = grid[1:-1][np.diff(activation.dphi(middle)) != 0]
         edges = np.array([-math.inf, *ends, math.inf]) / root
         between = np.concatenate([[grid[0]], (ends[1:] + ends[:-1]) / 2, [grid[-1]]]) if len(ends) else grid[:1]
         return _atoms(activation, q, activation.dphi(between) ** 2, np.diff(special.ndtr(edges)))
-    turns = [grid[0], *(kink for kink in activation.kinks if grid[0] < kink < grid[-1])]
+    kinks = [kink for kink in activation.kinks if grid[0] < kink < grid[-1]]
+    return SquaredSlopes(
+        activation, q, None, None, np.unique([grid[0], *kinks, *_turns(activation, grid, d), grid[-1]])
+    )
+
+
+def _turns(activation: Activation, grid: Array, d: Array) -> list[float]:
+    """Where d, phi'^2 on the grid, has its extrema."""
     rise = np.sign(np.diff(d))
-    for i in np.flatnonzero(rise[1:] * rise[:-1] < 0) + 1:
-        turns.append(_turn(activation, grid[i - 1], grid[i], grid[i + 1], rise[i - 1]))
-    return SquaredSlopes(activation, q, None, None, np.unique([*turns, grid[-1]]))
+    return [
+        _turn(activation, grid[i - 1], grid[i], grid[i + 1], rise[i - 1])
+        for i in np.flatnonzero(rise[1:] * rise[:-1] < 0) + 1
+    ]
+
+
+def _period(activation: Activation) -> Array | None:
+    """The turns of phi'^2 over one period, its ends among them, if it has a period of at most 8.
+
+    A Gaussian of standard deviation s, wrapped to a period P, is uniform up to 2 exp(-2 (pi s / P)^2): below rounding
+    for s^2 > 1.9 P^2. Whatever the number of periods under a wider one, one period is enough.
+    """
+    if activation.kinks:
+        return None
+    grid = np.linspace(-12, 12, 2401)
+    d = np.asarray(activation.dphi(grid) ** 2, dtype=float)
+    turns = np.array(_turns(activation, grid, d))
+    probes, size = np.linspace(-3.9, 4.1, 37), d.max()
+    for count in range(2, len(turns), 2):
+        start = np.argmin(np.abs(turns + 4))
+        if start + count >= len(turns):
+            break
+        one = turns[start : start + count + 1]
+        shifts = (one[-1] - one[0]) * np.array([[1], [7], [100]])
+        if one[-1] - one[0] <= 8 and np.allclose(
+            activation.dphi(probes + shifts) ** 2, activation.dphi(probes) ** 2, rtol=0, atol=1e-5 * size
+        ):
+            return one
+    return None
+
+
+def _nudge(h: Array, root: float) -> Array:
+    """A step off h that phi' does not notice and that rounding does not swallow."""
+    return np.asarray(1e-13 * min(root, 1.0) + 4 * np.spacing(np.abs(h)))
 
 
 def _around(activation: Activation, root: float) -> tuple[Array, ...]:
@@ -185,8 +246,8 @@ class Direct:
     def __init__(self, slopes: SquaredSlopes, scale: float) -> None:
         self._slopes, self._scale = slopes, scale
         root = math.sqrt(slopes.q)
-        nudge = 1e-13 * root
-        self._pieces = [(a + nudge, b - nudge) for a, b in pairwise(slopes.turns)]
+        nudged = list(zip(slopes.turns, _nudge(slopes.turns, root), strict=True))
+        self._pieces = [(float(a + up), float(b - down)) for (a, up), (b, down) in pairwise(nudged)]
         self._ends = [(float(slopes.d(np.array(a))), float(slopes.d(np.array(b)))) for a, b in self._pieces]
         self.bounds = (
             scale * min(min(pair) for pair in self._ends),
@@ -201,12 +262,17 @@ class Direct:
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         """Density and distribution function."""
         slopes, root = self._slopes, math.sqrt(self._slopes.q)
+        start, period = slopes.turns[0], slopes.turns[-1] - slopes.turns[0]
+
+        def share_below(h: Any) -> Any:
+            return (h - start) / period if slopes.phase else special.ndtr(h / root)
+
         target = x / self._scale
         density, below = np.zeros_like(x), np.zeros_like(x)
         for (a, b), (at_a, at_b) in zip(self._pieces, self._ends, strict=True):
             rising = at_b > at_a
             inside = (target > min(at_a, at_b)) & (target < max(at_a, at_b))
-            mass = float(special.ndtr(b / root) - special.ndtr(a / root))
+            mass = float(share_below(b) - share_below(a))
             below[target >= max(at_a, at_b)] += mass
             if not inside.any():
                 continue
@@ -216,18 +282,24 @@ class Direct:
                 left = (slopes.d(middle) < target[inside]) == rising
                 low, high = np.where(left, middle, low), np.where(left, high, middle)
             h = (low + high) / 2
-            share = special.ndtr(h / root) - special.ndtr(a / root)
+            share = share_below(h) - share_below(a)
             below[inside] += share if rising else mass - share
-            # From ln d, whose slope differences give to 1e-12 however small d is.
+            # From ln d, whose slope differences give to 1e-12 however small d is; where a zero of phi' is near, from
+            # phi', which is smooth there.
             step = 0.004 * min(1.0, root)
-            log_slope = (
-                sum(
-                    weight * (np.log(slopes.d(h + k * step)) - np.log(slopes.d(h - k * step)))
-                    for k, weight in ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
-                )
-                / step
-            )
-            normal = np.exp(-h * h / (2 * slopes.q)) / math.sqrt(2 * math.pi * slopes.q)
+            dphi = slopes.activation.dphi
+            least = 1e-20 * max(max(pair) for pair in self._ends)
+            from_zero = np.minimum(h - a if at_a < least else np.inf, b - h if at_b < least else np.inf)
+            close = from_zero < min(1.0, root)
+
+            def slope(function: Callable[[Array], Any], h: Array, step: float = step) -> Any:
+                weights = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+                return sum(w * (function(h + k * step) - function(h - k * step)) for k, w in weights) / step
+
+            log_slope = np.zeros_like(h)
+            log_slope[close] = 2 * slope(dphi, h[close]) / dphi(h[close])
+            log_slope[~close] = slope(lambda h: np.log(slopes.d(h)), h[~close])
+            normal = 1 / period if slopes.phase else np.exp(-h * h / (2 * slopes.q)) / math.sqrt(2 * math.pi * slopes.q)
             with np.errstate(divide="ignore"):  # the density is infinite where phi' turns
                 density[inside] += normal / (x[inside] * np.abs(log_slope))
         return density, np.clip(below, 0, 1)

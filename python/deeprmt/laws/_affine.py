@@ -17,6 +17,12 @@ class Affine(Law):
 
     def __init__(self, base: Law, factor: float, offset: float) -> None:
         self.base, self.factor, self.offset = base, factor, offset
+        inner = [end for end in base._hull() if np.isfinite(end)]
+        if factor == 0 or not np.isfinite([factor, offset, *(self._image(end) for end in inner)]).all():
+            raise ValueError(
+                f"{type(base).__name__}: scale and shift must stay within the range of doubles, got a factor of"
+                f" {factor!r} and an offset of {offset!r}"
+            )
 
     def __repr__(self) -> str:
         text = repr(self.base)
@@ -84,7 +90,7 @@ class Affine(Law):
 
     def var(self) -> np.float64:
         """The variance."""
-        return np.float64(self.factor**2 * self.base.var())
+        return np.float64(self.factor * self.factor * float(self.base.var()))
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         y = (z - self.offset) / self.factor

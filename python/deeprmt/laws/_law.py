@@ -29,8 +29,10 @@ Array = NDArray[np.float64]
 class Law(ABC):
     """A probability law on the real line: a continuous part on some intervals, and atoms.
 
-    Methods are named as in `scipy.stats`, so ``scipy.stats.kstest(x, law.cdf)`` works. They take arrays of any shape
-    and return float64 arrays of that shape (a NumPy scalar for a scalar); NaN in gives NaN out.
+    Methods are named as in `scipy.stats`, so ``scipy.stats.kstest(x, law.cdf)`` works for a law without atoms. Computed
+    values scatter around an atom by rounding, and half of its mass would count as distance: there `ks_distance` is the
+    one to take. Methods take arrays of any shape and return float64 arrays of that shape (a NumPy scalar for a scalar);
+    NaN in gives NaN out.
 
     Notes
     -----
@@ -99,7 +101,7 @@ class Law(ABC):
         levels = as_real(f"{self._name}.ppf", "q", q).astype(np.float64)
         outside = (levels < 0) | (levels > 1)
         if outside.any():
-            raise ValueError(f"{self._name}.ppf: q must be in [0, 1], got {levels[outside].flat[0]!r}")
+            raise ValueError(f"{self._name}.ppf: q must be in [0, 1], got {float(levels[outside].flat[0])!r}")
         known = ~np.isnan(levels)
         out = np.full(levels.shape, np.nan)
         if known.any():
@@ -175,9 +177,17 @@ class Law(ABC):
     # ---- moments ----
 
     def moment(self, k: int) -> np.float64:
-        """The mean of the k-th power, k >= 0."""
+        """The mean of the k-th power, k >= 0; inf, or -inf, beyond the range of doubles."""
         power = as_count(f"{self._name}.moment", "k", k, least=0)
-        return np.float64(1.0 if power == 0 else self._moment(power))
+        try:
+            return np.float64(1.0 if power == 0 else self._moment(power))
+        except OverflowError:
+            low, high = self._hull()
+            if power % 2 == 0 or low >= 0:
+                return np.float64(math.inf)
+            if high <= 0:
+                return np.float64(-math.inf)
+            raise ValueError(f"{self._name}.moment: moment {power} is beyond the range of doubles") from None
 
     def _moment(self, k: int) -> float:
         return float(self.expect(lambda x: x**k))
@@ -221,6 +231,8 @@ class Law(ABC):
         points = self._complex("stieltjes", "z", z)
         known = ~np.isnan(points)
         out = np.full(points.shape, complex(np.nan, np.nan))
+        out[known & np.isinf(points)] = 0
+        known &= np.isfinite(points)
         if known.any():
             out[known] = self._stieltjes(points[known])
         return out[()]

@@ -62,6 +62,8 @@ class MarchenkoPastur(Parametric):
     def __init__(self, aspect: float, sigma: float = 1.0, *, singular: bool = False) -> None:
         aspect = as_number("MarchenkoPastur", "aspect", aspect, above=0)
         sigma = as_number("MarchenkoPastur", "sigma", sigma, above=0)
+        if not isinstance(singular, bool | np.bool_):
+            raise TypeError(f"MarchenkoPastur: singular must be True or False, got {singular!r}")
         self._set(aspect=aspect, sigma=sigma, singular=bool(singular))
         self._set(_edges=(self._kernel.low, self._kernel.high))
 

@@ -61,8 +61,12 @@ class Semicircle(Parametric):
     def _sf(self, x: Array) -> Array:
         return _core.laws.Semicircle(self.sigma).sf(x, available_threads())
 
+    def _ppf(self, q: Array) -> Array:
+        return np.where(q == 0.5, 0.0, super()._ppf(q))
+
     def _moment(self, k: int) -> float:
-        return 0.0 if k % 2 else float(comb(k, k // 2) // (k // 2 + 1)) * self.sigma**k
+        # The Catalan number over 4^(k/2), which overflows nowhere.
+        return 0.0 if k % 2 else comb(k, k // 2) // (k // 2 + 1) / 2**k * (2 * self.sigma) ** k
 
     def var(self) -> np.float64:
         """The variance."""

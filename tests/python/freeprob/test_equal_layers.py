@@ -8,8 +8,9 @@ from scipy import stats
 from deeprmt import _core
 from deeprmt.activations import Activation, as_activation, leaky_relu
 from deeprmt.errors import ConvergenceError
-from deeprmt.jacobian import law
-from deeprmt.meanfield import critical_point, gauss_moment
+from deeprmt.jacobian import JacobianLaw, law
+from deeprmt.jacobian._slopes import squared_slopes
+from deeprmt.meanfield import critical_point, fixed_point, gauss_moment
 from deeprmt.networks import MLP
 from reference.freeprob import equal_layers as reference
 
@@ -289,3 +290,52 @@ def test_the_solver_refuses_what_it_cannot_take():
         make(d * np.nan, weights, ranges, 1, 1, 1, 0.0)
     with pytest.raises(ValueError, match="do not make 2 levels"):
         make(d, weights, ranges, 2, 1, 1, 0.0)
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "sigmoid"])
+@pytest.mark.parametrize("sigma_w", [1e5, 1e8])
+def test_slopes_in_a_narrow_place_under_a_wide_gaussian(name, sigma_w):
+    law_ = law(MLP([500] * 5, name, weights="haar", sigma_w=sigma_w, sigma_b=1.0))
+    point = fixed_point(name, sigma_w, 1.0)
+    mean = point.chi**3 * sigma_w**2
+    assert law_.atoms() == []
+    assert law_.mean() == pytest.approx(mean, rel=1e-11)
+    # Quadrature of the density, which knows phi only by the panels; its own goal is 1e-10.
+    assert law_.expect(lambda x: x) == pytest.approx(mean, rel=1e-7)
+
+
+def test_a_wide_periodic_activation_has_the_arcsine_law():
+    """h mod pi is uniform up to exp(-2 q): cos^2 has the arcsine law, whatever q."""
+    wide, wider = (law(MLP([500] * 5, "sin", weights="haar", sigma_w=s, sigma_b=1.0)) for s in (10.0, 100.0))
+    for law_ in (wide, wider):
+        top = law_.sigma_w**10
+        assert len(law_.support()) == 1
+        assert law_.support()[0] == pytest.approx((0.0, 0.5925925925925926 * top / law_.sigma_w**2), rel=1e-12)
+        assert law_.mean() == pytest.approx(top / law_.sigma_w**2 / 8, rel=1e-12)
+    levels = np.array([0.1, 0.5, 0.9])
+    np.testing.assert_allclose(wide.ppf(levels) * 1e8, wider.ppf(levels), rtol=1e-9)
+    # One period's turns stand for hundreds.
+    assert not squared_slopes(as_activation("test", "sin"), 15.0).phase
+    assert squared_slopes(as_activation("test", "sin"), 51.0).phase
+    single = JacobianLaw(as_activation("test", "sin"), "haar", 1.0, 1, 1, 51.0)
+    x = np.array([0.01, 0.3, 0.7, 0.99])
+    # The turns are stepped off by 1e-13 in h.
+    np.testing.assert_allclose(single.cdf(x), stats.arcsine.cdf(x), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(single.pdf(x), stats.arcsine.pdf(x), rtol=1e-9)
+
+
+def test_a_place_too_narrow_for_the_panels_is_refused():
+    steep = Activation(lambda h: np.tanh(1e3 * h), lambda h: 1e3 / np.cosh(np.clip(1e3 * h, -300, 300)) ** 2)
+    law_ = JacobianLaw(steep, "haar", 1.0, 3, 3, 1.0)
+    with pytest.raises(ConvergenceError, match="not resolved"):
+        law_.cdf(1.0)
+
+
+def test_the_density_at_zero_is_infinite_where_it_diverges():
+    for name, weights in (("linear", "gaussian"), ("tanh", "gaussian"), ("sin", "haar")):
+        law_ = law(MLP([500] * 4, name, weights=weights, sigma_w=1.2, sigma_b=0.3 * (name != "linear")))
+        assert law_.pdf(0.0) == np.inf
+    # ln x is nearly Gaussian towards 0, so that the density falls faster than any power.
+    assert law(MLP([500] * 4, "tanh", weights="haar", sigma_w=1.2, sigma_b=0.3)).pdf(0.0) == 0
+    gap = law(MLP([500] * 4, "leaky_relu", weights="haar", sigma_w=1.0))
+    assert gap.pdf(0.0) == 0

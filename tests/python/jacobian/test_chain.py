@@ -185,3 +185,9 @@ def broken(_):
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_weights_whose_square_underflows():
+    for name in ("relu", "tanh"):
+        s = singular_values(MLP([3] * 4, name, sigma_w=1e-200, sigma_b=0.5), rng=0)
+        assert np.isfinite(s).all()

@@ -211,3 +211,18 @@ def test_refuses(arguments, says):
         MarchenkoPastur(*arguments)
     with pytest.raises(TypeError, match="aspect must be a real number"):
         MarchenkoPastur("a")
+
+
+def test_ends_of_the_range():
+    # The density 1 / (pi sqrt x) of the hard edge, at a number below the normal ones.
+    assert MarchenkoPastur(1.0).pdf(1e-320) == pytest.approx(1 / np.pi / np.sqrt(1e-320), rel=1e-12)
+    law = MarchenkoPastur(0.5)
+    assert law.stieltjes(np.inf) == 0
+    assert law.stieltjes(complex(0, np.inf)) == 0
+    narrow = MarchenkoPastur(1e-28)  # 180 doubles wide: each of them is a hundredth of the mass
+    assert narrow.cdf(narrow.ppf(0.5)) == pytest.approx(0.5, abs=0.02)
+    for bad in (9e-29, 1e-40, 1.1e28):
+        with pytest.raises(ValueError, match="aspect must be in"):
+            MarchenkoPastur(bad)
+    with pytest.raises(TypeError, match="singular must be True or False"):
+        MarchenkoPastur(0.5, singular="yes")

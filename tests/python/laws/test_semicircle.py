@@ -74,3 +74,26 @@ def test_text_travel_and_refusals():
     for bad in (0.0, -1.0, np.nan, np.inf, 1e200, 1e-200):
         with pytest.raises(ValueError, match="Semicircle: sigma must be"):
             Semicircle(bad)
+
+
+def test_symmetric_median_and_moments_beyond_doubles():
+    assert Semicircle(1.0).ppf(0.5) == 0
+    assert Semicircle(1e10).moment(100) == np.inf
+    assert Semicircle(1e10).scale(-2.0).moment(100) == np.inf
+    assert Semicircle(1e10).moment(101) == 0
+    # The Catalan number C_1000 overflows, the moment of edges +-1 does not: asymptotically h^(-3/2) / sqrt(pi).
+    assert Semicircle(0.5).moment(2000) == pytest.approx(1000**-1.5 / np.sqrt(np.pi), rel=2e-3)
+
+
+def test_scales_beyond_doubles_are_refused():
+    law = Semicircle(1.0)
+    for change in (
+        lambda: law.scale(1e-300).scale(1e-300),
+        lambda: law.scale(1e200).scale(1e200),
+        lambda: law.shift(1e308).shift(1e308),
+        lambda: law.scale(1.7e308),
+    ):
+        with pytest.raises(ValueError, match="within the range of doubles"):
+            change()
+    with pytest.raises(ValueError, match=r"got 1\.1$"):
+        law.ppf(1.1)

@@ -60,3 +60,8 @@ def test_the_first_law_in_elementary_functions(s):
     law = wigner_surmise(1)
     assert law.sf(s) == pytest.approx(math.exp(-math.pi * s * s / 4), rel=1e-13)
     assert law.cdf(s) == pytest.approx(-math.expm1(-math.pi * s * s / 4), rel=1e-13)
+
+
+def test_refuses_a_truth_value():
+    with pytest.raises(ValueError, match="beta must be 1, 2 or 4, got True"):
+        wigner_surmise(True)

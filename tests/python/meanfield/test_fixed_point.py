@@ -230,3 +230,13 @@ def test_an_integral_that_does_not_converge_says_so():
         gauss_moment(noise, 1.0)
     assert caught.value.report["panels"] > 1000
     assert pickle.loads(pickle.dumps(caught.value)).report == caught.value.report
+
+
+def test_numbers_beyond_reach_are_refused():
+    with pytest.raises(ValueError, match="at most 1e150"):
+        fixed_point("tanh", 1e200)
+    with pytest.raises(ValueError, match="out of reach"):  # q = sigma_w^2 = 1e80, not infinite
+        fixed_point("tanh", 1e40)
+    assert fixed_point("linear", 1e40).q_star == math.inf
+    with pytest.raises(TypeError, match="must be real"):
+        fixed_point(Activation(np.tanh, lambda h: 1 / np.cosh(h) ** 2 + 0j), 1.5)
