@@ -81,7 +81,9 @@ class Comparison(Displayed):
         law = jacobian.law(self.mlp, singular=True)
         ax = plots.spectrum(np.sqrt(self.eigenvalues), law, ax=ax, label=label, law_label="infinite width")
         ax.set_xlabel("singular value of the Jacobian")
-        ax.set_title(f"{self.mlp.activation.name}, {self.mlp.depth} layers of {self.mlp.widths[0]}: KS {self.ks:.4f}")
+        ax.set_title(
+            f"{self.mlp.activation.name}, depth {self.mlp.depth}, width {self.mlp.widths[0]}: KS {self.ks:.4f}"
+        )
         return ax
 
 
