@@ -20,6 +20,6 @@ def write(path: str | os.PathLike[str], text: str) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno is not None:
             error.filename = os.fspath(path)  # the name that was given, not the one beside it
         raise
