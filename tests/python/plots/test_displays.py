@@ -1,14 +1,13 @@
 """What the displays draw, read back from the axes."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as pyplot
 import numpy as np
 import pytest
 
 from deeprmt import laws, plots, spectra, tails
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+pyplot = pytest.importorskip("matplotlib.pyplot")
 
 
 @pytest.fixture(autouse=True)
