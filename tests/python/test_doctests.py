@@ -9,6 +9,7 @@ import pytest
 
 import deeprmt
 
+EXTRAS = {"matplotlib", "pandas", "rich", "safetensors", "sklearn", "torch"}
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -18,8 +19,10 @@ class Runner(doctest.DocTestRunner):
     missing_extra = None
 
     def report_unexpected_exception(self, out, test, example, exc_info):
-        if isinstance(exc_info[1], ImportError) and "deeprmt[" in str(exc_info[1]):
-            self.missing_extra = str(exc_info[1])
+        error = exc_info[1]
+        absent = isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in EXTRAS
+        if absent or (isinstance(error, ImportError) and "deeprmt[" in str(error)):
+            self.missing_extra = str(error)
         elif self.missing_extra is None:
             super().report_unexpected_exception(out, test, example, exc_info)
 
