@@ -1,4 +1,4 @@
-"""Numbers of a matrix: singular values and vectors, eigenvalues."""
+"""Singular values and vectors."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core
-from ._arguments import Floats, as_count, as_matrices, as_threads, refuse_non_finite
+from .. import _core
+from .._arguments import Floats, as_count, as_matrices, as_threads, refuse_non_finite
+from ._overflow import refuse_overflow
 
-__all__ = ["SVD", "eigvalsh", "svd", "svdvals"]
+__all__ = ["SVD", "svd", "svdvals"]
 
 
 class SVD(NamedTuple):
@@ -19,15 +20,6 @@ class SVD(NamedTuple):
     u: Floats
     s: Floats
     vt: Floats
-
-
-def _refuse_overflow(function: str, values: Floats) -> Floats:
-    if np.isinf(values).any():
-        raise ValueError(
-            f"{function}: a must be so small that its {'eigen' if function == 'eigvalsh' else 'singular '}values stay "
-            f"below {np.finfo(values.dtype).max:.3g}, but the largest overflows; scale a down"
-        )
-    return values
 
 
 def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
@@ -71,7 +63,7 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     """
     matrices, stack = as_matrices("svdvals", "a", a)
     refuse_non_finite("svdvals", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    out = _refuse_overflow("svdvals", _core.linalg.svdvals(matrices, as_threads("svdvals", threads)))
+    out = refuse_overflow("svdvals", _core.linalg.svdvals(matrices, as_threads("svdvals", threads)))
     return out.reshape(*stack, out.shape[1])
 
 
@@ -130,42 +122,5 @@ def svd(a: ArrayLike, *, k: int | None = None, threads: int | None = None) -> SV
     vt = np.empty((count, keep, n), matrices.dtype)
     for i, matrix in enumerate(matrices):
         each = _core.linalg.svd(matrix, inner)
-        u[i], s[i], vt[i] = each[0][:, :keep], _refuse_overflow("svd", each[1])[:keep], each[2][:keep]
+        u[i], s[i], vt[i] = each[0][:, :keep], refuse_overflow("svd", each[1])[:keep], each[2][:keep]
     return SVD(u.reshape(*stack, m, keep), s.reshape(*stack, keep), vt.reshape(*stack, keep, n))
-
-
-def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
-    """Eigenvalues of a real symmetric matrix, or of each matrix of a stack.
-
-    Parameters
-    ----------
-    a : (..., n, n) array_like of real
-        Symmetric to rounding: entries (i, j) and (j, i) may differ by 100 eps times the largest entry; what is used
-        is their mean. float32 stays float32; other reals become float64.
-    threads : int, optional
-        Default: every core this process may use. Never changes the result.
-
-    Returns
-    -------
-    (..., n) ndarray
-        Ascending. Errors are below about sqrt(n) eps times the largest absolute eigenvalue.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is not
-        real.
-
-    References
-    ----------
-    .. [1] C. H. Bischof, B. Lang and X. Sun, ACM Trans. Math. Softw. 26, 581 (2000).
-
-    Examples
-    --------
-    >>> eigvalsh([[0.0, 1.0], [1.0, 0.0]])
-    array([-1.,  1.])
-    """
-    matrices, stack = as_matrices("eigvalsh", "a", a)
-    refuse_non_finite("eigvalsh", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    out = _refuse_overflow("eigvalsh", _core.linalg.eigvalsh(matrices, as_threads("eigvalsh", threads)))
-    return out.reshape(*stack, out.shape[1])

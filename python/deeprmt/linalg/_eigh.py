@@ -1,0 +1,48 @@
+"""Eigenvalues of symmetric matrices."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._arguments import Floats, as_matrices, as_threads, refuse_non_finite
+from ._overflow import refuse_overflow
+
+__all__ = ["eigvalsh"]
+
+
+def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
+    """Eigenvalues of a real symmetric matrix, or of each matrix of a stack.
+
+    Parameters
+    ----------
+    a : (..., n, n) array_like of real
+        Symmetric to rounding: entries (i, j) and (j, i) may differ by 100 eps times the largest entry; what is used
+        is their mean. float32 stays float32; other reals become float64.
+    threads : int, optional
+        Default: every core this process may use. Never changes the result.
+
+    Returns
+    -------
+    (..., n) ndarray
+        Ascending. Errors are below about sqrt(n) eps times the largest absolute eigenvalue.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is not
+        real.
+
+    References
+    ----------
+    .. [1] C. H. Bischof, B. Lang and X. Sun, ACM Trans. Math. Softw. 26, 581 (2000).
+
+    Examples
+    --------
+    >>> eigvalsh([[0.0, 1.0], [1.0, 0.0]])
+    array([-1.,  1.])
+    """
+    matrices, stack = as_matrices("eigvalsh", "a", a)
+    refuse_non_finite("eigvalsh", "a", matrices.reshape(*stack, *matrices.shape[1:]))
+    out = refuse_overflow("eigvalsh", _core.linalg.eigvalsh(matrices, as_threads("eigvalsh", threads)))
+    return out.reshape(*stack, out.shape[1])
