@@ -6,20 +6,17 @@
 namespace deeprmt::bind {
 namespace {
 
-/// Fills each matrix of `out` (count, m, n) from its own sample of the key: many small ones over threads, or one large
-/// one with all threads, never both.
+/// Fills each matrix of `out` (count, m, n) from its own sample of the key.
 template <class T, class Draw>
 void fill_stack(Array<T>& out, std::uint64_t key, int threads, const Draw& draw) {
   check::that(out.ndim() == 3, "out must be 3-D, got ", out.ndim(), "-D");
   const Index count = out.shape(0), m = out.shape(1), n = out.shape(2);
   T* data = out.mutable_data();
-  const auto one = [&](Index c, int inner_threads) {
-    const Eigen::Map<Mat<T>> matrix(data + c * m * n, m, n);
-    draw(Stream{key, static_cast<std::uint32_t>(c), 0}, matrix, inner_threads);
-  };
   without_gil([&] {
-    if (count >= threads) return parallel_blas_for(count, threads, [&](Index c) { one(c, 1); });
-    for (Index c = 0; c < count; ++c) one(c, threads);
+    parallel_samples(count, threads, false, [&](Index c, int inner_threads) {
+      const Eigen::Map<Mat<T>> matrix(data + c * m * n, m, n);
+      draw(Stream{key, static_cast<std::uint32_t>(c), 0}, matrix, inner_threads);
+    });
   });
 }
 

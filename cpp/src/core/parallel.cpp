@@ -69,4 +69,13 @@ void parallel_blas_for(Index n, int threads, const std::function<void(Index)>& b
   parallel_for(n, blas::has_thread_control() ? threads : 1, body);
 }
 
+void parallel_samples(Index count, int threads, bool small, const std::function<void(Index, int)>& body) {
+  if (small || count >= threads) return parallel_blas_for(count, threads, [&](Index i) { body(i, 1); });
+  const blas::Threads single(1);
+  for (Index i = 0; i < count; ++i) {
+    check_interrupt();
+    body(i, threads);
+  }
+}
+
 }  // namespace deeprmt

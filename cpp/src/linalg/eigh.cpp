@@ -115,7 +115,7 @@ template <class T>
 void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads) {
   check::shape("eigvalsh", "out", out, count, n);
   if (n == 0) return;
-  const auto one = [&](Index c, int inner_threads) {
+  parallel_samples(count, threads, n < two_stage_from, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * n * n, n, n);
     const T scale = scale_to_one<T>("eigvalsh", a);
     if (scale == 0) return out.row(c).setZero(), void();
@@ -124,11 +124,7 @@ void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads) 
     Mat<T> w = (a * scale) * half + (a.transpose() * scale) * half;
     values_in_place<T>(w, &out(c, 0), inner_threads);
     out.row(c) /= scale;
-  };
-  // Either many matrices at once or many threads on one, never both.
-  if (count >= threads || n < two_stage_from) return parallel_blas_for(count, threads, [&](Index c) { one(c, 1); });
-  const blas::Threads single(1);
-  for (Index c = 0; c < count; ++c) one(c, threads);
+  });
 }
 
 #define DEEPRMT_INSTANTIATE(T) template void eigvalsh<T>(const T*, Index, Index, MatOut<T>, int);

@@ -62,7 +62,7 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
   const Index k = std::min(m, n);
   check::shape("svdvals", "out", out, count, k);
   if (k == 0) return;
-  const auto one = [&](Index c, int inner_threads) {
+  parallel_samples(count, threads, k < two_stage_from, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * m * n, m, n);
     const T scale = scale_to_one<T>("svdvals", a);
     if (scale == 0) return out.row(c).setZero(), void();
@@ -70,11 +70,7 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
     Vec<T> s(k);
     values_in_place<T>(w, s, inner_threads);
     out.row(c) = s.transpose() / scale;
-  };
-  // Either many matrices at once or many threads on one, never both.
-  if (count >= threads || k < two_stage_from) return parallel_blas_for(count, threads, [&](Index c) { one(c, 1); });
-  const blas::Threads single(1);
-  for (Index c = 0; c < count; ++c) one(c, threads);
+  });
 }
 
 namespace {

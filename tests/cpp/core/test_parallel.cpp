@@ -101,6 +101,24 @@ TEST_CASE("BLAS has one thread inside parallel_blas_for, and its own number afte
   CHECK(blas::get_threads() == before);
 }
 
+TEST_CASE("parallel_samples runs many samples at once or many threads on each, never both") {
+  for (const bool small : {false, true})
+    for (const int threads : {1, 2, 4})
+      for (const Index count : {0, 1, 3, 9}) {
+        std::vector<std::atomic<int>> visits(count);
+        std::atomic<int> wrong{0};
+        const bool at_once = small || count >= threads;
+        parallel_samples(count, threads, small, [&](Index i, int inner_threads) {
+          ++visits[i];
+          wrong += inner_threads != (at_once ? 1 : threads);
+          wrong += !at_once && omp_in_parallel();
+          wrong += blas::has_thread_control() && blas::get_threads() != 1;
+        });
+        for (const auto& v : visits) CHECK(v == 1);
+        CHECK(wrong == 0);
+      }
+}
+
 TEST_CASE("after fork a child runs its loops serially, and ends") {
   parallel_for(4, 2, [](Index) {});  // OpenMP's threads exist from here on
   const pid_t child = fork();

@@ -19,6 +19,11 @@ void parallel_for(Index n, int threads, const std::function<void(Index)>& body);
 /// at hand offers no way to do so (a threaded BLAS inside a parallel region is slower than no threads at all).
 void parallel_blas_for(Index n, int threads, const std::function<void(Index)>& body);
 
+/// Calls body(i, inner_threads) once for each i in [0, count), for bodies that can use threads themselves: many samples
+/// at once with one thread each, or one after the other with all threads inside, never both. At once where there are at
+/// least as many samples as threads, or where one is too `small` to share. BLAS is held to one thread meanwhile.
+void parallel_samples(Index count, int threads, bool small, const std::function<void(Index, int)>& body);
+
 /// `threads`, or 1 where the whole work (flops, or entries touched) is too little to be worth waking another thread:
 /// about a third of a millisecond. On a busy machine each parallel region may wait for a time slice of the scheduler.
 inline int useful_threads(double work, int threads) { return work < 2e7 ? 1 : threads; }
