@@ -14,6 +14,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ._memory import refuse_beyond_memory as refuse_beyond_memory
+
 Floats = NDArray[Any]
 """float32 or float64 array."""
 RNG = Any
@@ -41,6 +43,9 @@ def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
         dtype: Any = np.float32
     else:
         dtype = np.float64
+    if array.dtype != dtype or not array.flags.c_contiguous:
+        copy = f"a copy of {argument}, {' x '.join(map(str, array.shape))} entries as {np.dtype(dtype)},"
+        refuse_beyond_memory(function, array.size * np.dtype(dtype).itemsize, copy)
     return np.asarray(array, dtype=dtype, order="C")
 
 
@@ -64,9 +69,12 @@ def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats,
 
 def refuse_non_finite(function: str, argument: str, array: Floats) -> None:
     """Names the first entry that is NaN or infinite."""
-    finite = np.isfinite(array)
-    if not finite.all():
-        where = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
+    flat, piece = array.reshape(-1), 2**22  # in pieces: the answers for all of a large array take memory too
+    for begin in range(0, array.size, piece):
+        finite = np.isfinite(flat[begin : begin + piece])
+        if finite.all():
+            continue
+        where = tuple(int(i) for i in np.unravel_index(begin + int(np.argmin(finite)), array.shape))
         index = where[0] if len(where) == 1 else where
         raise ValueError(f"{function}: {argument} must be finite, found {array[where]} at index {index}")
 

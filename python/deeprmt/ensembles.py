@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import _core
-from ._arguments import RNG, Floats, as_choice, as_count, as_dtype, as_key, as_size, as_threads
+from ._arguments import RNG, Floats, as_choice, as_count, as_dtype, as_key, as_size, as_threads, refuse_beyond_memory
 
 __all__ = ["ginibre", "goe", "haar", "wishart"]
 
@@ -33,13 +33,9 @@ def _filled(
     if count >= 2**32:
         raise ValueError(f"{function}: size must hold fewer than 2**32 matrices, got {size!r}")
     entry = as_dtype(function, dtype)
-    try:
-        out = np.empty((count, *shape), entry)
-    except (MemoryError, ValueError):  # NumPy raises either, by how much too large it is
-        need = count * math.prod(shape) * entry.itemsize
-        raise MemoryError(
-            f"{function}: {count} x {shape[0]} x {shape[1]} entries take {need / 2**30:.3g} GiB"
-        ) from None
+    what = f"an array of {count} x {shape[0]} x {shape[1]} {entry} entries"
+    refuse_beyond_memory(function, count * math.prod(shape) * entry.itemsize, what)
+    out = np.empty((count, *shape), entry)
     fill(as_key(function, rng), out, as_threads(function, threads))
     return out.reshape(*stack, *shape)
 
@@ -90,6 +86,8 @@ def haar(
     ------
     ValueError, TypeError
         If n < 1, or k is not in 1..n; if an argument has the wrong type.
+    MemoryError
+        If the result cannot fit into memory; before anything is drawn.
 
     Notes
     -----

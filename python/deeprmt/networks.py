@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -20,6 +22,7 @@ from ._arguments import (
     as_number,
     as_real,
     as_threads,
+    refuse_beyond_memory,
     refuse_non_finite,
 )
 from .activations import Activation, as_activation
@@ -118,6 +121,11 @@ class MLP:
         Network
             Independent layers.
 
+        Raises
+        ------
+        MemoryError
+            If the weights cannot fit into memory; before anything is drawn.
+
         Examples
         --------
         >>> MLP([3, 4, 2], "relu", sigma_w=2**0.5).sample(rng=0).weights[0].shape
@@ -125,9 +133,11 @@ class MLP:
         """
         kind = as_dtype("sample", dtype)
         threads = as_threads("sample", threads)
+        entries = sum(n_out * (n_in + 1) for n_in, n_out in itertools.pairwise(self.widths))
+        refuse_beyond_memory("sample", entries * kind.itemsize, f"a network of {entries} weights and biases")
         key = as_key("sample", rng)
         weights, biases = [], []
-        for layer, (n_in, n_out) in enumerate(zip(self.widths, self.widths[1:], strict=False), start=1):
+        for layer, (n_in, n_out) in enumerate(itertools.pairwise(self.widths), start=1):
             w, b = np.empty((n_out, n_in), kind), np.empty(n_out, kind)
             _core.jacobian.layer(key, 0, layer, self.weights == "haar", self.sigma_w, self.sigma_b, w, b, threads)
             weights.append(w)
@@ -256,6 +266,8 @@ class Network:
         ------
         ValueError, TypeError
             As in `forward`; if the Jacobian overflows.
+        MemoryError
+            If signals and Jacobians cannot fit into memory; before they are computed.
 
         References
         ----------
@@ -269,7 +281,7 @@ class Network:
                [0., 1.]])
         """
         threads = as_threads("jacobian", threads)
-        h, _, slopes = self._signals("jacobian", x, output)
+        h, _, slopes = self._signals("jacobian", x, output, self.widths[-1] * self.widths[0])
         stack = h.shape[:-1]
         out = np.empty((*stack, self.widths[-1], self.widths[0]), self.weights[0].dtype)
         for where in np.ndindex(stack):
@@ -281,12 +293,20 @@ class Network:
         refuse_non_finite("jacobian", "the Jacobian", out)
         return out
 
-    def _signals(self, function: str, x: ArrayLike, output: str) -> tuple[Floats, Floats, list[Floats]]:
-        """h_L, x_L if the output asks for it, and phi'(h_l) of every layer whose activation the output has passed."""
+    def _signals(
+        self, function: str, x: ArrayLike, output: str, result: int = 0
+    ) -> tuple[Floats, Floats, list[Floats]]:
+        """h_L, x_L if the output asks for it, and phi'(h_l) of every layer whose activation the output has passed.
+
+        Refuses what cannot fit into memory, with `result` more entries for each input.
+        """
         as_choice(function, "output", output, ("preactivation", "activation"))
         signal = as_real(function, "x", x).astype(self.weights[0].dtype, copy=False)
         if signal.ndim < 1 or signal.shape[-1] != self.widths[0]:
             raise ValueError(f"{function}: x must have shape (..., {self.widths[0]}), got {signal.shape}")
+        points = math.prod(signal.shape[:-1])
+        need = points * (sum(self.widths[1:]) + result) * signal.itemsize
+        refuse_beyond_memory(function, need, f"the work on {points} inputs")
         refuse_non_finite(function, "x", signal)
         slopes: list[Any] = []
         for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -10,7 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _core, meanfield, run
-from .._arguments import RNG, Floats, as_choice, as_count, as_dtype, as_key, as_real, as_threads, refuse_non_finite
+from .._arguments import (
+    RNG,
+    Floats,
+    as_choice,
+    as_count,
+    as_dtype,
+    as_key,
+    as_real,
+    as_threads,
+    refuse_beyond_memory,
+    refuse_non_finite,
+)
 from ..networks import MLP, Output
 from ..run import Progress
 
@@ -65,6 +77,17 @@ def stationary_input(mlp: MLP) -> float:
     return max((q - mlp.sigma_b**2) / weight, _faint)
 
 
+def _refuse_large(mlp: MLP, trials: int, itemsize: int, threads: int) -> None:
+    """The result, and the memory that the core states: networks up to a width of 1024 run one a thread."""
+    n_in, n_out = mlp.widths[0], mlp.widths[-1]
+    at_once = threads if max(mlp.widths) <= 1024 and trials >= threads else 1
+    layer = max(a * b for a, b in itertools.pairwise(mlp.widths))
+    jacobian = n_in * max(mlp.widths[1:])
+    entries = trials * min(n_in, n_out) + at_once * (layer + 2 * jacobian)
+    what = f"{trials} x {min(n_in, n_out)} singular values, and the work on {at_once} network(s) at once,"
+    refuse_beyond_memory("singular_values", entries * itemsize, what)
+
+
 def singular_values(
     mlp: MLP,
     x: ArrayLike | None = None,
@@ -112,6 +135,8 @@ def singular_values(
     ------
     ValueError, TypeError
         If an argument is out of range; if a signal or the Jacobian overflows (the layer is named).
+    MemoryError
+        If the result or the work cannot fit into memory; before anything is drawn.
 
     Notes
     -----
@@ -146,6 +171,7 @@ def singular_values(
         refuse_non_finite("singular_values", "x", inputs)
         inputs = inputs.reshape(-1, n_in)
     inner = 1 if executor is not None and threads is None else as_threads("singular_values", threads)
+    _refuse_large(mlp, trials, kind.itemsize, inner)
     work = _Trials(mlp, as_key("singular_values", rng), inputs, q0, output, inner)
     if executor is None and progress is None:
         return work(range(trials))

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from .._arguments import Floats, as_matrices, as_threads, refuse_non_finite
 from ._overflow import refuse_overflow
+from ._room import refuse_large
 
 __all__ = ["eigvalsh"]
 
@@ -32,6 +33,8 @@ def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
     ValueError, TypeError
         If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is not
         real.
+    MemoryError
+        If the work, one copy of a matrix for each that is worked on at once, cannot fit into memory; before it starts.
 
     References
     ----------
@@ -44,5 +47,7 @@ def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
     """
     matrices, stack = as_matrices("eigvalsh", "a", a)
     refuse_non_finite("eigvalsh", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    out = refuse_overflow("eigvalsh", _core.linalg.eigvalsh(matrices, as_threads("eigvalsh", threads)))
+    inner = as_threads("eigvalsh", threads)
+    refuse_large("eigvalsh", matrices, 1, inner)
+    out = refuse_overflow("eigvalsh", _core.linalg.eigvalsh(matrices, inner))
     return out.reshape(*stack, out.shape[1])

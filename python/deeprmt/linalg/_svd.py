@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from .._arguments import Floats, as_count, as_matrices, as_threads, refuse_non_finite
 from ._overflow import refuse_overflow
+from ._room import refuse_large
 
 __all__ = ["SVD", "svd", "svdvals"]
 
@@ -46,6 +47,8 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     ------
     ValueError, TypeError
         If an entry is not finite (the first one is named), or `a` has fewer than two axes; if `a` is not real.
+    MemoryError
+        If the work cannot fit into memory; before it starts.
 
     Notes
     -----
@@ -63,7 +66,9 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     """
     matrices, stack = as_matrices("svdvals", "a", a)
     refuse_non_finite("svdvals", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    out = refuse_overflow("svdvals", _core.linalg.svdvals(matrices, as_threads("svdvals", threads)))
+    inner = as_threads("svdvals", threads)
+    refuse_large("svdvals", matrices, 1, inner)
+    out = refuse_overflow("svdvals", _core.linalg.svdvals(matrices, inner))
     return out.reshape(*stack, out.shape[1])
 
 
@@ -90,6 +95,8 @@ def svd(a: ArrayLike, *, k: int | None = None, threads: int | None = None) -> SV
     ValueError, TypeError
         If an entry is not finite (the first one is named), `a` has fewer than two axes, or k is not in
         1..min(m, n); if `a` is not real.
+    MemoryError
+        As in `svdvals`.
 
     Notes
     -----
@@ -117,6 +124,7 @@ def svd(a: ArrayLike, *, k: int | None = None, threads: int | None = None) -> SV
     if keep > full:
         raise ValueError(f"svd: k must be at most min(m, n) = {full}, got {keep}")
     inner = as_threads("svd", threads)
+    refuse_large("svd", matrices, 7, 1, count * keep * (m + n))  # one matrix after the other
     u = np.empty((count, m, keep), matrices.dtype)
     s = np.empty((count, keep), matrices.dtype)
     vt = np.empty((count, keep, n), matrices.dtype)
