@@ -1,3 +1,5 @@
+#include <memory>
+
 #include "bind.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/ensembles/gaussian.hpp"
@@ -18,6 +20,32 @@ void fill_stack(Array<T>& out, std::uint64_t key, int threads, const Draw& draw)
       draw(Stream{key, static_cast<std::uint32_t>(c), 0}, matrix, inner_threads);
     });
   });
+}
+
+/// A product with a Haar matrix in place, from the left or the right ("L" or "R").
+template <class T, class Apply>
+void apply_in_place(Array<T>& x, const Apply& apply) {
+  check::that(x.ndim() == 2, "x must be 2-D, got ", x.ndim(), "-D");
+  auto matrix = view_mut(x);
+  without_gil([&] { apply(matrix); });
+}
+
+template <class T>
+void bind_reflectors(py::module_& m, const char* name) {
+  using Reflectors = ensembles::HaarReflectors<T>;
+  py::class_<Reflectors>(m, name, plain_class())
+      .def(py::init([](std::uint64_t key, Index n, int threads) {
+             return without_gil([&] { return std::make_unique<Reflectors>(Stream{key, 0, 0}, n, threads); });
+           }),
+           "key"_a, "n"_a, "threads"_a)
+      .def(
+          "apply",
+          [](const Reflectors& self, char side, char op, Array<T>& x, int threads) {
+            apply_in_place<T>(x, [&](MatOut<T> matrix) {
+              side == 'L' ? self.apply_left(op, matrix, threads) : self.apply_right(op, matrix, threads);
+            });
+          },
+          "side"_a, "op"_a, "x"_a.noconvert(), "threads"_a);
 }
 
 }  // namespace
@@ -50,7 +78,18 @@ void bind_ensembles(py::module_ m) {
           fill_stack<T>(out, key, threads, by_qr ? &ensembles::haar_by_qr<T> : &ensembles::haar<T>);
         },
         "key"_a, "by_qr"_a, "out"_a.noconvert(), "threads"_a);
+    m.def(
+        "haar_apply",
+        [](std::uint64_t key, char side, char op, Array<T>& x, int threads) {
+          apply_in_place<T>(x, [&](MatOut<T> matrix) {
+            (side == 'L' ? ensembles::haar_apply_left<T> : ensembles::haar_apply_right<T>)({key, 0, 0}, op, matrix,
+                                                                                           threads);
+          });
+        },
+        "key"_a, "side"_a, "op"_a, "x"_a.noconvert(), "threads"_a);
   });
+  bind_reflectors<float>(m, "HaarReflectorsFloat32");
+  bind_reflectors<double>(m, "HaarReflectorsFloat64");
 }
 
 }  // namespace deeprmt::bind

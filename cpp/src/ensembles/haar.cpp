@@ -3,50 +3,165 @@
 #include <algorithm>
 #include <cmath>
 
+#include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 
 namespace deeprmt::ensembles {
 namespace {
 
-constexpr Index block_size = 96;
+/// Reflectors in a block, by the columns that it meets. A block is the inner length of its products, so more is faster;
+/// but V^T V costs as many flops as `block` more columns would.
+Index block_size(Index columns) { return columns <= 8 ? 32 : columns < 256 ? 64 : 192; }
 
-/// Reflectors top, top + 1, ... of a Haar matrix of size n, and the signs of the R that they would leave.
+Index block_count(Index n, Index size) { return (n + size - 1) / size; }
+
+/// Gaussian direction number `index` of length n - index as a reflector v = x - beta e_1, scaled to v_1 = 1.
+/// Returns the sign of beta, the diagonal of R. The last one has nothing to reflect: v = 0, R is the number itself.
 template <class T>
-linalg::BlockReflector<T> gaussian_reflectors(Stream stream, Index n, Index top, Index count, T* signs, int threads) {
-  linalg::BlockReflector<T> block{Mat<T>::Zero(count, n - top), {}};
-  Vec<T> tau(count);
-  const double normals_cost = 60.0 * static_cast<double>(count * (n - top));
+T draw_reflector(Stream stream, Index n, Index index, T* v) {
+  const Index length = n - index;
+  normals<T>(stream, static_cast<std::uint64_t>(index) * n, v, length);
+  const T alpha = v[0], sign = std::copysign(T(1), alpha);
+  if (length == 1) {
+    v[0] = 0;
+    return sign;
+  }
+  const T scale = 1 / (alpha + sign * Eigen::Map<Vec<T>>(v, length).norm());
+  for (Index i = 1; i < length; ++i) v[i] *= scale;
+  v[0] = 1;
+  return -sign;
+}
+
+/// A block in memory that others own and reuse.
+template <class T>
+struct BlockView {
+  MatOut<T> vt, u;
+  VecOut<T> signs;
+};
+
+/// H_1 ... H_b = I - V U^-1 V^T, U = striu(V^T V) + diag(V^T V) / 2: orthogonal because U + U^T = V^T V, whatever the
+/// rounding of V. Joffrain et al., ACM TOMS 32, 169 (2006).
+template <class T>
+void draw_block(Stream stream, Index n, Index top, BlockView<T> block, int threads) {
+  const Index count = block.vt.rows();
+  const double normals_cost = 60.0 * static_cast<double>(block.vt.size());
   parallel_for(count, useful_threads(normals_cost, threads), [&](Index j) {
-    const Index length = n - top - j;
-    T* x = &block.vt(j, j);
-    normals<T>(stream, static_cast<std::uint64_t>(top + j) * n, x, length);
-    const T alpha = x[0];
-    signs[j] = alpha < 0 ? 1 : -1;  // of beta = -sign(alpha) |x|
-    if (length == 1) {              // nothing to reflect: R is the number itself
-      signs[j] = -signs[j];
-      tau[j] = 0;
-    } else {
-      const Eigen::Map<Vec<T>> v(x, length);
-      const T norm = v.norm(), beta = -std::copysign(norm, alpha);
-      tau[j] = (beta - alpha) / beta;
-      const T below = alpha - beta;
-      for (Index i = 1; i < length; ++i) x[i] /= below;
-    }
-    x[0] = 1;
+    std::fill_n(&block.vt(j, 0), j, T(0));
+    block.signs[j] = draw_reflector(stream, n, top + j, &block.vt(j, j));
   });
-  linalg::complete(block, tau, threads);
-  return block;
+  // The upper triangle of V^T V in tiles, each one product.
+  constexpr Index tile = 48;
+  const Index tiles = (count + tile - 1) / tile;
+  const double flops = static_cast<double>(count) * static_cast<double>(block.vt.size());
+  parallel_blas_for(tiles * tiles, useful_threads(flops, threads), [&](Index cell) {
+    const Index i = cell / tiles * tile, j = cell % tiles * tile;
+    if (i > j) return;
+    const Index rows = std::min(tile, count - i), cols = std::min(tile, count - j);
+    linalg::multiply<T>('N', 'T', 1, block.vt.block(i, j, rows, block.vt.cols() - j),
+                        block.vt.block(j, j, cols, block.vt.cols() - j), 0, block.u.block(i, j, rows, cols), 1);
+  });
+  for (Index j = 0; j < count; ++j) block.u(j, j) = block.u(j, j) > 0 ? block.u(j, j) / 2 : T(1);
+}
+
+/// x <- U^-1 x or U^-T x, columns over threads.
+template <class T>
+void solve_left(MatIn<T> u, char op, MatOut<T> x, int threads) {
+  constexpr Index grain = 256;
+  const int b = blas::narrow(u.rows()), ldu = blas::narrow(u.outerStride()), ldx = blas::narrow(x.outerStride());
+  const T one = 1;
+  const double flops = static_cast<double>(x.size()) * b;
+  parallel_blas_for((x.cols() + grain - 1) / grain, useful_threads(flops, threads), [&](Index piece) {
+    const Index left = piece * grain;
+    const int cols = static_cast<int>(std::min(grain, x.cols() - left));
+    // In columns: x^T <- x^T (U^T)^-1, and row-major U is U^T there, a lower triangle.
+    blas::call<T>(blas::Routine::trsm, "R", "L", &op, "N", &cols, &b, &one, u.data(), &ldu, x.data() + left, &ldx);
+  });
+}
+
+/// x <- x U^-1 or x U^-T, rows over threads.
+template <class T>
+void solve_right(MatIn<T> u, char op, MatOut<T> x, int threads) {
+  constexpr Index grain = 256;
+  const int b = blas::narrow(u.rows()), ldu = blas::narrow(u.outerStride()), ldx = blas::narrow(x.outerStride());
+  const T one = 1;
+  const double flops = static_cast<double>(x.size()) * b;
+  parallel_blas_for((x.rows() + grain - 1) / grain, useful_threads(flops, threads), [&](Index piece) {
+    const Index top = piece * grain;
+    const int rows = static_cast<int>(std::min(grain, x.rows() - top));
+    blas::call<T>(blas::Routine::trsm, "L", "L", &op, "N", &b, &rows, &one, u.data(), &ldu, x.data() + top * ldx, &ldx);
+  });
+}
+
+/// x <- B x or B^T x for one block B = (I - V U^-1 V^T) D. `inner` is scratch.
+/// D acts on rows that no other block has touched ('N') or will touch ('T').
+template <class T, class Block>
+void apply_block_left(const Block& block, char op, MatOut<T> x, Mat<T>& inner, int threads) {
+  const Index count = block.vt.rows();
+  inner.resize(count, x.cols());
+  auto own = x.topRows(count);
+  if (op == 'N') own.array().colwise() *= block.signs.array();
+  linalg::multiply<T>('N', 'N', 1, block.vt, x, 0, inner, threads);
+  solve_left<T>(block.u, op, inner, threads);
+  linalg::multiply<T>('T', 'N', -1, block.vt, inner, 1, x, threads);
+  if (op != 'N') own.array().colwise() *= block.signs.array();
+}
+
+/// x <- x B or x B^T.
+template <class T, class Block>
+void apply_block_right(const Block& block, char op, MatOut<T> x, Mat<T>& inner, int threads) {
+  const Index count = block.vt.rows();
+  inner.resize(x.rows(), count);
+  auto own = x.leftCols(count);
+  if (op != 'N') own.array().rowwise() *= block.signs.transpose().array();
+  linalg::multiply<T>('N', 'T', 1, x, block.vt, 0, inner, threads);
+  solve_right<T>(block.u, op, inner, threads);
+  linalg::multiply<T>('N', 'N', -1, inner, block.vt, 1, x, threads);
+  if (op == 'N') own.array().rowwise() *= block.signs.transpose().array();
+}
+
+/// Memory for one block of at most `size` reflectors, drawn again and again.
+template <class T>
+class Drawn {
+ public:
+  Drawn(Stream stream, Index n, Index size)
+      : stream_(stream), n_(n), size_(size), vt_(size, n), u_(size, size), signs_(size) {}
+
+  Index count() const { return block_count(n_, size_); }
+  Index top(Index i) const { return i * size_; }
+  /// Block i, until the next call; of reflectors below `end` only.
+  BlockView<T> block(Index i, Index end, int threads) {
+    const Index count = std::min(size_, end - top(i));
+    // Rows as long as this block needs, one after another.
+    Eigen::Map<Mat<T>> vt(vt_.data(), count, n_ - top(i));
+    BlockView<T> view{vt, u_.topLeftCorner(count, count), signs_.head(count)};
+    draw_block<T>(stream_, n_, top(i), view, threads);
+    return view;
+  }
+
+ private:
+  Stream stream_;
+  Index n_, size_;
+  Mat<T> vt_, u_;
+  Vec<T> signs_;
+};
+
+/// Calls act(i) for each block in the order in which a product needs them: Q x and x Q^T begin with the last.
+template <class Act>
+void in_order(Index count, bool last_first, const Act& act) {
+  for (Index i = 0; i < count; ++i) {
+    check_interrupt();
+    act(last_first ? count - 1 - i : i);
+  }
 }
 
 template <class T>
-void scale_columns(MatOut<T> q, const Vec<T>& by, int threads) {
-  parallel_ranges(q.rows(), 64, useful_threads(10.0 * static_cast<double>(q.size()), threads),
-                  [&](Index begin, Index end) {
-                    for (Index i = begin; i < end; ++i) q.row(i).array() *= by.transpose().array();
-                  });
+void check_apply(const char* function, char op, Index length, Index n) {
+  check::that(op == 'N' || op == 'T', function, ": op must be 'N' or 'T', got ", op);
+  check::that(length == n, function, ": x must have ", n, " entries along the side that Q acts on, got ", length);
 }
 
 }  // namespace
@@ -56,16 +171,81 @@ void haar(Stream stream, MatOut<T> out, int threads) {
   const Index n = out.rows(), k = out.cols();
   check::that(k <= n, "haar: k must be at most n = ", n, ", got ", k);
   out.setZero();
-  out.diagonal().setOnes();
-  Vec<T> signs(k);
-  Mat<T> work;
-  for (Index block = (k + block_size - 1) / block_size; block-- > 0;) {
+  if (k == 0) return;
+  const Index size = std::min(block_size(k), k);
+  Drawn<T> drawn(stream, n, size);
+  Mat<T> inner;
+  in_order(block_count(k, size), true, [&](Index i) {
+    const BlockView<T> block = drawn.block(i, k, threads);
+    const Index top = drawn.top(i), count = block.vt.rows(), below = n - top - count, right = k - top - count;
+    // What stands at (top, top) is D beside zeros: the first product needs no more than the part below and right.
+    auto c = out.block(top, top, n - top, k - top);
+    c.diagonal().head(count) = block.signs;
+    inner.resize(count, k - top);
+    inner.leftCols(count).template triangularView<Eigen::StrictlyLower>().setZero();
+    inner.leftCols(count).template triangularView<Eigen::Upper>() = block.vt.leftCols(count) * block.signs.asDiagonal();
+    linalg::multiply<T>('N', 'N', 1, block.vt.rightCols(below), c.bottomRightCorner(below, right), 0,
+                        inner.rightCols(right), threads);
+    solve_left<T>(block.u, 'N', inner, threads);
+    linalg::multiply<T>('T', 'N', -1, block.vt, inner, 1, c, threads);
+  });
+}
+
+template <class T>
+void haar_apply_left(Stream stream, char op, MatOut<T> x, int threads) {
+  check_apply<T>("haar_apply_left", op, x.rows(), x.rows());
+  if (x.size() == 0) return;
+  Drawn<T> drawn(stream, x.rows(), std::min(block_size(x.cols()), x.rows()));
+  Mat<T> inner;
+  in_order(drawn.count(), op == 'N', [&](Index i) {
+    apply_block_left<T>(drawn.block(i, x.rows(), threads), op, x.bottomRows(x.rows() - drawn.top(i)), inner, threads);
+  });
+}
+
+template <class T>
+void haar_apply_right(Stream stream, char op, MatOut<T> x, int threads) {
+  check_apply<T>("haar_apply_right", op, x.cols(), x.cols());
+  if (x.size() == 0) return;
+  Drawn<T> drawn(stream, x.cols(), std::min(block_size(x.rows()), x.cols()));
+  Mat<T> inner;
+  in_order(drawn.count(), op != 'N', [&](Index i) {
+    apply_block_right<T>(drawn.block(i, x.cols(), threads), op, x.rightCols(x.cols() - drawn.top(i)), inner, threads);
+  });
+}
+
+template <class T>
+HaarReflectors<T>::HaarReflectors(Stream stream, Index n, int threads) : n_(n) {
+  check::at_least("HaarReflectors", "n", n, 1);
+  const Index size = std::min<Index>(128, n);
+  for (Index top = 0; top < n; top += size) {
     check_interrupt();
-    const Index top = block * block_size, count = std::min(block_size, k - top);
-    const auto reflectors = gaussian_reflectors<T>(stream, n, top, count, signs.data() + top, threads);
-    linalg::apply_left<T>(reflectors, 'N', out.block(top, top, n - top, k - top), work, threads);
+    const Index count = std::min(size, n - top);
+    blocks_.push_back({Mat<T>(count, n - top), Mat<T>(count, count), Vec<T>(count)});
+    Block& block = blocks_.back();
+    draw_block<T>(stream, n, top, {block.vt, block.u, block.signs}, threads);
   }
-  scale_columns<T>(out, signs, threads);
+}
+
+template <class T>
+void HaarReflectors<T>::apply_left(char op, MatOut<T> x, int threads) const {
+  check_apply<T>("HaarReflectors.apply_left", op, x.rows(), n_);
+  if (x.size() == 0) return;
+  Mat<T> inner;
+  in_order(static_cast<Index>(blocks_.size()), op == 'N', [&](Index i) {
+    const Block& block = blocks_[i];
+    apply_block_left<T>(block, op, x.bottomRows(block.vt.cols()), inner, threads);
+  });
+}
+
+template <class T>
+void HaarReflectors<T>::apply_right(char op, MatOut<T> x, int threads) const {
+  check_apply<T>("HaarReflectors.apply_right", op, x.cols(), n_);
+  if (x.size() == 0) return;
+  Mat<T> inner;
+  in_order(static_cast<Index>(blocks_.size()), op != 'N', [&](Index i) {
+    const Block& block = blocks_[i];
+    apply_block_right<T>(block, op, x.rightCols(block.vt.cols()), inner, threads);
+  });
 }
 
 template <class T>
@@ -77,12 +257,17 @@ void haar_by_qr(Stream stream, MatOut<T> out, int threads) {
   const auto blocks = linalg::factor<T>(g, true, threads);
   const Vec<T> signs = g.diagonal().unaryExpr([](T r) { return std::copysign(T(1), r); });
   linalg::form_q<T>(blocks, out, threads);
-  scale_columns<T>(out, signs, threads);
+  parallel_ranges(n, 64, useful_threads(10.0 * static_cast<double>(out.size()), threads), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) out.row(i).array() *= signs.transpose().array();
+  });
 }
 
-#define DEEPRMT_INSTANTIATE(T)                   \
-  template void haar<T>(Stream, MatOut<T>, int); \
-  template void haar_by_qr<T>(Stream, MatOut<T>, int);
+#define DEEPRMT_INSTANTIATE(T)                                     \
+  template void haar<T>(Stream, MatOut<T>, int);                   \
+  template void haar_by_qr<T>(Stream, MatOut<T>, int);             \
+  template void haar_apply_left<T>(Stream, char, MatOut<T>, int);  \
+  template void haar_apply_right<T>(Stream, char, MatOut<T>, int); \
+  template class HaarReflectors<T>;
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

@@ -32,6 +32,30 @@ def test_orthonormal(n, k, dtype, method):
     assert error < (3 * np.sqrt(n) + 10) * np.finfo(dtype).eps  # rounding of n reflectors adds up like sqrt(n)
 
 
+# Sizes at the edges of blocks, which are 32, 64 or 192 reflectors, by the number of columns.
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 5, 33, 64, 65, 193, 300])
+def test_products_without_the_matrix(n, dtype):
+    q = np.empty((1, n, n), dtype)
+    _core.ensembles.haar(7, False, q, 2)
+    kept = {"float32": _core.ensembles.HaarReflectorsFloat32, "float64": _core.ensembles.HaarReflectorsFloat64}
+    reflectors = kept[np.dtype(dtype).name](7, n, 2)
+    for m in (1, 40, 260):
+        x = np.random.default_rng(n).normal(size=(n, m)).astype(dtype)
+        for side, op in (("L", "N"), ("L", "T"), ("R", "N"), ("R", "T")):
+            turn = (q[0] if op == "N" else q[0].T).astype(float)
+            y = x.copy() if side == "L" else np.ascontiguousarray(x.T)
+            expected = turn @ y if side == "L" else y @ turn
+            z = y.copy()
+            _core.ensembles.haar_apply(7, side, op, y, 2)
+            reflectors.apply(side, op, z, 2)
+            # A vector of length 2 sqrt(n) at most, turned n times, each with a rounding of some eps of an entry, which
+            # add up like sqrt(n).
+            tolerance = (5 * np.sqrt(n) + 20) * np.finfo(dtype).eps
+            np.testing.assert_allclose(y, expected, rtol=0, atol=tolerance)
+            np.testing.assert_allclose(z, expected, rtol=0, atol=tolerance)
+
+
 @methods
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_moments_are_those_of_haar_measure(n, method):

@@ -18,6 +18,7 @@ namespace deeprmt::blas {
   X(symv, "cixxixixxi")          \
   X(syr2k, "cciixxixixxi")       \
   X(trmm, "cccciixxixi")         \
+  X(trsm, "cccciixxixi")         \
   X(trmv, "cccixixi")            \
   X(bdsdc, "ccixxxixixixii")     \
   X(bdsqr, "ciiiixxxixixixi")    \
