@@ -1,9 +1,13 @@
 // The compiled module: loads BLAS from SciPy, installs the Ctrl-C poll, calls one bind function a domain.
 #include <algorithm>
+#include <cstdlib>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "bind.hpp"
 #include "deeprmt/core/blas.hpp"
+#include "deeprmt/core/instruction_set.hpp"
 
 namespace deeprmt::bind {
 namespace {
@@ -70,26 +74,29 @@ std::string compiler() {
 #endif
 }
 
-/// The instruction set that the run-time dispatched loops use on this machine.
-std::string instruction_set() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw"))
-    return "x86-64-v4 (AVX-512)";
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "x86-64-v3 (AVX2)";
-  return "x86-64 (SSE2)";
-#elif defined(__aarch64__)
-  return "aarch64 (NEON)";
-#else
-  return "generic";
-#endif
+/// Lets DEEPRMT_INSTRUCTION_SET force a lower instruction set, for tests. A word that cannot be meant is an error: what
+/// was to be tested would not be.
+void choose_instruction_set() {
+  const char* wish = std::getenv("DEEPRMT_INSTRUCTION_SET");
+  if (!wish || !*wish) return;
+  try {
+    use_instruction_set(wish);
+  } catch (const std::invalid_argument& error) {
+    throw py::import_error(std::string("deeprmt: the environment variable DEEPRMT_INSTRUCTION_SET: ") + error.what());
+  }
+}
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const auto set : available_instruction_sets()) names.emplace_back(name(set));
+  return names;
 }
 
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
   const std::string scipy = py::str(py::module_::import("scipy").attr("__version__"));
+  choose_instruction_set();
   blas::load("SciPy " + scipy, scipy_routine);
   set_interrupt_poll(signal_pending);
 
@@ -98,7 +105,8 @@ PYBIND11_MODULE(_core, m) {
     py::dict info;
     info["version"] = DEEPRMT_VERSION;
     info["compiler"] = compiler();
-    info["instruction_set"] = instruction_set();
+    info["instruction_set"] = name(instruction_set());
+    info["instruction_sets"] = instruction_sets();
     info["openmp"] = _OPENMP;
     info["blas_provider"] = blas::provider();
     info["blas_library"] = blas::library();

@@ -28,13 +28,17 @@ def versions() -> dict[str, Any]:
         "numpy": numpy.__version__,
         "scipy": scipy.__version__,
         "compiler": core["compiler"],
-        "instruction_set": core["instruction_set"],
+        "instruction_set": _instruction_set(core["instruction_set"], core["instruction_sets"]),
         "blas": f"{core['blas_library'] or 'unknown'}, 32-bit integers, from {core['blas_provider']}",
         "blas_threads": core["blas_threads"],
         "blas_thread_control": core["blas_thread_control"],
         "openmp": core["openmp"],
         "threads": available_threads(),
     }
+
+
+def _instruction_set(used: str, available: list[str]) -> str:
+    return used if used == available[-1] else f"{used}, forced; this machine has {available[-1]}"
 
 
 def show_versions() -> None:

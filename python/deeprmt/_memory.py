@@ -72,15 +72,12 @@ def _control_groups(root: Path) -> Iterator[int]:
     for line in lines:
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
+        trees: tuple[str, ...]
         if controllers == "":
-            trees, limit, usage, cached = (
-                ("", "unified"),
-                "memory.max",
-                "memory.current",
-                ("active_file", "inactive_file"),
-            )
+            trees, limit, usage = ("", "unified"), "memory.max", "memory.current"
+            cached = ("active_file", "inactive_file")
         elif "memory" in controllers.split(","):
-            trees, limit, usage = {"memory", controllers}, "memory.limit_in_bytes", "memory.usage_in_bytes"
+            trees, limit, usage = (controllers,), "memory.limit_in_bytes", "memory.usage_in_bytes"
             cached = ("total_active_file", "total_inactive_file")
         else:
             continue

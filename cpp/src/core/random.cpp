@@ -88,7 +88,7 @@ inline void cos_sin_turn(double u, double& c, double& s) {
 
 // ---- one batch of `lanes` blocks ----
 // double: a block holds 2 numbers, float: 4.
-DEEPRMT_CLONES void fill_uniforms(Stream stream, std::uint64_t block, double* out) {
+DEEPRMT_LEAF void fill_uniforms_loop(Stream stream, std::uint64_t block, double* out) {
   Bits b;
   philox_blocks(stream, block, b);
   for (int i = 0; i < lanes; ++i) {
@@ -97,7 +97,7 @@ DEEPRMT_CLONES void fill_uniforms(Stream stream, std::uint64_t block, double* ou
   }
 }
 
-DEEPRMT_CLONES void fill_normals(Stream stream, std::uint64_t block, double* out) {
+DEEPRMT_LEAF void fill_normals_loop(Stream stream, std::uint64_t block, double* out) {
   Bits b;
   philox_blocks(stream, block, b);
   alignas(64) double x[lanes], y[lanes];
@@ -120,7 +120,7 @@ DEEPRMT_CLONES void fill_normals(Stream stream, std::uint64_t block, double* out
 constexpr double ulp32 = 0x1p-32;
 inline double unit32(std::uint32_t w) { return (static_cast<double>(w) + 0.5) * ulp32; }
 
-DEEPRMT_CLONES void fill_uniforms(Stream stream, std::uint64_t block, float* out) {
+DEEPRMT_LEAF void fill_uniforms_loop(Stream stream, std::uint64_t block, float* out) {
   Bits b;
   philox_blocks(stream, block, b);
   // 23 bits and half a step: exact in float, never 0 or 1.
@@ -128,7 +128,7 @@ DEEPRMT_CLONES void fill_uniforms(Stream stream, std::uint64_t block, float* out
     for (int w = 0; w < 4; ++w) out[4 * i + w] = (static_cast<float>(b.word[w][i] >> 9) + 0.5f) * 0x1p-23f;
 }
 
-DEEPRMT_CLONES void fill_normals(Stream stream, std::uint64_t block, float* out) {
+DEEPRMT_LEAF void fill_normals_loop(Stream stream, std::uint64_t block, float* out) {
   Bits b;
   philox_blocks(stream, block, b);
   alignas(64) float x[4][lanes];
@@ -143,6 +143,11 @@ DEEPRMT_CLONES void fill_normals(Stream stream, std::uint64_t block, float* out)
   for (int i = 0; i < lanes; ++i)
     for (int w = 0; w < 4; ++w) out[4 * i + w] = x[w][i];
 }
+
+template <class T>
+constexpr auto fill_uniforms = clones<static_cast<void (*)(Stream, std::uint64_t, T*)>(fill_uniforms_loop)>;
+template <class T>
+constexpr auto fill_normals = clones<static_cast<void (*)(Stream, std::uint64_t, T*)>(fill_normals_loop)>;
 
 // Entries [start, start + n): whole batches straight into place, ragged ends through a buffer.
 template <class T, class Fill>
@@ -174,12 +179,12 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::u
 
 template <class T>
 void normals(Stream stream, std::uint64_t start, T* out, Index n) {
-  fill_range(start, out, n, [&](std::uint64_t block, T* to) { fill_normals(stream, block, to); });
+  fill_range(start, out, n, [&](std::uint64_t block, T* to) { fill_normals<T>(stream, block, to); });
 }
 
 template <class T>
 void uniforms(Stream stream, std::uint64_t start, T* out, Index n) {
-  fill_range(start, out, n, [&](std::uint64_t block, T* to) { fill_uniforms(stream, block, to); });
+  fill_range(start, out, n, [&](std::uint64_t block, T* to) { fill_uniforms<T>(stream, block, to); });
 }
 
 template <class T>

@@ -8,14 +8,9 @@
 #include <utility>
 
 #include "deeprmt/core/check.hpp"
+#include "deeprmt/core/clones.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
-
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define DEEPRMT_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DEEPRMT_CLONES
-#endif
 
 namespace deeprmt::freeprob {
 namespace {
@@ -30,8 +25,8 @@ struct Sums {
 };
 
 /// Adds a panel to the lane sums of w Re, w Im of 1/(omega-d), of d/(omega-d), and of d/(omega-d)^2.
-DEEPRMT_CLONES void add_panel(const double* d, const double* weight, const double* offset, const double* is_near_top,
-                              double omega, double above, double height, Sums& sums) {
+DEEPRMT_LEAF void add_panel_loop(const double* d, const double* weight, const double* offset, const double* is_near_top,
+                                 double omega, double above, double height, Sums& sums) {
   for (int i = 0; i < nodes; ++i) {
     const double re = (is_near_top[i] != 0 ? above : omega) + offset[i];
     const double inverse = 1 / (re * re + height * height);
@@ -44,6 +39,7 @@ DEEPRMT_CLONES void add_panel(const double* d, const double* weight, const doubl
     sums.value[5][i] += wd * c * s;
   }
 }
+constexpr auto add_panel = clones<add_panel_loop>;
 
 /// Gauss-Legendre nodes on [-1, 1], and what takes values at a panel's nodes to those of its halves.
 struct Legendre {

@@ -15,8 +15,7 @@ constexpr int lanes = 16;
 
 // w_j = sum_i u_i B_ij, then B_ij -= tau u_i w_j: a reflector from the left.
 template <class T>
-[[gnu::always_inline]] inline void reflect_left_loop(T* block, Index ld, Index rows, Index cols, const T* u, T tau,
-                                                     T* w) {
+DEEPRMT_LEAF void reflect_left_loop(T* block, Index ld, Index rows, Index cols, const T* u, T tau, T* w) {
   for (Index j = 0; j < cols; ++j) w[j] = 0;
   Index i = 0;
   for (; i + 4 <= rows; i += 4) {
@@ -48,7 +47,7 @@ template <class T>
 
 // Each row r: r -= tau (r . v) v.
 template <class T>
-[[gnu::always_inline]] inline void reflect_right_loop(T* block, Index ld, Index rows, Index cols, const T* v, T tau) {
+DEEPRMT_LEAF void reflect_right_loop(T* block, Index ld, Index rows, Index cols, const T* v, T tau) {
   for (Index i = 0; i < rows; ++i) {
     T* row = block + i * ld;
     const T scale = tau * dot(row, v, cols);
@@ -58,7 +57,7 @@ template <class T>
 
 // D <- D - v w^T - w v^T with w = p - (tau / 2) (p . v) v, p = tau D v.
 template <class T>
-[[gnu::always_inline]] inline void reflect_both_loop(T* block, Index ld, Index n, const T* v, T tau, T* p) {
+DEEPRMT_LEAF void reflect_both_loop(T* block, Index ld, Index n, const T* v, T tau, T* p) {
   for (Index i = 1; i < n; ++i)
     for (Index j = 0; j < i; ++j) block[i * ld + j] = block[j * ld + i];
   for (Index i = 0; i < n; ++i) p[i] = tau * dot(block + i * ld, v, n);
@@ -73,15 +72,15 @@ template <class T>
 
 }  // namespace
 
-#define DEEPRMT_LEAVES(T)                                                                                 \
-  DEEPRMT_CLONES void reflect_left(T* block, Index ld, Index rows, Index cols, const T* u, T tau, T* w) { \
-    reflect_left_loop(block, ld, rows, cols, u, tau, w);                                                  \
-  }                                                                                                       \
-  DEEPRMT_CLONES void reflect_right(T* block, Index ld, Index rows, Index cols, const T* v, T tau) {      \
-    reflect_right_loop(block, ld, rows, cols, v, tau);                                                    \
-  }                                                                                                       \
-  DEEPRMT_CLONES void reflect_both(T* block, Index ld, Index n, const T* v, T tau, T* p) {                \
-    reflect_both_loop(block, ld, n, v, tau, p);                                                           \
+#define DEEPRMT_LEAVES(T)                                                                  \
+  void reflect_left(T* block, Index ld, Index rows, Index cols, const T* u, T tau, T* w) { \
+    clones<reflect_left_loop<T>>(block, ld, rows, cols, u, tau, w);                        \
+  }                                                                                        \
+  void reflect_right(T* block, Index ld, Index rows, Index cols, const T* v, T tau) {      \
+    clones<reflect_right_loop<T>>(block, ld, rows, cols, v, tau);                          \
+  }                                                                                        \
+  void reflect_both(T* block, Index ld, Index n, const T* v, T tau, T* p) {                \
+    clones<reflect_both_loop<T>>(block, ld, n, v, tau, p);                                 \
   }
 DEEPRMT_LEAVES(float)
 DEEPRMT_LEAVES(double)

@@ -62,9 +62,10 @@ inline double normal_cdf(double t) {
 }
 
 /// sum[i] += Phi((x[i] - centre) * inverse)
-DEEPRMT_CLONES void add_broadened(const double* x, double centre, double inverse, double* sum, Index n) {
+DEEPRMT_LEAF void add_broadened_loop(const double* x, double centre, double inverse, double* sum, Index n) {
   for (Index i = 0; i < n; ++i) sum[i] += normal_cdf((x[i] - centre) * inverse);
 }
+constexpr auto add_broadened = clones<add_broadened_loop>;
 
 /// The stretch [low, high) of levels that a level meets; below it Phi counts as 0, from `high` on as 1.
 struct Stretch {

@@ -16,13 +16,14 @@ constexpr double close = 1e-3;
 
 /// weighted[i] = (i + 1) log(x_{i+1} / x_{i+2}) for x_i = top[1 - i], accurate relative to itself where neighbours
 /// differ by little: then their difference is exact, while the logarithm of the quotient would round.
-DEEPRMT_CLONES void close_terms(const double* top, Index begin, Index end, double* weighted) {
+DEEPRMT_LEAF void close_terms_loop(const double* top, Index begin, Index end, double* weighted) {
   for (Index i = begin; i < end; ++i) {
     const double d = (top[-i] - top[-i - 1]) / top[-i - 1];
     const double log1p = d * (1 - d * (1.0 / 2 - d * (1.0 / 3 - d * (1.0 / 4 - d * (1.0 / 5 - d * (1.0 / 6))))));
     weighted[i] = static_cast<double>(i + 1) * (d < close ? log1p : -1.0);
   }
 }
+constexpr auto close_terms = clones<close_terms_loop>;
 
 double far_term(double large, double small) {
   const double d = (large - small) / small;
@@ -30,13 +31,14 @@ double far_term(double large, double small) {
 }
 
 /// Sums to means, and their standard errors.
-DEEPRMT_CLONES void finish(double offset, Index begin, Index end, double* sum, double* error) {
+DEEPRMT_LEAF void finish_loop(double offset, Index begin, Index end, double* sum, double* error) {
   for (Index i = begin; i < end; ++i) {
     const double k = static_cast<double>(i + 1);
     sum[i] = (offset + sum[i]) / k;
     error[i] = sum[i] / std::sqrt(k);
   }
 }
+constexpr auto finish = clones<finish_loop>;
 
 }  // namespace
 

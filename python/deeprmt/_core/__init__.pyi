@@ -13,6 +13,7 @@ class _BuildInfo(TypedDict):
     version: str
     compiler: str
     instruction_set: str
+    instruction_sets: list[str]
     openmp: int
     blas_provider: str
     blas_library: str
