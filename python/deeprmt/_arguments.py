@@ -63,6 +63,11 @@ def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats,
     array = as_real(function, argument, value)
     if array.ndim < 2:
         raise ValueError(f"{function}: {argument} must have at least two axes, got {array.ndim}")
+    if max(array.shape[-2:]) >= 2**31:
+        raise ValueError(
+            f"{function}: {argument} must have fewer than 2**31 rows and columns, which is what BLAS can address, "
+            f"got shape {array.shape}"
+        )
     stack = array.shape[:-2]
     return array.reshape(math.prod(stack), *array.shape[-2:]), stack
 

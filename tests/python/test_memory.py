@@ -9,6 +9,9 @@ import pytest
 
 from deeprmt import _memory, ensembles, jacobian, linalg
 from deeprmt._arguments import as_real, refuse_beyond_memory, refuse_non_finite
+from deeprmt._core.linalg import multiply
+from deeprmt._core.random import normals
+from deeprmt._memory import available_memory
 from deeprmt.networks import MLP, Network
 
 GIB = 2**30
@@ -154,26 +157,51 @@ def test_a_view_is_copied_only_if_it_must_be():
 # ---- beyond 2^31 entries ----
 
 
+# Arrays of zeros take no memory until they are written: what is tested is how they are indexed. An index that wraps at
+# 32 bits would meet zeros, or nothing.
+
+
+@pytest.mark.parametrize("function", [linalg.svdvals, linalg.svd, linalg.eigvalsh])
+def test_more_rows_than_32_bits_count_are_refused(function):
+    with pytest.raises(ValueError, match=r"a must have fewer than 2\*\*31 rows and columns, .* \(2147483648, 1\)"):
+        function(np.zeros((2**31, 1), np.float32))
+
+
+def test_workspaces_of_tall_matrices_fit_into_32_bits():
+    """64 (m + n), which LAPACK is commonly given, would be beyond 2^31 here."""
+    a = np.zeros((2**25 + 1, 1), np.float32)
+    a[0], a[-1] = 3, 4
+    np.testing.assert_allclose(linalg.svdvals(a), [5], rtol=4 * np.finfo(np.float32).eps)
+    u, s, vt = linalg.svd(a)
+    np.testing.assert_allclose(s, [5], rtol=4 * np.finfo(np.float32).eps)
+    np.testing.assert_allclose(u[[0, -1]] * vt, [[0.6], [0.8]], rtol=4 * np.finfo(np.float32).eps)
+
+
 @pytest.mark.slow
-def test_a_matrix_of_more_than_2_to_31_entries():
-    """8.6 GB, and a copy. Two rows are not zero, the first and the last, so that the values are known."""
-    m, n = 2**28 + 1, 8
-    if min(_memory.available_memory())[0] < 2.3 * m * n * 4:
-        pytest.skip("needs 20 GB")
-    a = np.zeros((m, n), np.float32)
-    a[0], a[-1] = [3, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 4]
-    s = linalg.svdvals(a)
-    np.testing.assert_allclose(s, [4, 3, 0, 0, 0, 0, 0, 0], atol=4 * np.finfo(np.float32).eps)
+@pytest.mark.parametrize("function", [linalg.svdvals, linalg.eigvalsh])
+def test_a_stack_beyond_2_to_31_entries(function):
+    count, n = 2**15 + 1, 256
+    stack = np.zeros((count, n, n), np.float32)
+    stack[0, 1, 1], stack[-2, 0, 0], stack[-1, -1, -1] = 1, 2, 3
+    largest = function(stack).max(axis=1)
+    assert (largest[0], largest[-2], largest[-1]) == (1, 2, 3)
+    assert np.count_nonzero(largest) == 3
+
+
+@pytest.mark.slow
+def test_a_product_beyond_2_to_31_entries():
+    a = np.zeros((2**28 + 1, 8), np.float32)
+    a[0, 1], a[-1, -1] = 1, 3
+    c = multiply(a, np.arange(8, dtype=np.float32)[:, None], 2)
+    assert (c[0, 0], c[-1, 0], np.count_nonzero(c)) == (1, 21, 2)
 
 
 @pytest.mark.slow
 def test_draws_beyond_2_to_31_entries():
     """Entries are functions of their index: the last rows of a long array are those of their own counters."""
     m, n = 2**28 + 1, 8
-    if min(_memory.available_memory())[0] < 1.1 * m * n * 4:
+    if min(available_memory())[0] < 1.1 * m * n * 4:
         pytest.skip("needs 10 GB")
-    from deeprmt._core.random import normals
-
     a = ensembles.ginibre(m, n, dtype=np.float32, rng=5)
     key = int(np.random.default_rng(5).integers(0, 2**64, dtype=np.uint64))
     last = np.empty(2 * n, np.float32)

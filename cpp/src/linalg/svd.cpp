@@ -35,7 +35,7 @@ void bidiagonal_values(VecOut<T> diagonal, VecOut<T> superdiagonal) {
 template <class T>
 void values_in_place(MatOut<T> w, VecOut<T> s, int threads) {
   const Index m = w.rows(), n = w.cols();
-  if (2 * m > 3 * n && n >= 8) {  // tall: first down to the triangle
+  if (2 * m > 3 * n && (n >= 8 || m > 4096)) {  // tall: first down to the triangle
     factor<T>(w, false, threads);
     Mat<T> r = w.topRows(n).template triangularView<Eigen::Upper>();
     return values_in_place<T>(r, s, threads);
@@ -103,7 +103,7 @@ void bidiagonalise(Columns<T>& w, Vec<T>& d, Vec<T>& e, Vec<T>& tauq, Vec<T>& ta
     multiply<T>('T', 'N', -1, yt, v, 1, rest, threads);
     multiply<T>('N', 'N', -1, u, xt, 1, rest, threads);
   }
-  const int lm = blas::narrow(m - k), ln = blas::narrow(n - k), lwork = 64 * (lm + ln);
+  const int lm = blas::narrow(m - k), ln = blas::narrow(n - k), lwork = lm;  // enough: it has no blocks
   Vec<T> work(lwork);
   int info = 0;
   blas::call<T>(blas::Routine::gebrd, &lm, &ln, &w(k, k), &lda, d.data() + k, e.data() + k, tauq.data() + k,
