@@ -6,6 +6,7 @@
 #include "chase.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
+#include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 
 namespace deeprmt::linalg {
@@ -15,7 +16,7 @@ void reduce_to_band(MatOut<T> a, Index band, int threads) {
   const Index m = a.rows(), n = a.cols();
   check::that(m >= n && band >= 1, "reduce_to_band: wants rows >= columns and a band of at least 1, got (", m, ", ", n,
               ") and ", band);
-  Mat<T> panel, work;
+  Mat<T> panel, inner, low, high, turn;
   for (Index k = 0; k < n; k += band) {
     check_interrupt();
     const Index b = std::min(band, n - k), right = k + b, rest = n - right;
@@ -23,10 +24,28 @@ void reduce_to_band(MatOut<T> a, Index band, int threads) {
     const auto left = factor_rows<T>(panel);
     a.block(k, k, b, b) = panel.leftCols(b).transpose();
     if (rest == 0) break;
-    apply_left<T>(left, 'T', a.block(k, right, m - k, rest), work, threads);
+    // Both sides in one update of rank b + w, which is a better product than two of half the rank: the block C right of
+    // the panel becomes (I - V T^T V^T) C (I - U S U^T) = C - V Y - Z U^T, Y = T^T V^T C, Z = (C - V Y) U S.
     const Index w = std::min(b, rest);  // with fewer columns than rows left, the last rows are inside the band already
-    const auto turned = factor_rows<T>(a.block(k, right, w, rest));
-    apply_right<T>(turned, 'N', a.block(k + w, right, m - k - w, rest), work, threads);
+    const Index below = m - k - w;
+    auto top = a.block(k, right, w, rest), body = a.block(k + w, right, below, rest);
+    inner.resize(b, rest);
+    high.resize(b + w, rest);
+    multiply<T>('N', 'N', 1, left.vt, a.block(k, right, m - k, rest), 0, inner, threads);
+    multiply<T>('T', 'N', 1, left.t, inner, 0, high.topRows(b), threads);
+    multiply<T>('T', 'N', -1, left.vt.leftCols(w), high.topRows(b), 1, top, threads);
+    const auto turned = factor_rows<T>(top);
+    if (below == 0) continue;
+    high.bottomRows(w) = turned.vt;
+    low.resize(below, b + w);
+    low.leftCols(b) = left.vt.rightCols(below).transpose();
+    inner.resize(below, w);
+    turn.resize(b, w);
+    multiply<T>('N', 'T', 1, body, turned.vt, 0, inner, threads);
+    multiply<T>('N', 'T', 1, high.topRows(b), turned.vt, 0, turn, threads);
+    multiply<T>('N', 'N', -1, low.leftCols(b), turn, 1, inner, threads);
+    multiply<T>('N', 'N', 1, inner, turned.t, 0, low.rightCols(w), threads);
+    multiply<T>('N', 'N', -1, low, high, 1, body, threads);
   }
 }
 
