@@ -1,11 +1,10 @@
 #include "band.hpp"
 
 #include <algorithm>
-#include <vector>
 
-#include "chase.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
+#include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 
@@ -49,42 +48,68 @@ void reduce_to_band(MatOut<T> a, Index band, int threads) {
   }
 }
 
-template <class T>
-void band_to_bidiagonal(MatIn<T> a, Index band, VecOut<T> diagonal, VecOut<T> superdiagonal) {
-  const Index n = a.cols(), b = std::min(band, std::max<Index>(n - 1, 1));
-  // Row i holds columns i - b + 1 .. i + 2b - 1: the band and the bulges. Going down a row at fixed column moves by ld.
-  const Index width = 3 * b - 1, ld = width - 1, low = b - 1;
-  std::vector<T> store(static_cast<std::size_t>(n * width), T(0));
-  const auto at = [&](Index i, Index j) -> T* { return store.data() + i * width + (j - i + low); };
-  for (Index i = 0; i < n; ++i)
-    for (Index j = i; j <= std::min(i + b, n - 1); ++j) *at(i, j) = a(i, j);
+namespace {
 
-  std::vector<T> v(static_cast<std::size_t>(b)), w(static_cast<std::size_t>(2 * b));
-  for (Index i = 0; b > 1 && i + 2 < n; ++i) {
+constexpr Index tile = 256;  // of the upper triangle, by which products with it are shared among threads
+
+/// Rows [tile i, tile (i + 1)) of A v for a symmetric A of which only the tiles on and above the diagonal are there.
+template <class T>
+void symmetric_rows(MatIn<T> a, MatIn<T> v, Index i, MatOut<T> out) {
+  const Index n = a.rows(), top = i * tile, rows = std::min(tile, n - top);
+  Mat<T> corner = a.block(top, top, rows, rows).template triangularView<Eigen::Upper>();
+  corner.template triangularView<Eigen::StrictlyLower>() = corner.transpose();
+  auto mine = out.middleRows(top, rows);
+  multiply<T>('N', 'N', 1, corner, v.middleRows(top, rows), 0, mine, 1);
+  if (top > 0) multiply<T>('T', 'N', 1, a.block(0, top, top, rows), v.topRows(top), 1, mine, 1);
+  const Index right = n - top - rows;
+  if (right > 0) multiply<T>('N', 'N', 1, a.block(top, top + rows, rows, right), v.bottomRows(right), 1, mine, 1);
+}
+
+}  // namespace
+
+template <class T>
+void reduce_to_symmetric_band(MatOut<T> a, Index band, int threads) {
+  const Index n = a.rows();
+  check::that(n == a.cols() && band >= 1,
+              "reduce_to_symmetric_band: wants a square matrix and a band of at least 1, got (", n, ", ", a.cols(),
+              ") and ", band);
+  Mat<T> v, inner, small, low, high, work;
+  for (Index k = 0; k + 1 < n; k += band) {
     check_interrupt();
-    // Columns first..last take row `row` to one entry beyond its band; the bulge that this makes is chased downwards.
-    for (Index row = i, first = i + 1;;) {
-      const Index last = std::min(first + b - 1, n - 1), count = last - first + 1;
-      if (count <= 1 && row != i) break;
-      T tau = chase::householder(at(row, first), 1, count, v.data());
-      // The rows that reach into these columns: from the one annihilated down to the diagonal of the last column.
-      chase::reflect_right(at(row, first), ld, last - row + 1, count, v.data(), tau);
-      tau = chase::householder(at(first, first), ld, count, v.data());
-      chase::reflect_left(at(first, first), ld, count, std::min(last + b, n - 1) - first + 1, v.data(), tau, w.data());
-      row = first;
-      first += b;
-      if (first >= n) break;
-    }
-  }
-  for (Index i = 0; i < n; ++i) {
-    diagonal[i] = *at(i, i);
-    if (i + 1 < n) superdiagonal[i] = *at(i, i + 1);
+    const Index b = std::min(band, n - k), right = k + b, rest = n - right;
+    if (rest < 2) break;
+    const Index w = std::min(b, rest);  // with fewer columns than rows left, the last rows are inside the band already
+    const auto block = factor_rows<T>(a.block(k, right, w, rest));
+    apply_right<T>(block, 'N', a.block(k + w, right, b - w, rest), work, threads);
+    // Q^T A Q = A - V Y^T - Y V^T with Y = X - V (S^T V^T X) / 2, X = A V S.
+    auto trailing = a.block(right, right, rest, rest);
+    const Index tiles = (rest + tile - 1) / tile;
+    const double flops = 4.0 * static_cast<double>(rest * rest * w);
+    v = block.vt.transpose();
+    inner.resize(rest, w);
+    parallel_blas_for(tiles, useful_threads(flops, threads),
+                      [&](Index i) { symmetric_rows<T>(trailing, v, i, inner); });
+    low.resize(rest, 2 * w);
+    multiply<T>('N', 'N', 1, inner, block.t, 0, low.rightCols(w), threads);
+    small.resize(w, w);
+    multiply<T>('N', 'N', 1, block.vt, low.rightCols(w), 0, small, threads);
+    small = (block.t.transpose() * small).eval();
+    multiply<T>('N', 'N', T(-0.5), v, small, 1, low.rightCols(w), threads);
+    low.leftCols(w) = v;
+    high.resize(2 * w, rest);
+    high.topRows(w) = low.rightCols(w).transpose();
+    high.bottomRows(w) = block.vt;
+    parallel_blas_for(tiles, useful_threads(flops, threads), [&](Index i) {
+      const Index top = i * tile, rows = std::min(tile, rest - top), cols = rest - top;
+      multiply<T>('N', 'N', -1, low.middleRows(top, rows), high.rightCols(cols), 1,
+                  trailing.block(top, top, rows, cols), 1);
+    });
   }
 }
 
 #define DEEPRMT_INSTANTIATE(T)                            \
   template void reduce_to_band<T>(MatOut<T>, Index, int); \
-  template void band_to_bidiagonal<T>(MatIn<T>, Index, VecOut<T>, VecOut<T>);
+  template void reduce_to_symmetric_band<T>(MatOut<T>, Index, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

@@ -1,6 +1,5 @@
-// The two stages that take a matrix to bidiagonal form without slow matrix-vector products over the whole matrix:
-// full -> band by blocks of reflectors, band -> bidiagonal by chasing bulges inside the cache.
-// Lang, Parallel Comput. 25, 969 (1999); Haidar, Kurzak & Luszczek, SC'13.
+// First stage of the reductions: full -> band, by blocks of reflectors, so that nearly all flops are matrix products
+// and none are products of the whole matrix and a vector. Grosser & Lang, Parallel Comput. 25, 969 (1999).
 #pragma once
 
 #include "deeprmt/core/types.hpp"
@@ -12,9 +11,9 @@ namespace deeprmt::linalg {
 template <class T>
 void reduce_to_band(MatOut<T> a, Index band, int threads);
 
-/// Diagonal and superdiagonal of a bidiagonal matrix with the singular values of the n x n upper band matrix in `a`.
-/// The entries must be scaled to at most about 1. Cost 8 n^2 band flops, 3 n band scratch.
+/// Overwrites the upper triangle of a symmetric (n, n) by that of an orthogonally similar band matrix: entries (i, j)
+/// with 0 <= j - i <= band remain, the others must not be read. Needs O(n band) scratch. Cost 4 n^3 / 3 flops.
 template <class T>
-void band_to_bidiagonal(MatIn<T> a, Index band, VecOut<T> diagonal, VecOut<T> superdiagonal);
+void reduce_to_symmetric_band(MatOut<T> a, Index band, int threads);
 
 }  // namespace deeprmt::linalg

@@ -1,28 +1,33 @@
-// Single reflectors on small blocks inside a band: the leaf loops of bulge chasing.
+// Second stage of the reductions: a band matrix loses its band to bulges that are chased down and out of it, inside the
+// cache. Many sweeps are on their way at once, each some blocks behind the one before. Lang, Parallel Comput. 25, 969
+// (1999); Haidar, Kurzak & Luszczek, SC'13.
 #pragma once
 
 #include "deeprmt/core/types.hpp"
 
-namespace deeprmt::linalg::chase {
+namespace deeprmt::linalg {
 
-/// The reflector I - tau v v^T, v_0 = 1, that takes x to (beta, 0, ...); x is read with distance `step`. Returns tau.
+/// The widest band that can be chased.
+inline constexpr Index widest_band = 64;
+
+/// The reflectors of a chase. Sweep i has them one after the other in row i of `v`: reflector t begins at column
+/// i + 1 + t band, takes as many columns as the band is wide, and has the factor tau(i, t).
 template <class T>
-T householder(const T* x, Index step, Index n, T* v);
+struct Chased {
+  Mat<T> v, tau;
+};
 
-// Blocks are (rows, cols) with distance `ld` between rows. Overloads, because each is dispatched on the instruction
-// set.
+/// Diagonal and superdiagonal of a bidiagonal matrix with the singular values of the n x n upper band matrix in `a`,
+/// whose entries must be scaled to at most about 1: a = Q B P^T, of which `q` and `p` keep the factors if they are not
+/// null. Cost 8 n^2 band flops; scratch (3 band + 32) n, 2 n^2 for the reflectors.
+/// @param threads  >= 1, never changes the result
+template <class T>
+void band_to_bidiagonal(MatIn<T> a, Index band, VecOut<T> diagonal, VecOut<T> superdiagonal, Chased<T>* q, Chased<T>* p,
+                        int threads);
 
-/// block <- (I - tau u u^T) block; w is scratch of length cols.
-void reflect_left(float* block, Index ld, Index rows, Index cols, const float* u, float tau, float* w);
-void reflect_left(double* block, Index ld, Index rows, Index cols, const double* u, double tau, double* w);
+/// Diagonal and off-diagonal (n - 1 of it are set) of a tridiagonal matrix similar to the symmetric band matrix whose
+/// upper triangle is in `a`: a = Q T Q^T. Cost 4 n^2 band flops.
+template <class T>
+void band_to_tridiagonal(MatIn<T> a, Index band, VecOut<T> diagonal, VecOut<T> off, Chased<T>* q, int threads);
 
-/// block <- block (I - tau v v^T).
-void reflect_right(float* block, Index ld, Index rows, Index cols, const float* v, float tau);
-void reflect_right(double* block, Index ld, Index rows, Index cols, const double* v, double tau);
-
-/// Symmetric (n, n) block, given by its upper triangle, <- (I - tau v v^T) block (I - tau v v^T); p is scratch of
-/// length n.
-void reflect_both(float* block, Index ld, Index n, const float* v, float tau, float* p);
-void reflect_both(double* block, Index ld, Index n, const double* v, double tau, double* p);
-
-}  // namespace deeprmt::linalg::chase
+}  // namespace deeprmt::linalg

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "band.hpp"
+#include "chase.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
@@ -17,7 +18,7 @@ namespace deeprmt::linalg {
 namespace {
 
 constexpr Index two_stage_from = 160;  // smaller matrices stay in the cache, where one stage is faster
-constexpr Index band = 40;
+constexpr Index band = 48;
 
 /// Singular values of an upper bidiagonal matrix, descending, into `diagonal`. To high relative accuracy (dqds).
 template <class T>
@@ -43,7 +44,7 @@ void values_in_place(MatOut<T> w, VecOut<T> s, int threads) {
   Vec<T> superdiagonal(n);
   if (n >= two_stage_from) {
     reduce_to_band<T>(w, band, threads);
-    band_to_bidiagonal<T>(w.topRows(n), band, s, superdiagonal);
+    band_to_bidiagonal<T>(w.topRows(n), band, s, superdiagonal, nullptr, nullptr, threads);
   } else {
     Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> columns = w;
     const int rows = blas::narrow(m), cols = blas::narrow(n), lwork = 64 * (rows + cols);

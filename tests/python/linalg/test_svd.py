@@ -117,7 +117,8 @@ def test_zero_and_rank_one(n, dtype):
     assert not svdvals(np.zeros((n, n), dtype)).any()
     s = svdvals(np.ones((n, n), dtype))
     assert abs(s[0] - n) <= bound(s[None].T) * n
-    assert s[1] <= (5 * np.sqrt(n) + 10) * np.finfo(dtype).eps * n
+    # All columns are alike, so that their roundings add up instead of averaging out: n eps of the largest, not sqrt(n).
+    assert s[1] <= n * np.finfo(dtype).eps * n
 
 
 @pytest.mark.parametrize("shape", [(100, 100), (300, 200), (165, 165)])
