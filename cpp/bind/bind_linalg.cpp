@@ -1,6 +1,7 @@
 #include "bind.hpp"
 #include "deeprmt/linalg/eigh.hpp"
 #include "deeprmt/linalg/product.hpp"
+#include "deeprmt/linalg/product_svd.hpp"
 #include "deeprmt/linalg/qr.hpp"
 #include "deeprmt/linalg/svd.hpp"
 
@@ -62,6 +63,46 @@ py::tuple qr(const Array<T>& a, int threads) {
   return py::make_tuple(q, r);
 }
 
+template <class T>
+py::tuple lyapunov_steps(const Array<T>& stack, const Array<T>& frame, int threads) {
+  check::that(stack.ndim() == 3, "lyapunov_steps: stack must be 3-D, got ", stack.ndim(), "-D");
+  const Index count = stack.shape(0), m = stack.shape(1), n = stack.shape(2);
+  Mat<T> q = view("frame", frame);
+  auto logs = empty<double>(count, q.cols());
+  without_gil([&, out = view_mut(logs)]() mutable {
+    q = linalg::lyapunov_steps<T>(stack.data(), count, m, n, std::move(q), out, threads);
+  });
+  auto next = empty<T>(q.rows(), q.cols());
+  view_mut(next) = q;
+  return py::make_tuple(next, logs);
+}
+
+void bind_log_product(py::module_& m) {
+  using Product = linalg::LogProduct<double>;
+  py::class_<Product>(m, "LogProduct", plain_class())
+      .def(py::init<Index>(), "n_0"_a)
+      .def_property_readonly("rows", &Product::rows)
+      .def_property_readonly("rank", &Product::rank)
+      .def(
+          "push",
+          [](Product& self, const Array<double>& stack, int threads) {
+            check::that(stack.ndim() == 3, "LogProduct.push: stack must be 3-D, got ", stack.ndim(), "-D");
+            const Index rows = stack.shape(1), cols = stack.shape(2);
+            without_gil([&] {
+              for (Index c = 0; c < stack.shape(0); ++c)
+                self.push(Eigen::Map<const Mat<double>>(stack.data() + c * rows * cols, rows, cols), threads);
+            });
+          },
+          "stack"_a.noconvert(), "threads"_a)
+      .def(
+          "log_values",
+          [](const Product& self, int threads) {
+            const Vec<double> values = without_gil([&] { return self.log_values(threads); });
+            return Array<double>(values.size(), values.data());
+          },
+          "threads"_a);
+}
+
 }  // namespace
 
 void bind_linalg(py::module_ m) {
@@ -70,8 +111,10 @@ void bind_linalg(py::module_ m) {
     m.def("eigvalsh", &eigvalsh<T>, "stack"_a.noconvert(), "threads"_a);
     m.def("qr", &qr<T>, "a"_a.noconvert(), "threads"_a);
     m.def("svd", &svd<T>, "a"_a.noconvert(), "threads"_a);
+    m.def("lyapunov_steps", &lyapunov_steps<T>, "stack"_a.noconvert(), "frame"_a.noconvert(), "threads"_a);
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
   });
+  bind_log_product(m);
 }
 
 }  // namespace deeprmt::bind
