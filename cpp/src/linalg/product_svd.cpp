@@ -123,10 +123,12 @@ void LogProduct<T>::push(MatIn<T> a, int threads) {
   check::that(a.cols() == rows_, "LogProduct: a factor must have ", rows_, " columns, got ", a.cols());
   check_interrupt();
   const blas::Threads single(1);
+  // Up to where sums of products still do not overflow: entries that are small beside the largest must not underflow.
+  constexpr int top = std::numeric_limits<T>::max_exponent * 7 / 8;
   const T largest = a.size() ? a.cwiseAbs().maxCoeff() : T(0);
   int exponent = 0;
   std::frexp(largest, &exponent);
-  exponent = std::clamp(exponent, std::numeric_limits<T>::min_exponent + 2, std::numeric_limits<T>::max_exponent - 2);
+  exponent = std::max(exponent - top, std::numeric_limits<T>::min_exponent + 2);
   const T by = std::ldexp(T(1), -exponent);
 
   std::vector<Index> seen;
