@@ -8,6 +8,7 @@
 #include "bind.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/instruction_set.hpp"
+#include "deeprmt/core/parallel.hpp"
 
 namespace deeprmt::bind {
 namespace {
@@ -114,6 +115,7 @@ PYBIND11_MODULE(_core, m) {
     info["blas_thread_control"] = blas::has_thread_control();
     return info;
   });
+  m.def("allowed_threads", &allowed_threads);
   bind_ensembles(m.def_submodule("ensembles"));
   bind_freeprob(m.def_submodule("freeprob"));
   bind_jacobian(m.def_submodule("jacobian"));

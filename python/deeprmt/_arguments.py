@@ -14,6 +14,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from . import _core
 from ._memory import refuse_beyond_memory as refuse_beyond_memory
 
 Floats = NDArray[Any]
@@ -171,13 +172,15 @@ def default_threads(value: int | None) -> Iterator[None]:
 
 
 def available_threads() -> int:
-    """The cores that this process may use, or OMP_NUM_THREADS if that is less; inside `default_threads`, its number."""
+    """The cores that this process may use, or fewer if OMP_NUM_THREADS or threadpoolctl says so.
+
+    Inside `default_threads`, its number.
+    """
     given = _default_threads.get()
     if given is not None:
         return given
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return max(1, min(cores, int(limit))) if limit.isdigit() else cores
+    return max(1, min(cores, _core.allowed_threads()))
 
 
 def as_threads(function: str, value: int | None) -> int:

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <exception>
+#include <limits>
 #include <mutex>
 
 #include "deeprmt/core/blas.hpp"
@@ -15,6 +16,10 @@ namespace {
 
 std::atomic<bool> forked{false};
 [[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+
+// OpenMP's own default is the number of cores when it was loaded; anything else is what somebody said.
+const int threads_at_load = omp_get_max_threads();
+const bool told_at_load = threads_at_load != omp_get_num_procs();
 
 /// The failure of the smallest index, kept until the loop has ended.
 class FirstFailure {
@@ -40,6 +45,12 @@ class FirstFailure {
 };
 
 }  // namespace
+
+int allowed_threads() {
+  const int now = omp_get_max_threads();
+  const bool told = told_at_load || now != threads_at_load;
+  return std::min(told ? now : std::numeric_limits<int>::max(), omp_get_thread_limit());
+}
 
 void parallel_for(Index n, int threads, const std::function<void(Index)>& body) {
   if (threads <= 1 || n <= 1 || forked || omp_in_parallel()) {

@@ -215,7 +215,7 @@ def _record_threads(monkeypatch):
 
 def test_every_kernel_gets_the_number_of_threads(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(7), raising=False)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("deeprmt._core.allowed_threads", lambda: 8)
     calls = _record_threads(monkeypatch)
     noise = {"noise": gaussian(80, 60)}
     kernels = {"svdvals", "unfold_gaussian", "spacing_ratio", "hill", "law"}

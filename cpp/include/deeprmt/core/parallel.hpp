@@ -8,6 +8,11 @@
 
 namespace deeprmt {
 
+/// The most threads that the user of this process allows, by OMP_NUM_THREADS or OMP_THREAD_LIMIT when it started or by
+/// omp_set_num_threads on this thread since then (threadpoolctl calls that); INT_MAX if nothing was said. For the
+/// default of `threads`: the functions below use what they are given.
+int allowed_threads();
+
 /// Calls body(i) once for each i in [0, n), on up to `threads` threads, in no fixed order.
 /// The body must write only what belongs to i, so that the result is the same for every number of threads.
 /// An exception of the body stops the loop and is thrown on the caller's thread: the one of the smallest i that failed.
