@@ -3,6 +3,7 @@
 #include "bind.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/ensembles/gaussian.hpp"
+#include "deeprmt/ensembles/gaussian_operator.hpp"
 #include "deeprmt/ensembles/haar.hpp"
 
 namespace deeprmt::bind {
@@ -72,6 +73,17 @@ void bind_ensembles(py::module_ m) {
           });
         },
         "key"_a, "n"_a, "out"_a.noconvert(), "threads"_a);
+    m.def(
+        "gaussian_apply",
+        [](std::uint64_t key, T sigma, Index m, Index n, bool transpose, const Array<T>& x, int threads) {
+          const auto in = view("x", x);
+          auto out = empty<T>(transpose ? n : m, in.cols());
+          without_gil([&, y = view_mut(out)]() mutable {
+            ensembles::gaussian_apply<T>({key, 0, 0}, sigma, m, n, transpose, in, y, threads);
+          });
+          return out;
+        },
+        "key"_a, "sigma"_a, "m"_a, "n"_a, "transpose"_a, "x"_a.noconvert(), "threads"_a);
     m.def(
         "haar",
         [](std::uint64_t key, bool by_qr, Array<T>& out, int threads) {

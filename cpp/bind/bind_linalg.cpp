@@ -1,5 +1,7 @@
 #include "bind.hpp"
+#include "deeprmt/linalg/chebyshev.hpp"
 #include "deeprmt/linalg/eigh.hpp"
+#include "deeprmt/linalg/lanczos.hpp"
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/product_svd.hpp"
 #include "deeprmt/linalg/qr.hpp"
@@ -64,6 +66,40 @@ py::tuple qr(const Array<T>& a, int threads) {
 }
 
 template <class T>
+void probes(std::uint64_t key, std::uint32_t first, bool gaussian, Array<T>& out, int threads) {
+  check::that(out.ndim() == 2, "probes: out must be 2-D, got ", out.ndim(), "-D");
+  without_gil([&, m = view_mut(out)]() mutable { linalg::probes<T>(key, first, gaussian, m, threads); });
+}
+
+/// (on_last, on_before, norm); basis (p, capacity, n) gets its new row, w (p, n) is overwritten.
+template <class T>
+py::tuple orthonormal_step(Array<T>& basis, Index used, Index last, Index before, Index next, Array<T>& w,
+                           int threads) {
+  check::that(basis.ndim() == 3 && w.ndim() == 2 && basis.shape(0) == w.shape(0) && basis.shape(2) == w.shape(1),
+              "orthonormal_step: basis must be (p, capacity, n) and w (p, n)");
+  const Index p = w.shape(0);
+  auto on_last = empty<double>(p), on_before = empty<double>(p), norm = empty<double>(p);
+  without_gil([&, data = basis.mutable_data(), capacity = basis.shape(1), m = view_mut(w), a = vector_view_mut(on_last),
+               b = vector_view_mut(on_before), c = vector_view_mut(norm)]() mutable {
+    linalg::orthonormal_step<T>(data, capacity, {used, last, before, next}, m, a, b, c, threads);
+  });
+  return py::make_tuple(on_last, on_before, norm);
+}
+
+/// (cross, square); previous becomes the next vectors.
+template <class T>
+py::tuple chebyshev_step(const Array<T>& w, const Array<T>& current, Array<T>& previous, T center, T half, int factor,
+                         int threads) {
+  const auto in = view("w", w), t = view("current", current);
+  check::that(previous.ndim() == 2, "chebyshev_step: previous must be 2-D, got ", previous.ndim(), "-D");
+  auto cross = empty<double>(in.rows()), square = empty<double>(in.rows());
+  without_gil([&, m = view_mut(previous), a = vector_view_mut(cross), b = vector_view_mut(square)]() mutable {
+    linalg::chebyshev_step<T>(in, t, m, center, half, factor, a, b, threads);
+  });
+  return py::make_tuple(cross, square);
+}
+
+template <class T>
 py::tuple lyapunov_steps(const Array<T>& stack, const Array<T>& frame, int threads) {
   check::that(stack.ndim() == 3, "lyapunov_steps: stack must be 3-D, got ", stack.ndim(), "-D");
   const Index count = stack.shape(0), m = stack.shape(1), n = stack.shape(2);
@@ -113,6 +149,11 @@ void bind_linalg(py::module_ m) {
     m.def("svd", &svd<T>, "a"_a.noconvert(), "threads"_a);
     m.def("lyapunov_steps", &lyapunov_steps<T>, "stack"_a.noconvert(), "frame"_a.noconvert(), "threads"_a);
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
+    m.def("probes", &probes<T>, "key"_a, "first"_a, "gaussian"_a, "out"_a.noconvert(), "threads"_a);
+    m.def("orthonormal_step", &orthonormal_step<T>, "basis"_a.noconvert(), "used"_a, "last"_a, "before"_a, "next"_a,
+          "w"_a.noconvert(), "threads"_a);
+    m.def("chebyshev_step", &chebyshev_step<T>, "w"_a.noconvert(), "current"_a.noconvert(), "previous"_a.noconvert(),
+          "center"_a, "half"_a, "factor"_a, "threads"_a);
   });
   bind_log_product(m);
 }

@@ -11,6 +11,19 @@ def multiply(a: NDArray[Any], b: NDArray[Any], threads: int) -> NDArray[Any]: ..
 def lyapunov_steps(
     stack: NDArray[Any], frame: NDArray[Any], threads: int
 ) -> tuple[NDArray[Any], NDArray[np.float64]]: ...
+def probes(key: int, first: int, gaussian: bool, out: NDArray[Any], threads: int) -> None: ...
+def orthonormal_step(
+    basis: NDArray[Any], used: int, last: int, before: int, next: int, w: NDArray[Any], threads: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+def chebyshev_step(
+    w: NDArray[Any],
+    current: NDArray[Any],
+    previous: NDArray[Any],
+    center: float,
+    half: float,
+    factor: int,
+    threads: int,
+) -> tuple[NDArray[Any], NDArray[Any]]: ...
 
 class LogProduct:
     def __init__(self, n_0: int) -> None: ...

@@ -1,8 +1,21 @@
-"""Numbers of a matrix or a product of matrices: singular values and vectors, eigenvalues, Lyapunov exponents."""
+"""Numbers of a matrix or a product of matrices: singular values and vectors, eigenvalues, Lyapunov exponents, and
+spectra of what is too large to decompose."""
 
 from ._eigh import eigvalsh
 from ._lyapunov import LyapunovExponents, lyapunov_exponents
 from ._products import log_svdvals
+from ._spectral_density import Estimate, SpectralDensity, spectral_density
 from ._svd import SVD, svd, svdvals
 
-__all__ = ["SVD", "LyapunovExponents", "eigvalsh", "log_svdvals", "lyapunov_exponents", "svd", "svdvals"]
+__all__ = [
+    "SVD",
+    "Estimate",
+    "LyapunovExponents",
+    "SpectralDensity",
+    "eigvalsh",
+    "log_svdvals",
+    "lyapunov_exponents",
+    "spectral_density",
+    "svd",
+    "svdvals",
+]

@@ -1,0 +1,69 @@
+#include "deeprmt/linalg/chebyshev.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "deeprmt/core/check.hpp"
+#include "deeprmt/core/clones.hpp"
+#include "deeprmt/core/parallel.hpp"
+
+namespace deeprmt::linalg {
+namespace {
+
+constexpr Index piece = 4096;
+
+// Eight running sums each, so that the loop needs no reordering to become vector code.
+#define DEEPRMT_STEP(T)                                                                                                \
+  DEEPRMT_CLONES void step(const T* w, const T* t, T* previous, Index size, T center, T scale, T keep, double* dots) { \
+    double cross[8] = {}, square[8] = {};                                                                              \
+    Index i = 0;                                                                                                       \
+    for (; i + 8 <= size; i += 8)                                                                                      \
+      for (int l = 0; l < 8; ++l) {                                                                                    \
+        const T next = scale * (w[i + l] - center * t[i + l]) - (keep == 0 ? T(0) : previous[i + l]);                  \
+        previous[i + l] = next;                                                                                        \
+        cross[l] += static_cast<double>(next) * static_cast<double>(t[i + l]);                                         \
+        square[l] += static_cast<double>(next) * static_cast<double>(next);                                            \
+      }                                                                                                                \
+    for (; i < size; ++i) {                                                                                            \
+      const T next = scale * (w[i] - center * t[i]) - (keep == 0 ? T(0) : previous[i]);                                \
+      previous[i] = next;                                                                                              \
+      cross[0] += static_cast<double>(next) * static_cast<double>(t[i]);                                               \
+      square[0] += static_cast<double>(next) * static_cast<double>(next);                                              \
+    }                                                                                                                  \
+    dots[0] = dots[1] = 0;                                                                                             \
+    for (int l = 0; l < 8; ++l) dots[0] += cross[l], dots[1] += square[l];                                             \
+  }
+DEEPRMT_STEP(float)
+DEEPRMT_STEP(double)
+
+}  // namespace
+
+template <class T>
+void chebyshev_step(MatIn<T> w, MatIn<T> current, MatOut<T> previous, T center, T half, int factor,
+                    VecOut<double> cross, VecOut<double> square, int threads) {
+  const Index p = w.rows(), n = w.cols(), pieces = (n + piece - 1) / piece;
+  check::shape("chebyshev_step", "current", current, p, n);
+  check::shape("chebyshev_step", "previous", previous, p, n);
+  check::that(half > 0, "chebyshev_step: half must be positive, got ", half);
+  cross.setZero();
+  square.setZero();
+  std::vector<double> dots(2 * p * pieces);
+  parallel_for(p * pieces, useful_threads(10.0 * static_cast<double>(w.size()), threads), [&](Index task) {
+    const Index i = task / pieces, at = task % pieces * piece;
+    step(w.data() + i * w.outerStride() + at, current.data() + i * current.outerStride() + at,
+         previous.data() + i * previous.outerStride() + at, std::min(piece, n - at), center,
+         static_cast<T>(factor) / half, static_cast<T>(factor - 1), &dots[2 * task]);
+  });
+  for (Index i = 0; i < p; ++i)
+    for (Index k = 0; k < pieces; ++k) {
+      cross[i] += dots[2 * (i * pieces + k)];
+      square[i] += dots[2 * (i * pieces + k) + 1];
+    }
+}
+
+#define DEEPRMT_INSTANTIATE(T) \
+  template void chebyshev_step<T>(MatIn<T>, MatIn<T>, MatOut<T>, T, T, int, VecOut<double>, VecOut<double>, int);
+DEEPRMT_INSTANTIATE(float)
+DEEPRMT_INSTANTIATE(double)
+
+}  // namespace deeprmt::linalg
