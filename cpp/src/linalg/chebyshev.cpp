@@ -13,25 +13,24 @@ namespace {
 constexpr Index piece = 4096;
 
 // Eight running sums each, so that the loop needs no reordering to become vector code.
-#define DEEPRMT_STEP(T)                                                                                                \
-  DEEPRMT_CLONES void step(const T* w, const T* t, T* previous, Index size, T center, T scale, T keep, double* dots) { \
-    double cross[8] = {}, square[8] = {};                                                                              \
-    Index i = 0;                                                                                                       \
-    for (; i + 8 <= size; i += 8)                                                                                      \
-      for (int l = 0; l < 8; ++l) {                                                                                    \
-        const T next = scale * (w[i + l] - center * t[i + l]) - (keep == 0 ? T(0) : previous[i + l]);                  \
-        previous[i + l] = next;                                                                                        \
-        cross[l] += static_cast<double>(next) * static_cast<double>(t[i + l]);                                         \
-        square[l] += static_cast<double>(next) * static_cast<double>(next);                                            \
-      }                                                                                                                \
-    for (; i < size; ++i) {                                                                                            \
-      const T next = scale * (w[i] - center * t[i]) - (keep == 0 ? T(0) : previous[i]);                                \
-      previous[i] = next;                                                                                              \
-      cross[0] += static_cast<double>(next) * static_cast<double>(t[i]);                                               \
-      square[0] += static_cast<double>(next) * static_cast<double>(next);                                              \
-    }                                                                                                                  \
-    dots[0] = dots[1] = 0;                                                                                             \
-    for (int l = 0; l < 8; ++l) dots[0] += cross[l], dots[1] += square[l];                                             \
+#define DEEPRMT_STEP(T)                                                                                        \
+  DEEPRMT_CLONES void step(const T* w, const T* t, T* previous, Index size, T center, T scale, double* dots) { \
+    double cross[8] = {}, square[8] = {};                                                                      \
+    const Index whole = size / 8 * 8;                                                                          \
+    for (Index i = 0; i < size; ++i) previous[i] = scale * (w[i] - center * t[i]) - previous[i];               \
+    for (Index i = 0; i < whole; i += 8)                                                                       \
+      for (int l = 0; l < 8; ++l) {                                                                            \
+        const double next = previous[i + l], now = t[i + l];                                                   \
+        cross[l] += next * now;                                                                                \
+        square[l] += next * next;                                                                              \
+      }                                                                                                        \
+    for (Index i = whole; i < size; ++i) {                                                                     \
+      const double next = previous[i], now = t[i];                                                             \
+      cross[0] += next * now;                                                                                  \
+      square[0] += next * next;                                                                                \
+    }                                                                                                          \
+    dots[0] = dots[1] = 0;                                                                                     \
+    for (int l = 0; l < 8; ++l) dots[0] += cross[l], dots[1] += square[l];                                     \
   }
 DEEPRMT_STEP(float)
 DEEPRMT_STEP(double)
@@ -47,8 +46,9 @@ void chebyshev_step(MatIn<T> w, MatIn<T> current, MatOut<T> previous, T center, 
   check::that(half > 0, "chebyshev_step: half must be positive, got ", half);
   cross.setZero();
   square.setZero();
+  if (factor == 1) previous.setZero();
   std::vector<double> dots(2 * p * pieces);
-  parallel_for(p * pieces, useful_threads(10.0 * static_cast<double>(w.size()), threads), [&](Index task) {
+  parallel_for(p * pieces, useful_threads(40.0 * static_cast<double>(w.size()), threads), [&](Index task) {
     const Index i = task / pieces, at = task % pieces * piece;
     step(w.data() + i * w.outerStride() + at, current.data() + i * current.outerStride() + at,
          previous.data() + i * previous.outerStride() + at, std::min(piece, n - at), center,

@@ -84,6 +84,7 @@ void orthonormal_step(T* basis, Index capacity, Place place, MatOut<T> w, VecOut
   const auto sequence = [&](Index i) { return basis + i * capacity * n; };
   // Pieces of sequences over threads; `only` says which sequences take part.
   std::vector<char> only(p, 1);
+  // Entries are streamed from memory, which counts for more than their flops.
   const auto for_pieces = [&](double work_per_entry, const auto& body) {
     const double work = work_per_entry * static_cast<double>(p) * static_cast<double>(n);
     parallel_blas_for(p * pieces, useful_threads(work, threads), [&](Index task) {
@@ -109,7 +110,7 @@ void orthonormal_step(T* basis, Index capacity, Place place, MatOut<T> w, VecOut
 
   // The two newest vectors.
   const Index newest[2] = {place.last, place.before};
-  for_pieces(6, [&](Index i, Index task, Index at, Index size) {
+  for_pieces(30, [&](Index i, Index task, Index at, Index size) {
     square[task] = squared_length(&w(i, at), size);
     for (int r = 0; r < 2; ++r)
       if (newest[r] >= 0)
@@ -124,7 +125,7 @@ void orthonormal_step(T* basis, Index capacity, Place place, MatOut<T> w, VecOut
     on_last[i] = static_cast<double>(coefficient[2 * i]);
     on_before[i] = static_cast<double>(coefficient[2 * i + 1]);
   }
-  for_pieces(8, [&](Index i, Index task, Index at, Index size) {
+  for_pieces(40, [&](Index i, Index task, Index at, Index size) {
     for (int r = 0; r < 2; ++r)
       if (newest[r] >= 0) subtract(sequence(i) + newest[r] * n + at, n, 1, &coefficient[2 * i + r], &w(i, at), size);
     square[task] = squared_length(&w(i, at), size);
@@ -133,7 +134,7 @@ void orthonormal_step(T* basis, Index capacity, Place place, MatOut<T> w, VecOut
 
   // All that are kept.
   for (int pass = 0; pass < 3 && used > 0; ++pass) {
-    for_pieces(2.0 * static_cast<double>(used), [&](Index i, Index task, Index at, Index size) {
+    for_pieces(10.0 * static_cast<double>(used), [&](Index i, Index task, Index at, Index size) {
       inner_products(sequence(i) + at, n, used, &w(i, at), size, &parts[task * used]);
     });
     for (Index i = 0; i < p; ++i) {
@@ -142,7 +143,7 @@ void orthonormal_step(T* basis, Index capacity, Place place, MatOut<T> w, VecOut
       if (place.last >= 0) on_last[i] += static_cast<double>(coefficient[i * used + place.last]);
       if (place.before >= 0) on_before[i] += static_cast<double>(coefficient[i * used + place.before]);
     }
-    for_pieces(2.0 * static_cast<double>(used), [&](Index i, Index task, Index at, Index size) {
+    for_pieces(10.0 * static_cast<double>(used), [&](Index i, Index task, Index at, Index size) {
       subtract(sequence(i) + at, n, used, &coefficient[i * used], &w(i, at), size);
       square[task] = squared_length(&w(i, at), size);
     });
@@ -162,7 +163,7 @@ void orthonormal_step(T* basis, Index capacity, Place place, MatOut<T> w, VecOut
     if ((only[i] && used > 0) || norm[i] <= rounding * whole[i]) norm[i] = 0;
     only[i] = 1;
   }
-  for_pieces(3, [&](Index i, Index, Index at, Index size) {
+  for_pieces(15, [&](Index i, Index, Index at, Index size) {
     T* out = sequence(i) + place.next * n + at;
     const double by = norm[i];
     for (Index j = 0; j < size; ++j) out[j] = by == 0 ? T(0) : static_cast<T>(w(i, at + j) / by);

@@ -34,7 +34,7 @@ class _Ring:
         self.count = 0
 
     def newest(self) -> Floats:
-        return self.basis[:, (self.count - 1) % self.capacity]
+        return np.asarray(self.basis[:, (self.count - 1) % self.capacity])
 
     def put(self, rows: Floats) -> None:
         self.basis[:, 0] = rows

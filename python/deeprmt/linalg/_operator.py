@@ -55,7 +55,7 @@ class Operator:
         block = np.array(rows.T, order="C")  # its own memory, whatever the operator does to it
         try:
             result = apply(block)
-        except NotImplementedError as error:
+        except (NotImplementedError, TypeError) as error:  # SciPy's where a product was not given
             raise ValueError(f"{self.function}: {name} must be one that can be applied, got {error!r}") from error
         found = np.asarray(result)
         wish = (size, rows.shape[0])
@@ -99,7 +99,9 @@ def as_operator(
     else:
         for name, given in (("shape", shape), ("transpose", transpose)):
             if given is not None:
-                raise TypeError(f"{function}: {name} must be left out unless operator is a function, got {shown(given)}")
+                raise TypeError(
+                    f"{function}: {name} must be left out unless operator is a function, got {shown(given)}"
+                )
         if isinstance(value, LinearOperator):
             made = _from_linear(function, value, dtype)
         elif scipy.sparse.issparse(value):

@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import _core
-from .._arguments import RNG, Floats, as_choice, as_count, as_key, as_number, as_real, as_threads, shown
+from .._arguments import (
+    RNG,
+    Floats,
+    as_choice,
+    as_count,
+    as_key,
+    as_number,
+    as_real,
+    as_threads,
+    refuse_beyond_memory,
+    shown,
+)
 from .._display import Displayed
 from ..run._progress import Progress, reporting
 from ._krylov import Doubles, Rules, Tick, TooNarrow, chebyshev_moments, golub_kahan, lanczos
@@ -81,7 +92,7 @@ class SpectralDensity(Displayed):
     @property
     def probes(self) -> int:
         """The number of probes."""
-        return self.nodes.shape[0]
+        return len(self.nodes)
 
     def __repr__(self) -> str:
         low, high = self.support_estimate
@@ -226,7 +237,9 @@ class SpectralDensity(Displayed):
         bad = used & ~np.isfinite(values)
         if bad.any():
             at = self.nodes[bad][0]
-            raise ValueError(f"SpectralDensity.trace: function must be finite on the nodes, found {values[bad][0]} at {at}")
+            raise ValueError(
+                f"SpectralDensity.trace: function must be finite on the nodes, found {values[bad][0]} at {at}"
+            )
         return _estimate(np.where(used, self.weights * np.where(used, values, 0), 0).sum(axis=1)[:, None], ())
 
     def _shares(self, at: Doubles) -> tuple[Doubles, Doubles]:
@@ -285,7 +298,7 @@ class SpectralDensity(Displayed):
 def jackson(count: int) -> Doubles:
     """Jackson's damping of the first `count` Chebyshev moments, which keeps a density positive."""
     k, q = np.arange(count), math.pi / (count + 1)
-    return ((count - k + 1) * np.cos(q * k) + np.sin(q * k) / math.tan(q)) / (count + 1)
+    return np.asarray(((count - k + 1) * np.cos(q * k) + np.sin(q * k) / math.tan(q)) / (count + 1))
 
 
 def _points(method: str, x: ArrayLike) -> Doubles:
@@ -299,7 +312,11 @@ def _estimate(of_probes: Doubles, shape: tuple[int, ...]) -> Estimate:
     """Mean and standard error over the first axis."""
     count = of_probes.shape[0]
     mean = of_probes.mean(axis=0)
-    error = of_probes.std(axis=0, ddof=1) / math.sqrt(count) if count > 1 else np.full(mean.shape, np.nan)
+    # Squares of the largest and the smallest numbers leave the range; a power of two rounds nothing.
+    unit = np.ldexp(1.0, np.clip(np.frexp(np.abs(of_probes).max(axis=0))[1], -1000, 1000))
+    error = (
+        (of_probes / unit).std(axis=0, ddof=1) * unit / math.sqrt(count) if count > 1 else np.full(mean.shape, np.nan)
+    )
     return Estimate(mean.reshape(shape)[()], error.reshape(shape)[()])
 
 
@@ -400,7 +417,7 @@ def spectral_density(
     >>> from deeprmt import ensembles
     >>> spectrum = spectral_density(ensembles.goe(500, rng=1), steps=40, rng=1)
     >>> spectrum
-    SpectralDensity(500 eigenvalues in [-1.978, 1.982]; lanczos, 16 probes x 40 steps)
+    SpectralDensity(500 eigenvalues in [-1.985, 1.987]; lanczos, 16 probes x 40 steps)
     >>> value, stderr = spectrum.moment(2)
     >>> bool(abs(value - 1) < 5 * stderr + 0.01)
     True
@@ -435,6 +452,8 @@ def spectral_density(
     length = sum(made.shape) if squares else n
     bytes_each = made.dtype.itemsize * length * ((kept + 4) if not by_polynomials else 6)
     at_once = min(count, max(1, min(32, 2**30 // bytes_each)) if block is None else as_count(_NAME, "block", block))
+    what = f"a block of {at_once} probes with {kept} vectors of length {length} each"
+    refuse_beyond_memory(_NAME, at_once * bytes_each, what)
     key = as_key(_NAME, rng)
     starts = range(0, count, at_once)
 
@@ -509,7 +528,7 @@ def _by_polynomials(
     check: bool,
 ) -> SpectralDensity:
     squares = kind != "eigenvalues"
-    ends, support = _interval(made, squares, start, interval, threads, check)
+    ends, support = _interval(made, kind, start, interval, threads, check)
     target = _gram_of(made) if squares else made
     at_once = starts.step
 
@@ -530,7 +549,7 @@ def _by_polynomials(
             if interval is not None:
                 raise ValueError(f"{_NAME}: interval must hold the spectrum, got {interval}, which does not") from None
             more = 0.1 * (ends[1] - ends[0])
-            ends = (ends[0] - more, ends[1] + more)
+            ends = (max(ends[0] - more, 0.0) if squares else ends[0] - more, ends[1] + more)
     else:
         raise ValueError(f"{_NAME}: interval must be given: none was found that holds the spectrum")
     moments = np.concatenate(parts)
@@ -549,19 +568,23 @@ def _by_polynomials(
 
 def _interval(
     made: Operator,
-    squares: bool,
+    kind: str,
     start: Callable[[int, int], Floats],
     given: tuple[float, float] | None,
     threads: int,
     check: bool,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """An interval that should hold the spectrum, of the Gram matrix if `squares`, and the extreme Ritz values."""
+    """An interval that should hold the spectrum, of the Gram matrix unless of eigenvalues, and the extreme Ritz values.
+
+    A Gram matrix has nothing below 0, and Chebyshev's weight has there the pole that its density may have.
+    """
+    squares, root = kind != "eigenvalues", kind == "singular values"
     few = min(made.shape[1], 40)
     vectors = start(2**32 - 2, 2)  # streams that no probe uses
     if squares:
-        nodes = golub_kahan(made, vectors, few, few, threads, lambda: None, check).nodes
+        nodes = golub_kahan(made, vectors, few, few, threads, lambda: None, check).nodes ** (1 if root else 2)
         ritz = (float(nodes.min()), float(nodes.max()))
-        low, high = ritz[0] ** 2, ritz[1] ** 2
+        low, high = (ritz[0] ** 2, ritz[1] ** 2) if root else ritz
         miss = np.full(2, 0.02 * (high - low))
     else:
         rules, misses = lanczos(made, vectors, few, few, threads, lambda: None, check)
@@ -578,7 +601,8 @@ def _interval(
         return (a, b), ritz
     # An eigenvalue lies within the residual of a Ritz value; the extreme one may lie a little further out.
     margin = 0.01 * (high - low) or 0.01 * max(abs(low), abs(high)) or 0.01
-    return (low - miss[0] - margin, high + miss[1] + margin), ritz
+    below = low - miss[0] - margin
+    return (max(below, 0.0) if squares else below, high + miss[1] + margin), ritz
 
 
 def _gram_of(made: Operator) -> Operator:

@@ -4,6 +4,7 @@ from .hill import hill
 from .law import law
 from .layers import layers
 from .spacing import spacing
+from .spectral_density import spectral_density
 from .spectrum import spectrum
 
-__all__ = ["hill", "law", "layers", "spacing", "spectrum"]
+__all__ = ["hill", "law", "layers", "spacing", "spectral_density", "spectrum"]

@@ -58,8 +58,10 @@ def run_and_interrupt(prepare):
         "kernel = lambda a: linalg.svdvals(a, threads={threads})",
         "full = np.random.default_rng(0).random((2400, 2400)); half = full[:1200, :1200]\n"
         "kernel = lambda a: linalg.svd(a, threads={threads})",
+        "kernel = lambda n: ensembles.GaussianOperator(n, rng=0, threads={threads}).T @ np.ones(n)\n"
+        "half, full = 14000, 40000",  # whose work is the square
     ],
-    ids=["haar", "svdvals", "svd"],
+    ids=["haar", "svdvals", "svd", "gaussian_operator"],
 )
 def test_ctrl_c_ends_a_kernel_in_its_midst(prepare, threads):
     half, seconds, output = run_and_interrupt(prepare.format(threads=threads))
