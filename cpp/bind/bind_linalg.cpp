@@ -1,3 +1,6 @@
+#include <limits>
+#include <vector>
+
 #include "bind.hpp"
 #include "deeprmt/linalg/chebyshev.hpp"
 #include "deeprmt/linalg/eigh.hpp"
@@ -19,23 +22,53 @@ Array<T> multiply(const Array<T>& a, const Array<T>& b, int threads) {
   return out;
 }
 
+/// A stack of matrices (..., m, n), and what it holds.
 template <class T>
-Array<T> svdvals(const Array<T>& stack, int threads) {
-  check::that(stack.ndim() == 3, "svdvals: stack must be 3-D, got ", stack.ndim(), "-D");
-  const Index count = stack.shape(0), m = stack.shape(1), n = stack.shape(2);
-  auto out = empty<T>(count, std::min(m, n));
-  without_gil([&, s = view_mut(out)]() mutable { linalg::svdvals<T>(stack.data(), count, m, n, s, threads); });
+struct Stack {
+  Stack(const char* function, const Array<T>& a) : data(a.data()), shape(a.shape(), a.shape() + a.ndim()) {
+    check::that(a.ndim() >= 2, function, ": a must have at least two axes, got ", a.ndim());
+    n = shape.back();
+    shape.pop_back();
+    m = shape.back();
+    shape.pop_back();
+    for (const py::ssize_t each : shape) count *= each;
+  }
+  const T* data;
+  std::vector<py::ssize_t> shape;  // without m and n
+  Index count = 1, m, n;
+};
+
+/// (..., k) for a stack (...), filled by kernel(out as (count, k)); refuses values that became infinite.
+template <class T, class Kernel>
+Array<T> values_of(const char* function, Stack<T>& stack, Index k, const Kernel& kernel) {
+  stack.shape.push_back(k);
+  Array<T> out(stack.shape);
+  T* data = out.mutable_data();
+  without_gil([&] {
+    kernel(Eigen::Map<Mat<T>>(data, stack.count, k));
+    for (Index row = 0; k > 0 && row < stack.count; ++row)  // the largest stands first or last
+      check::that(std::isfinite(data[row * k]) && std::isfinite(data[row * k + k - 1]), function,
+                  ": a must be so small that its ", function[0] == 'e' ? "eigen" : "singular ", "values stay below ",
+                  std::numeric_limits<T>::max(), ", but the largest overflows; scale a down");
+  });
   return out;
 }
 
 template <class T>
-Array<T> eigvalsh(const Array<T>& stack, int threads) {
-  check::that(stack.ndim() == 3, "eigvalsh: stack must be 3-D, got ", stack.ndim(), "-D");
-  const Index count = stack.shape(0), n = stack.shape(1);
-  check::that(stack.shape(2) == n, "eigvalsh: a must be square, got (", n, ", ", stack.shape(2), ")");
-  auto out = empty<T>(count, n);
-  without_gil([&, values = view_mut(out)]() mutable { linalg::eigvalsh<T>(stack.data(), count, n, values, threads); });
-  return out;
+Array<T> svdvals(const Array<T>& a, int threads) {
+  Stack<T> stack("svdvals", a);
+  return values_of("svdvals", stack, std::min(stack.m, stack.n), [&](MatOut<T> s) {
+    linalg::svdvals<T>(stack.data, stack.count, stack.m, stack.n, s, threads);
+  });
+}
+
+template <class T>
+Array<T> eigvalsh(const Array<T>& a, int threads) {
+  Stack<T> stack("eigvalsh", a);
+  check::that(stack.m == stack.n, "eigvalsh: a must be square, got (", stack.m, ", ", stack.n, ")");
+  return values_of("eigvalsh", stack, stack.n, [&](MatOut<T> values) {
+    linalg::eigvalsh<T>(stack.data, stack.count, stack.n, values, threads);
+  });
 }
 
 template <class T>
@@ -143,8 +176,8 @@ void bind_log_product(py::module_& m) {
 
 void bind_linalg(py::module_ m) {
   for_types<float, double>([&]<class T>() {
-    m.def("svdvals", &svdvals<T>, "stack"_a.noconvert(), "threads"_a);
-    m.def("eigvalsh", &eigvalsh<T>, "stack"_a.noconvert(), "threads"_a);
+    m.def("svdvals", &svdvals<T>, "a"_a.noconvert(), "threads"_a);
+    m.def("eigvalsh", &eigvalsh<T>, "a"_a.noconvert(), "threads"_a);
     m.def("qr", &qr<T>, "a"_a.noconvert(), "threads"_a);
     m.def("svd", &svd<T>, "a"_a.noconvert(), "threads"_a);
     m.def("lyapunov_steps", &lyapunov_steps<T>, "stack"_a.noconvert(), "frame"_a.noconvert(), "threads"_a);

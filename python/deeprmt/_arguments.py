@@ -29,8 +29,13 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+_core_types = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
     """`value` as a C-contiguous float32 or float64 array: float16 widens to float32, other reals to float64."""
+    if type(value) is np.ndarray and value.dtype in _core_types and value.flags.c_contiguous and value.flags.aligned:
+        return value  # nothing to do: said first, for it takes longer to ask all the rest than to solve a small problem
     if np.ma.is_masked(value):
         count = np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(value)))
         raise ValueError(f"{function}: {argument} must have no masked entries, found {count}")
@@ -47,7 +52,8 @@ def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
     if array.dtype != dtype or not array.flags.c_contiguous:
         copy = f"a copy of {argument}, {' x '.join(map(str, array.shape))} entries as {np.dtype(dtype)},"
         refuse_beyond_memory(function, array.size * np.dtype(dtype).itemsize, copy)
-    return np.asarray(array, dtype=dtype, order="C")
+    array = np.asarray(array, dtype=dtype, order="C")
+    return array if array.flags.aligned else array.copy()
 
 
 def as_rows(function: str, argument: str, value: ArrayLike) -> tuple[Floats, tuple[int, ...]]:

@@ -15,6 +15,7 @@
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 #include "scale.hpp"
+#include "small.hpp"
 
 namespace deeprmt::linalg {
 namespace {
@@ -32,19 +33,19 @@ void refuse_asymmetric(MatIn<T> a, T scale) {
                   " and ", a(i, j));
 }
 
-/// w (n, n) is destroyed.
+/// Eigenvalues of the symmetric part of scale * a.
 template <class T>
-void values_in_place(MatOut<T> w, T* values, int threads) {
-  const int n = blas::narrow(w.rows()), lwork = 64 * n;
-  Vec<T> off(n), tau(n);
+void values_of(MatIn<T> a, T scale, T* values, int threads) {
+  const int n = blas::narrow(a.rows());
+  Vec<T> off(n);
   int info = 0;
-  if (n >= two_stage_from) {
+  if (small::holds_symmetric(n)) {
+    small::tridiagonalise(a.data(), n, scale, values, off.data());
+  } else {
+    const T half = T(0.5);
+    Mat<T> w = (a * scale) * half + (a.transpose() * scale) * half;
     reduce_to_symmetric_band<T>(w, band, threads);
     band_to_tridiagonal<T>(w, band, Eigen::Map<Vec<T>>(values, n), off, nullptr, threads);
-  } else {
-    Vec<T> work(lwork);
-    blas::call<T>(blas::Routine::sytrd, "L", &n, w.data(), &n, values, off.data(), tau.data(), work.data(), &lwork,
-                  &info);
   }
   blas::call<T>(blas::Routine::sterf, &n, values, off.data(), &info);
   if (info != 0) throw std::runtime_error("eigvalsh: LAPACK sterf did not converge, info " + std::to_string(info));
@@ -61,9 +62,7 @@ void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads) 
     const T scale = scale_to_one<T>("eigvalsh", a);
     if (scale == 0) return out.row(c).setZero(), void();
     refuse_asymmetric<T>(a, scale);
-    const T half = T(0.5);
-    Mat<T> w = (a * scale) * half + (a.transpose() * scale) * half;
-    values_in_place<T>(w, &out(c, 0), inner_threads);
+    values_of<T>(a, scale, &out(c, 0), inner_threads);
     out.row(c) /= scale;
   });
 }

@@ -13,6 +13,7 @@
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 #include "scale.hpp"
+#include "small.hpp"
 
 namespace deeprmt::linalg {
 namespace {
@@ -46,12 +47,7 @@ void values_in_place(MatOut<T> w, VecOut<T> s, int threads) {
     reduce_to_band<T>(w, band, threads);
     band_to_bidiagonal<T>(w.topRows(n), band, s, superdiagonal, nullptr, nullptr, threads);
   } else {
-    Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> columns = w;
-    const int rows = blas::narrow(m), cols = blas::narrow(n), lwork = 64 * (rows + cols);
-    std::vector<T> tau(static_cast<std::size_t>(2 * n)), work(static_cast<std::size_t>(lwork));
-    int info = 0;
-    blas::call<T>(blas::Routine::gebrd, &rows, &cols, columns.data(), &rows, s.data(), superdiagonal.data(), tau.data(),
-                  tau.data() + n, work.data(), &lwork, &info);
+    small::bidiagonalise(w.data(), m, n, T(1), s.data(), superdiagonal.data());
   }
   bidiagonal_values<T>(s, superdiagonal);
 }
@@ -67,9 +63,15 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
     const Eigen::Map<const Mat<T>> a(stack + c * m * n, m, n);
     const T scale = scale_to_one<T>("svdvals", a);
     if (scale == 0) return out.row(c).setZero(), void();
-    Mat<T> w = m >= n ? Mat<T>(a * scale) : Mat<T>(a.transpose() * scale);
     Vec<T> s(k);
-    values_in_place<T>(w, s, inner_threads);
+    if (small::holds_singular(m, n)) {
+      Vec<T> beside(k);
+      small::bidiagonalise(a.data(), m, n, scale, s.data(), beside.data());
+      bidiagonal_values<T>(s, beside);
+    } else {
+      Mat<T> w = m >= n ? Mat<T>(a * scale) : Mat<T>(a.transpose() * scale);
+      values_in_place<T>(w, s, inner_threads);
+    }
     out.row(c) = s.transpose() / scale;
   });
 }

@@ -5,9 +5,8 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_matrices, as_threads, refuse_non_finite
-from ._overflow import refuse_overflow
-from ._room import refuse_large
+from .._arguments import Floats
+from ._values import values_of
 
 __all__ = ["eigvalsh"]
 
@@ -45,9 +44,4 @@ def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
     >>> eigvalsh([[0.0, 1.0], [1.0, 0.0]])
     array([-1.,  1.])
     """
-    matrices, stack = as_matrices("eigvalsh", "a", a)
-    refuse_non_finite("eigvalsh", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    inner = as_threads("eigvalsh", threads)
-    refuse_large("eigvalsh", matrices, 1, inner)
-    out = refuse_overflow("eigvalsh", _core.linalg.eigvalsh(matrices, inner))
-    return out.reshape(*stack, out.shape[1])
+    return values_of("eigvalsh", _core.linalg.eigvalsh, a, threads)

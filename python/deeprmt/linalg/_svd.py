@@ -11,6 +11,7 @@ from .. import _core
 from .._arguments import Floats, as_count, as_matrices, as_threads, refuse_non_finite
 from ._overflow import refuse_overflow
 from ._room import refuse_large
+from ._values import values_of
 
 __all__ = ["SVD", "svd", "svdvals"]
 
@@ -64,12 +65,7 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     >>> svdvals([[3.0, 0.0], [0.0, -4.0]])
     array([4., 3.])
     """
-    matrices, stack = as_matrices("svdvals", "a", a)
-    refuse_non_finite("svdvals", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    inner = as_threads("svdvals", threads)
-    refuse_large("svdvals", matrices, 1, inner)
-    out = refuse_overflow("svdvals", _core.linalg.svdvals(matrices, inner))
-    return out.reshape(*stack, out.shape[1])
+    return values_of("svdvals", _core.linalg.svdvals, a, threads)
 
 
 def svd(a: ArrayLike, *, k: int | None = None, threads: int | None = None) -> SVD:

@@ -1,0 +1,280 @@
+#include "small.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "deeprmt/core/clones.hpp"
+
+#define DEEPRMT_INLINE [[gnu::always_inline]] inline
+
+namespace deeprmt::linalg::small {
+namespace {
+
+// A row is a whole number of packs of 64 bytes, the widest register there is; past its end stand zeros. What is to
+// begin at column j begins at the pack of column j, with zeros before j: so no loop has a remainder.
+template <class T>
+using Pack [[gnu::vector_size(64)]] = T;
+template <class T>
+constexpr Index lanes = 64 / static_cast<Index>(sizeof(T));
+
+template <class T>
+DEEPRMT_INLINE Pack<T>* packs(T* row) {
+  return reinterpret_cast<Pack<T>*>(row);
+}
+template <class T>
+DEEPRMT_INLINE const Pack<T>* packs(const T* row) {
+  return reinterpret_cast<const Pack<T>*>(row);
+}
+
+template <class T>
+DEEPRMT_INLINE T sum(const Pack<T>& pack) {
+  T each[lanes<T>];
+  for (Index l = 0; l < lanes<T>; ++l) each[l] = pack[l];
+  for (Index half = lanes<T> / 2; half > 0; half /= 2)
+    for (Index l = 0; l < half; ++l) each[l] += each[l + half];
+  return each[0];
+}
+
+/// Packs of a row of n entries.
+template <class T>
+constexpr Index packs_of(Index n) {
+  return (n + lanes<T> - 1) / lanes<T>;
+}
+
+/// The distance between rows: rows a multiple of 1 KiB apart would share few sets of the cache.
+template <class T>
+constexpr Index distance(Index n) {
+  const Index count = packs_of<T>(n);
+  return (count % 16 == 0 ? count + 1 : count) * lanes<T>;
+}
+
+/// Aligned zeros: the matrix, and rows of scratch after it.
+template <class T>
+class Store {
+ public:
+  Store(Index rows, Index ld) : ld_(ld), memory_(static_cast<std::size_t>(rows * ld + lanes<T>), T(0)) {
+    const auto past = reinterpret_cast<std::uintptr_t>(memory_.data()) % 64;
+    begin_ = memory_.data() + (past == 0 ? 0 : (64 - past) / sizeof(T));
+  }
+  T* row(Index i) { return begin_ + i * ld_; }
+
+ private:
+  Index ld_;
+  std::vector<T> memory_;
+  T* begin_;
+};
+
+/// I - tau v v^T takes x to (beta, 0, ...).
+template <class T>
+struct Reflector {
+  T beta, tau;
+};
+
+/// Squares of an entry below this lose digits to underflow: such a vector is scaled up first. Far from usual.
+template <class T>
+constexpr T least_square =
+    std::numeric_limits<T>::min() / (std::numeric_limits<T>::epsilon() * std::numeric_limits<T>::epsilon());
+
+template <class T>
+[[gnu::noinline]] T scale_up(T* v, Index begin, Index end) {
+  T largest = 0;
+  for (Index i = begin; i < end; ++i) largest = std::max(largest, std::abs(v[i]));
+  const T up = std::ldexp(T(1), std::min(-std::ilogb(largest), std::numeric_limits<T>::max_exponent - 1));
+  for (Index i = begin; i < end; ++i) v[i] *= up;
+  return up;
+}
+
+/// v holds x from entry `begin` on and becomes the vector of its reflector, v_begin = 1, with zeros before.
+template <class T>
+DEEPRMT_INLINE Reflector<T> reflector(T* v, Index begin, Index end) {
+  const Index first = begin / lanes<T>, last = packs_of<T>(end);
+  for (Index i = first * lanes<T>; i < begin; ++i) v[i] = 0;
+  T alpha = v[begin], up = 1;
+  v[begin] = 0;
+  const auto squares = [&] {
+    Pack<T> total = {};
+    for (Index p = first; p < last; ++p) total += packs(v)[p] * packs(v)[p];
+    return sum<T>(total);
+  };
+  T square = squares();
+  if (alpha * alpha + square < least_square<T>) [[unlikely]] {
+    v[begin] = alpha;
+    if (!std::any_of(v + begin, v + end, [](T x) { return x != 0; })) return v[begin] = 1, Reflector<T>{0, 0};
+    up = scale_up(v, begin, end);
+    alpha = v[begin];
+    v[begin] = 0;
+    square = squares();
+  }
+  Reflector<T> made{alpha / up, 0};
+  T factor = 0;
+  if (square > 0) {
+    const T beta = -std::copysign(std::sqrt(alpha * alpha + square), alpha);
+    factor = 1 / (alpha - beta);
+    made = {beta / up, (beta - alpha) / beta};
+  }
+  for (Index p = first; p < last; ++p) packs(v)[p] *= factor;
+  v[begin] = 1;
+  return made;
+}
+
+/// Rows from `row` on lose a_r v + b_r y; then dots_r is their product with next. Columns from pack `first` on.
+template <bool update, int rows, class T>
+DEEPRMT_INLINE void update_and_dot(T* w, Index ld, Index row, Index first, Index last, const T* a, const T* v,
+                                   const T* b, const T* y, const T* next, T* dots) {
+  Pack<T> total[rows] = {};
+  for (Index p = first; p < last; ++p) {
+    const Pack<T> vp = update ? packs(v)[p] : Pack<T>{}, yp = update ? packs(y)[p] : Pack<T>{}, np = packs(next)[p];
+    for (int i = 0; i < rows; ++i) {
+      Pack<T>& entry = packs(w + (row + i) * ld)[p];
+      Pack<T> x = entry;
+      if constexpr (update) {
+        x -= a[row + i] * vp + b[row + i] * yp;
+        entry = x;
+      }
+      total[i] += x * np;
+    }
+  }
+  for (int i = 0; i < rows; ++i) dots[row + i] = sum<T>(total[i]);
+}
+
+template <bool update, class T>
+DEEPRMT_INLINE void update_and_dot(T* w, Index ld, Index row, Index end, Index first, Index last, const T* a,
+                                   const T* v, const T* b, const T* y, const T* next, T* dots) {
+  for (; row + 4 <= end; row += 4) update_and_dot<update, 4>(w, ld, row, first, last, a, v, b, y, next, dots);
+  for (; row < end; ++row) update_and_dot<update, 1>(w, ld, row, first, last, a, v, b, y, next, dots);
+}
+
+/// y = factor (sum over rows of u_r w_r + shift v), `count` packs from p on.
+template <int count, class T>
+DEEPRMT_INLINE void combine(const T* w, Index ld, Index row, Index end, Index p, const T* u, T factor, T shift,
+                            const T* v, T* y) {
+  Pack<T> even[count] = {}, odd[count] = {};
+  for (; row + 2 <= end; row += 2) {
+    const Pack<T>*r0 = packs(w + row * ld) + p, *r1 = packs(w + (row + 1) * ld) + p;
+    for (int i = 0; i < count; ++i) {
+      even[i] += u[row] * r0[i];
+      odd[i] += u[row + 1] * r1[i];
+    }
+  }
+  if (row < end)
+    for (int i = 0; i < count; ++i) even[i] += u[row] * packs(w + row * ld)[p + i];
+  for (int i = 0; i < count; ++i) packs(y)[p + i] = factor * (even[i] + odd[i] + shift * packs(v)[p + i]);
+}
+
+/// The (k, n) matrix w, k <= n, has become q B p^T with B lower bidiagonal.
+template <class T>
+DEEPRMT_INLINE void bidiagonalise_rows(T* w, Index ld, Index k, Index n, T* v, T* next, T* y, T* u, T* dots,
+                                       T* diagonal, T* below) {
+  const Index last = packs_of<T>(n);
+  std::copy_n(w, n, v);
+  Reflector<T> right = reflector(v, 0, n);
+  diagonal[0] = right.beta;
+  update_and_dot<false>(w, ld, 1, k, 0, last, v, v, v, v, v, dots);
+  for (Index j = 0; j + 1 < k; ++j) {
+    // Column j as the reflector of row j leaves it, v_j = 1, makes the left reflector.
+    for (Index r = j + 1; r < k; ++r) u[r] = w[r * ld + j] - (dots[r] *= right.tau);
+    const Reflector<T> left = reflector(u, j + 1, k);
+    below[j] = left.beta;
+    // (I - t u u^T) (w - dots v^T) = w - dots v^T - u y^T with y = t (w^T u - (u . dots) v).
+    T shift = 0;
+    for (Index r = j + 1; r < k; ++r) shift -= u[r] * dots[r];
+    Index p = (j + 1) / lanes<T>;
+    const Index first = p;
+    for (; p + 4 <= last; p += 4) combine<4>(w, ld, j + 1, k, p, u, left.tau, shift, v, y);
+    for (; p < last; ++p) combine<1>(w, ld, j + 1, k, p, u, left.tau, shift, v, y);
+    const T* row = w + (j + 1) * ld;
+    for (p = first; p < last; ++p) packs(next)[p] = packs(row)[p] - (dots[j + 1] * packs(v)[p] + packs(y)[p]);
+    right = reflector(next, j + 1, n);
+    diagonal[j + 1] = right.beta;
+    update_and_dot<true>(w, ld, j + 2, k, first, last, dots, v, u, y, next, dots);
+    std::swap(v, next);
+  }
+}
+
+/// The symmetric matrix w has become q T q^T with T tridiagonal.
+template <class T>
+DEEPRMT_INLINE void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, T* x, T* dots, T* diagonal, T* below) {
+  const Index last = packs_of<T>(n);
+  diagonal[0] = w[0];
+  if (n == 1) return;
+  std::copy_n(w, n, v);
+  Reflector<T> made = reflector(v, 1, n);
+  below[0] = made.beta;
+  update_and_dot<false>(w, ld, 1, n, 0, last, v, v, v, v, v, dots);
+  for (Index j = 1;; ++j) {
+    // (I - t v v^T) w (I - t v v^T) = w - v x^T - x v^T with x = t p - (t^2 / 2) (p . v) v, p = w v.
+    Index first = j / lanes<T>;
+    Pack<T> total = {};
+    for (Index i = first * lanes<T>; i < j; ++i) dots[i] = 0;
+    for (Index p = first; p < last; ++p) total += packs(dots)[p] * packs(v)[p];
+    const T shift = made.tau * made.tau * sum<T>(total) / 2;
+    for (Index p = first; p < last; ++p) packs(x)[p] = made.tau * packs(dots)[p] - shift * packs(v)[p];
+    diagonal[j] = w[j * ld + j] - 2 * x[j];  // v_j = 1
+    if (j + 1 == n) return;
+    const T* row = w + j * ld;
+    for (Index p = first; p < last; ++p) packs(next)[p] = packs(row)[p] - (packs(x)[p] + x[j] * packs(v)[p]);
+    made = reflector(next, j + 1, n);
+    below[j] = made.beta;
+    update_and_dot<true>(w, ld, j + 1, n, (j + 1) / lanes<T>, last, v, x, x, v, next, dots);
+    std::swap(v, next);
+  }
+}
+
+#define DEEPRMT_LEAVES(T)                                                                                            \
+  DEEPRMT_CLONES void reduce(T* w, Index ld, Index k, Index n, T* v, T* next, T* y, T* u, T* dots, T* d, T* e) {     \
+    bidiagonalise_rows(w, ld, k, n, v, next, y, u, dots, d, e);                                                      \
+  }                                                                                                                  \
+  DEEPRMT_CLONES void reduce_symmetric(T* w, Index ld, Index n, T* v, T* next, T* x, T* dots, T* d, T* e) {          \
+    tridiagonalise_rows(w, ld, n, v, next, x, dots, d, e);                                                           \
+  }
+DEEPRMT_LEAVES(float)
+DEEPRMT_LEAVES(double)
+
+template <class T>
+void bidiagonalise_copy(const T* a, Index m, Index n, T scale, T* diagonal, T* beside) {
+  const Index rows = std::min(m, n), cols = std::max(m, n), ld = distance<T>(cols);
+  Store<T> store(rows + 5, ld);
+  if (m <= n)
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < cols; ++j) store.row(i)[j] = scale * a[i * n + j];
+  else
+    for (Index i = 0; i < m; ++i)
+      for (Index j = 0; j < n; ++j) store.row(j)[i] = scale * a[i * n + j];
+  reduce(store.row(0), ld, rows, cols, store.row(rows), store.row(rows + 1), store.row(rows + 2), store.row(rows + 3),
+         store.row(rows + 4), diagonal, beside);
+}
+
+template <class T>
+void tridiagonalise_copy(const T* a, Index n, T scale, T* diagonal, T* beside) {
+  const Index ld = distance<T>(n);
+  const T half = scale / 2;
+  Store<T> store(n + 4, ld);
+  for (Index i = 0; i < n; ++i)
+    for (Index j = 0; j <= i; ++j) store.row(i)[j] = store.row(j)[i] = half * a[i * n + j] + half * a[j * n + i];
+  reduce_symmetric(store.row(0), ld, n, store.row(n), store.row(n + 1), store.row(n + 2), store.row(n + 3), diagonal,
+                   beside);
+}
+
+}  // namespace
+
+bool holds_singular(Index m, Index n) { return std::min(m, n) < 8 || m * n <= 160 * 160; }
+bool holds_symmetric(Index n) { return n < 160; }
+
+void bidiagonalise(const float* a, Index m, Index n, float scale, float* diagonal, float* beside) {
+  bidiagonalise_copy(a, m, n, scale, diagonal, beside);
+}
+void bidiagonalise(const double* a, Index m, Index n, double scale, double* diagonal, double* beside) {
+  bidiagonalise_copy(a, m, n, scale, diagonal, beside);
+}
+void tridiagonalise(const float* a, Index n, float scale, float* diagonal, float* beside) {
+  tridiagonalise_copy(a, n, scale, diagonal, beside);
+}
+void tridiagonalise(const double* a, Index n, double scale, double* diagonal, double* beside) {
+  tridiagonalise_copy(a, n, scale, diagonal, beside);
+}
+
+}  // namespace deeprmt::linalg::small

@@ -1,0 +1,23 @@
+// Matrices that stay in the cache: reduction by single reflectors, each of which costs one or two passes over the rest.
+#pragma once
+
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt::linalg::small {
+
+/// Whether this is the fastest route to the singular values of an (m, n) matrix.
+bool holds_singular(Index m, Index n);
+
+/// scale * a, or its transpose, is q B p^T with B bidiagonal: its diagonal, and its entries beside that. Both have
+/// min(m, n) entries. scale * a has entries of at most about 2. Memory: one copy of a.
+void bidiagonalise(const float* a, Index m, Index n, float scale, float* diagonal, float* beside);
+void bidiagonalise(const double* a, Index m, Index n, double scale, double* diagonal, double* beside);
+
+/// Whether this is the fastest route to the eigenvalues of an (n, n) matrix.
+bool holds_symmetric(Index n);
+
+/// The symmetric part of scale * a, (n, n), is q T q^T with T tridiagonal.
+void tridiagonalise(const float* a, Index n, float scale, float* diagonal, float* beside);
+void tridiagonalise(const double* a, Index n, double scale, double* diagonal, double* beside);
+
+}  // namespace deeprmt::linalg::small

@@ -1,0 +1,31 @@
+"""What singular values and eigenvalues have in common: a stack goes in, a row of values for each matrix comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from numpy.typing import ArrayLike
+
+from .._arguments import Floats, as_real, as_threads, refuse_non_finite
+from ._room import refuse_large
+
+_little = 2**15
+"""Bytes of a stack that is done in microseconds: less than it takes to ask the system for cores and memory."""
+
+
+def values_of(
+    function: str, kernel: Callable[[Floats, int], Floats], a: ArrayLike, threads: int | None, copies: float = 1
+) -> Floats:
+    """`kernel`, which says what is wrong with a single matrix, for (..., m, n)."""
+    stack = as_real(function, "a", a)
+    if stack.ndim < 2:
+        raise ValueError(f"{function}: a must have at least two axes, got {stack.ndim}")
+    inner = 1
+    if threads is not None or stack.nbytes > _little:
+        inner = as_threads(function, threads)
+        refuse_large(function, stack, copies, inner)
+    try:
+        return kernel(stack, inner)
+    except ValueError:
+        refuse_non_finite(function, "a", stack)  # with the whole index, and first
+        raise
