@@ -57,18 +57,16 @@ Array<T> values_of(const char* function, Stack<T>& stack, Index k, const Kernel&
 template <class T>
 Array<T> svdvals(const Array<T>& a, int threads) {
   Stack<T> stack("svdvals", a);
-  return values_of("svdvals", stack, std::min(stack.m, stack.n), [&](MatOut<T> s) {
-    linalg::svdvals<T>(stack.data, stack.count, stack.m, stack.n, s, threads);
-  });
+  return values_of("svdvals", stack, std::min(stack.m, stack.n),
+                   [&](MatOut<T> s) { linalg::svdvals<T>(stack.data, stack.count, stack.m, stack.n, s, threads); });
 }
 
 template <class T>
 Array<T> eigvalsh(const Array<T>& a, int threads) {
   Stack<T> stack("eigvalsh", a);
   check::that(stack.m == stack.n, "eigvalsh: a must be square, got (", stack.m, ", ", stack.n, ")");
-  return values_of("eigvalsh", stack, stack.n, [&](MatOut<T> values) {
-    linalg::eigvalsh<T>(stack.data, stack.count, stack.n, values, threads);
-  });
+  return values_of("eigvalsh", stack, stack.n,
+                   [&](MatOut<T> values) { linalg::eigvalsh<T>(stack.data, stack.count, stack.n, values, threads); });
 }
 
 template <class T>

@@ -65,8 +65,8 @@ def as_rows(function: str, argument: str, value: ArrayLike) -> tuple[Floats, tup
     return array.reshape(math.prod(stack), array.shape[-1]), stack
 
 
-def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
-    """(..., m, n) as (count, m, n), and the shape of the stack."""
+def as_stack(function: str, argument: str, value: ArrayLike) -> Floats:
+    """(..., m, n) as it is."""
     array = as_real(function, argument, value)
     if array.ndim < 2:
         raise ValueError(f"{function}: {argument} must have at least two axes, got {array.ndim}")
@@ -75,6 +75,12 @@ def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats,
             f"{function}: {argument} must have fewer than 2**31 rows and columns, which is what BLAS can address, "
             f"got shape {array.shape}"
         )
+    return array
+
+
+def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    """(..., m, n) as (count, m, n), and the shape of the stack."""
+    array = as_stack(function, argument, value)
     stack = array.shape[:-2]
     return array.reshape(math.prod(stack), *array.shape[-2:]), stack
 

@@ -20,7 +20,6 @@
 namespace deeprmt::linalg {
 namespace {
 
-constexpr Index two_stage_from = 160;  // smaller matrices stay in the cache, where one stage is faster
 constexpr Index band = 48;
 
 template <class T>
@@ -39,7 +38,7 @@ void values_of(MatIn<T> a, T scale, T* values, int threads) {
   const int n = blas::narrow(a.rows());
   Vec<T> off(n);
   int info = 0;
-  if (small::holds_symmetric(n)) {
+  if (n < small::symmetric_below) {
     small::tridiagonalise(a.data(), n, scale, values, off.data());
   } else {
     const T half = T(0.5);
@@ -57,7 +56,7 @@ template <class T>
 void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads) {
   check::shape("eigvalsh", "out", out, count, n);
   if (n == 0) return;
-  parallel_samples(count, threads, n < two_stage_from, [&](Index c, int inner_threads) {
+  parallel_samples(count, threads, n < small::symmetric_below, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * n * n, n, n);
     const T scale = scale_to_one<T>("eigvalsh", a);
     if (scale == 0) return out.row(c).setZero(), void();

@@ -9,8 +9,6 @@
 
 #include "deeprmt/core/clones.hpp"
 
-#define DEEPRMT_INLINE [[gnu::always_inline]] inline
-
 namespace deeprmt::linalg::small {
 namespace {
 
@@ -22,16 +20,16 @@ template <class T>
 constexpr Index lanes = 64 / static_cast<Index>(sizeof(T));
 
 template <class T>
-DEEPRMT_INLINE Pack<T>* packs(T* row) {
+DEEPRMT_LEAF Pack<T>* packs(T* row) {
   return reinterpret_cast<Pack<T>*>(row);
 }
 template <class T>
-DEEPRMT_INLINE const Pack<T>* packs(const T* row) {
+DEEPRMT_LEAF const Pack<T>* packs(const T* row) {
   return reinterpret_cast<const Pack<T>*>(row);
 }
 
 template <class T>
-DEEPRMT_INLINE T sum(const Pack<T>& pack) {
+DEEPRMT_LEAF T sum(const Pack<T>& pack) {
   T each[lanes<T>];
   for (Index l = 0; l < lanes<T>; ++l) each[l] = pack[l];
   for (Index half = lanes<T> / 2; half > 0; half /= 2)
@@ -90,12 +88,12 @@ template <class T>
 
 /// v holds x from entry `begin` on and becomes the vector of its reflector, v_begin = 1, with zeros before.
 template <class T>
-DEEPRMT_INLINE Reflector<T> reflector(T* v, Index begin, Index end) {
+DEEPRMT_LEAF Reflector<T> reflector(T* v, Index begin, Index end) {
   const Index first = begin / lanes<T>, last = packs_of<T>(end);
   for (Index i = first * lanes<T>; i < begin; ++i) v[i] = 0;
   T alpha = v[begin], up = 1;
   v[begin] = 0;
-  const auto squares = [&] {
+  const auto squares = [&]() __attribute__((always_inline)) {
     Pack<T> total = {};
     for (Index p = first; p < last; ++p) total += packs(v)[p] * packs(v)[p];
     return sum<T>(total);
@@ -123,8 +121,8 @@ DEEPRMT_INLINE Reflector<T> reflector(T* v, Index begin, Index end) {
 
 /// Rows from `row` on lose a_r v + b_r y; then dots_r is their product with next. Columns from pack `first` on.
 template <bool update, int rows, class T>
-DEEPRMT_INLINE void update_and_dot(T* w, Index ld, Index row, Index first, Index last, const T* a, const T* v,
-                                   const T* b, const T* y, const T* next, T* dots) {
+DEEPRMT_LEAF void update_and_dot(T* w, Index ld, Index row, Index first, Index last, const T* a, const T* v, const T* b,
+                                 const T* y, const T* next, T* dots) {
   Pack<T> total[rows] = {};
   for (Index p = first; p < last; ++p) {
     const Pack<T> vp = update ? packs(v)[p] : Pack<T>{}, yp = update ? packs(y)[p] : Pack<T>{}, np = packs(next)[p];
@@ -142,16 +140,16 @@ DEEPRMT_INLINE void update_and_dot(T* w, Index ld, Index row, Index first, Index
 }
 
 template <bool update, class T>
-DEEPRMT_INLINE void update_and_dot(T* w, Index ld, Index row, Index end, Index first, Index last, const T* a,
-                                   const T* v, const T* b, const T* y, const T* next, T* dots) {
+DEEPRMT_LEAF void update_and_dot(T* w, Index ld, Index row, Index end, Index first, Index last, const T* a, const T* v,
+                                 const T* b, const T* y, const T* next, T* dots) {
   for (; row + 4 <= end; row += 4) update_and_dot<update, 4>(w, ld, row, first, last, a, v, b, y, next, dots);
   for (; row < end; ++row) update_and_dot<update, 1>(w, ld, row, first, last, a, v, b, y, next, dots);
 }
 
 /// y = factor (sum over rows of u_r w_r + shift v), `count` packs from p on.
 template <int count, class T>
-DEEPRMT_INLINE void combine(const T* w, Index ld, Index row, Index end, Index p, const T* u, T factor, T shift,
-                            const T* v, T* y) {
+DEEPRMT_LEAF void combine(const T* w, Index ld, Index row, Index end, Index p, const T* u, T factor, T shift,
+                          const T* v, T* y) {
   Pack<T> even[count] = {}, odd[count] = {};
   for (; row + 2 <= end; row += 2) {
     const Pack<T>*r0 = packs(w + row * ld) + p, *r1 = packs(w + (row + 1) * ld) + p;
@@ -167,8 +165,8 @@ DEEPRMT_INLINE void combine(const T* w, Index ld, Index row, Index end, Index p,
 
 /// The (k, n) matrix w, k <= n, has become q B p^T with B lower bidiagonal.
 template <class T>
-DEEPRMT_INLINE void bidiagonalise_rows(T* w, Index ld, Index k, Index n, T* v, T* next, T* y, T* u, T* dots,
-                                       T* diagonal, T* below) {
+DEEPRMT_LEAF void bidiagonalise_rows(T* w, Index ld, Index k, Index n, T* v, T* next, T* y, T* u, T* dots, T* diagonal,
+                                     T* below) {
   const Index last = packs_of<T>(n);
   std::copy_n(w, n, v);
   Reflector<T> right = reflector(v, 0, n);
@@ -197,7 +195,7 @@ DEEPRMT_INLINE void bidiagonalise_rows(T* w, Index ld, Index k, Index n, T* v, T
 
 /// The symmetric matrix w has become q T q^T with T tridiagonal.
 template <class T>
-DEEPRMT_INLINE void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, T* x, T* dots, T* diagonal, T* below) {
+DEEPRMT_LEAF void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, T* x, T* dots, T* diagonal, T* below) {
   const Index last = packs_of<T>(n);
   diagonal[0] = w[0];
   if (n == 1) return;
@@ -224,16 +222,6 @@ DEEPRMT_INLINE void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, 
   }
 }
 
-#define DEEPRMT_LEAVES(T)                                                                                            \
-  DEEPRMT_CLONES void reduce(T* w, Index ld, Index k, Index n, T* v, T* next, T* y, T* u, T* dots, T* d, T* e) {     \
-    bidiagonalise_rows(w, ld, k, n, v, next, y, u, dots, d, e);                                                      \
-  }                                                                                                                  \
-  DEEPRMT_CLONES void reduce_symmetric(T* w, Index ld, Index n, T* v, T* next, T* x, T* dots, T* d, T* e) {          \
-    tridiagonalise_rows(w, ld, n, v, next, x, dots, d, e);                                                           \
-  }
-DEEPRMT_LEAVES(float)
-DEEPRMT_LEAVES(double)
-
 template <class T>
 void bidiagonalise_copy(const T* a, Index m, Index n, T scale, T* diagonal, T* beside) {
   const Index rows = std::min(m, n), cols = std::max(m, n), ld = distance<T>(cols);
@@ -244,8 +232,8 @@ void bidiagonalise_copy(const T* a, Index m, Index n, T scale, T* diagonal, T* b
   else
     for (Index i = 0; i < m; ++i)
       for (Index j = 0; j < n; ++j) store.row(j)[i] = scale * a[i * n + j];
-  reduce(store.row(0), ld, rows, cols, store.row(rows), store.row(rows + 1), store.row(rows + 2), store.row(rows + 3),
-         store.row(rows + 4), diagonal, beside);
+  clones<bidiagonalise_rows<T>>(store.row(0), ld, rows, cols, store.row(rows), store.row(rows + 1), store.row(rows + 2),
+                                store.row(rows + 3), store.row(rows + 4), diagonal, beside);
 }
 
 template <class T>
@@ -255,14 +243,16 @@ void tridiagonalise_copy(const T* a, Index n, T scale, T* diagonal, T* beside) {
   Store<T> store(n + 4, ld);
   for (Index i = 0; i < n; ++i)
     for (Index j = 0; j <= i; ++j) store.row(i)[j] = store.row(j)[i] = half * a[i * n + j] + half * a[j * n + i];
-  reduce_symmetric(store.row(0), ld, n, store.row(n), store.row(n + 1), store.row(n + 2), store.row(n + 3), diagonal,
-                   beside);
+  clones<tridiagonalise_rows<T>>(store.row(0), ld, n, store.row(n), store.row(n + 1), store.row(n + 2),
+                                 store.row(n + 3), diagonal, beside);
 }
 
 }  // namespace
 
-bool holds_singular(Index m, Index n) { return std::min(m, n) < 8 || m * n <= 160 * 160; }
-bool holds_symmetric(Index n) { return n < 160; }
+bool holds_singular(Index m, Index n) {
+  const Index k = std::min(m, n), longer = std::max(m, n);
+  return k < singular_below && (2 * longer <= 3 * k || k * longer <= 128 * 128);  // else first down to a triangle
+}
 
 void bidiagonalise(const float* a, Index m, Index n, float scale, float* diagonal, float* beside) {
   bidiagonalise_copy(a, m, n, scale, diagonal, beside);

@@ -5,6 +5,10 @@
 
 namespace deeprmt::linalg::small {
 
+// Below these orders one stage is faster than two, which make use of the cache but take more flops: measured on one
+// thread, in float64, with 2 MiB of second-level cache.
+constexpr Index singular_below = 320, symmetric_below = 400;
+
 /// Whether this is the fastest route to the singular values of an (m, n) matrix.
 bool holds_singular(Index m, Index n);
 
@@ -12,9 +16,6 @@ bool holds_singular(Index m, Index n);
 /// min(m, n) entries. scale * a has entries of at most about 2. Memory: one copy of a.
 void bidiagonalise(const float* a, Index m, Index n, float scale, float* diagonal, float* beside);
 void bidiagonalise(const double* a, Index m, Index n, double scale, double* diagonal, double* beside);
-
-/// Whether this is the fastest route to the eigenvalues of an (n, n) matrix.
-bool holds_symmetric(Index n);
 
 /// The symmetric part of scale * a, (n, n), is q T q^T with T tridiagonal.
 void tridiagonalise(const float* a, Index n, float scale, float* diagonal, float* beside);

@@ -18,7 +18,6 @@
 namespace deeprmt::linalg {
 namespace {
 
-constexpr Index two_stage_from = 160;  // smaller matrices stay in the cache, where one stage is faster
 constexpr Index band = 48;
 
 /// Singular values of an upper bidiagonal matrix, descending, into `diagonal`. To high relative accuracy (dqds).
@@ -43,7 +42,7 @@ void values_in_place(MatOut<T> w, VecOut<T> s, int threads) {
     return values_in_place<T>(r, s, threads);
   }
   Vec<T> superdiagonal(n);
-  if (n >= two_stage_from) {
+  if (n >= small::singular_below) {
     reduce_to_band<T>(w, band, threads);
     band_to_bidiagonal<T>(w.topRows(n), band, s, superdiagonal, nullptr, nullptr, threads);
   } else {
@@ -59,7 +58,7 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
   const Index k = std::min(m, n);
   check::shape("svdvals", "out", out, count, k);
   if (k == 0) return;
-  parallel_samples(count, threads, k < two_stage_from, [&](Index c, int inner_threads) {
+  parallel_samples(count, threads, k < small::singular_below, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * m * n, m, n);
     const T scale = scale_to_one<T>("svdvals", a);
     if (scale == 0) return out.row(c).setZero(), void();

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from numpy.typing import ArrayLike
 
-from .._arguments import Floats, as_real, as_threads, refuse_non_finite
+from .._arguments import Floats, as_stack, as_threads, refuse_non_finite
 from ._room import refuse_large
 
 _little = 2**15
@@ -17,9 +17,7 @@ def values_of(
     function: str, kernel: Callable[[Floats, int], Floats], a: ArrayLike, threads: int | None, copies: float = 1
 ) -> Floats:
     """`kernel`, which says what is wrong with a single matrix, for (..., m, n)."""
-    stack = as_real(function, "a", a)
-    if stack.ndim < 2:
-        raise ValueError(f"{function}: a must have at least two axes, got {stack.ndim}")
+    stack = as_stack(function, "a", a)
     inner = 1
     if threads is not None or stack.nbytes > _little:
         inner = as_threads(function, threads)

@@ -19,7 +19,7 @@ def bound(a):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 3, 50, 159, 160, 161, 199, 200, 201, 240, 333])
+@pytest.mark.parametrize("n", [1, 2, 3, 50, 160, 333, 399, 400, 401, 439, 440, 441, 500])
 def test_against_lapack(n, dtype):
     a = symmetric(n, dtype=dtype)
     values = eigvalsh(a)
@@ -38,16 +38,17 @@ def test_matches_the_reference(a):
     np.testing.assert_allclose(values, reference.eigvalsh(a), rtol=0, atol=1e-13 * max(np.abs(values).max(), 1e-300))
 
 
-@pytest.mark.parametrize("n", [161, 201])
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [401])
 def test_two_stages_match_the_reference(n):
     # Roundings of the reference's rotations are independent: those of a row or column add up like the square root of
-    # their number, sqrt(2 sides, 200 a sweep, 10 sweeps) = 63 eps, below the bound for ours, 147 eps and more.
+    # their number, sqrt(2 sides, 400 a sweep, 10 sweeps) = 89 eps, below the bound for ours, 220 eps.
     a = symmetric(n)
     values = eigvalsh(a)
     assert np.abs(values - reference.eigvalsh(a)).max() <= bound(a) * np.abs(values).max()
 
 
-@pytest.mark.parametrize("n", [100, 300])
+@pytest.mark.parametrize("n", [100, 410])
 def test_second_difference_has_known_eigenvalues(n):
     a = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
     exact = 4 * np.sin(np.pi * np.arange(1, n + 1) / (2 * (n + 1))) ** 2
@@ -57,7 +58,7 @@ def test_second_difference_has_known_eigenvalues(n):
     assert np.abs(eigvalsh((turned + turned.T) / 2) - exact).max() <= 2 * bound(a) * 4
 
 
-@pytest.mark.parametrize("n", [20, 200])
+@pytest.mark.parametrize("n", [20, 410])
 def test_theorems(n):
     a = symmetric(n, 3)
     values = eigvalsh(a)
@@ -71,12 +72,12 @@ def test_theorems(n):
 
 def test_diagonal_zero_and_clusters():
     np.testing.assert_array_equal(eigvalsh(np.diag([3.0, -1.0, 2.0])), [-1, 2, 3])
-    assert not eigvalsh(np.zeros((170, 170))).any()
-    values = eigvalsh(np.ones((200, 200)))
-    np.testing.assert_allclose(values, np.r_[np.zeros(199), 200], atol=1e-11)
+    assert not eigvalsh(np.zeros((410, 410))).any()
+    values = eigvalsh(np.ones((410, 410)))
+    np.testing.assert_allclose(values, np.r_[np.zeros(409), 410], atol=2e-11)
 
 
-@pytest.mark.parametrize("shape", [(5, 6, 6), (3, 170, 170), (0, 3, 3), (2, 0, 0), (2, 2, 10, 10)])
+@pytest.mark.parametrize("shape", [(5, 6, 6), (3, 410, 410), (0, 3, 3), (2, 0, 0), (2, 2, 10, 10)])
 def test_stacks_and_threads(shape):
     a = np.random.default_rng(4).normal(size=shape)
     a = a + np.swapaxes(a, -1, -2)

@@ -16,14 +16,14 @@ shapes = [
     (7, 1),
     (2, 2),
     (40, 40),
-    (159, 159),
-    (160, 160),
-    (161, 163),
     (200, 180),
-    (170, 400),
-    (700, 165),
+    (319, 319),
+    (320, 320),
+    (321, 323),
+    (330, 700),
+    (1100, 325),
 ]
-shapes += [(321, 320), (41, 900)]
+shapes += [(700, 165), (41, 900), (5, 3000), (3000, 7), (300, 2)]
 
 
 def bound(a):
@@ -54,10 +54,11 @@ def test_matches_the_reference(a):
     np.testing.assert_allclose(s, reference.svdvals(a), rtol=0, atol=1e-13 * max(s[0], 1e-300))
 
 
-@pytest.mark.parametrize("shape", [(161, 163), (200, 180), (330, 165)])
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(321, 323), (640, 321)])
 def test_two_stages_match_the_reference(shape):
     # Roundings of the reference's rotations are independent, so that those of a column add up like the square root of
-    # their number, sqrt(180 a sweep, 10 sweeps) = 42 eps; ours are below the bound, 74 eps and more.
+    # their number, sqrt(320 a sweep, 10 sweeps) = 57 eps; ours are below the bound, 99 eps and more.
     a = np.random.default_rng(1).normal(size=shape)
     s = svdvals(a)
     assert np.abs(s - reference.svdvals(a)).max() <= bound(a) * s[0]
@@ -72,7 +73,7 @@ def test_against_high_precision():
     assert np.abs(s - exact).max() <= bound(a) * exact[0]
 
 
-@pytest.mark.parametrize("n", [30, 200])
+@pytest.mark.parametrize("n", [30, 330])
 @pytest.mark.parametrize(
     "known",
     [
@@ -89,7 +90,7 @@ def test_planted_singular_values(n, known):
     assert np.abs(svdvals(a) - s).max() <= 3 * bound(a) * s[0]  # the construction rounds too
 
 
-@pytest.mark.parametrize("n", [50, 250])
+@pytest.mark.parametrize("n", [50, 350])
 def test_kahan(n):
     c, s = np.cos(1.2), np.sin(1.2)
     a = s ** np.arange(n)[:, None] * (np.eye(n) - c * np.triu(np.ones((n, n)), 1))
@@ -97,7 +98,7 @@ def test_kahan(n):
     assert np.abs(svdvals(a) - expected).max() <= 2 * bound(a) * expected[0]
 
 
-@pytest.mark.parametrize("n", [12, 170])
+@pytest.mark.parametrize("n", [12, 330])
 @pytest.mark.parametrize("exponent", [-1060, -1000, -300, 300, 1000])
 def test_any_scale(n, exponent):
     a = np.random.default_rng(4).normal(size=(n, n))
@@ -112,16 +113,16 @@ def test_any_scale(n, exponent):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [30, 200])
+@pytest.mark.parametrize("n", [30, 330])
 def test_zero_and_rank_one(n, dtype):
     assert not svdvals(np.zeros((n, n), dtype)).any()
     s = svdvals(np.ones((n, n), dtype))
-    assert abs(s[0] - n) <= bound(s[None].T) * n
     # All columns are alike, so that their roundings add up instead of averaging out: n eps of the largest, not sqrt(n).
+    assert abs(s[0] - n) <= n * np.finfo(dtype).eps * n
     assert s[1] <= n * np.finfo(dtype).eps * n
 
 
-@pytest.mark.parametrize("shape", [(100, 100), (300, 200), (165, 165)])
+@pytest.mark.parametrize("shape", [(100, 100), (300, 200), (330, 330)])
 def test_theorems(shape):
     a = np.random.default_rng(5).normal(size=shape)
     s = svdvals(a)
@@ -134,7 +135,7 @@ def test_theorems(shape):
     assert (inner[: len(s) - 1] >= s[1:] - tolerance).all()
 
 
-@pytest.mark.parametrize("shape", [(5, 8, 6), (3, 170, 165), (2, 0, 4), (0, 3, 3), (2, 2, 30, 10)])
+@pytest.mark.parametrize("shape", [(5, 8, 6), (3, 330, 325), (2, 0, 4), (0, 3, 3), (2, 2, 30, 10)])
 def test_stacks_and_threads(shape):
     a = np.random.default_rng(7).normal(size=shape)
     s = svdvals(a, threads=1)

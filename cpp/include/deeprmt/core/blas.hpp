@@ -28,8 +28,7 @@ namespace deeprmt::blas {
   X(latrd, "ciixixxxi")          \
   X(ormlq, "cciiixixxixii")      \
   X(ormqr, "cciiixixxixii")      \
-  X(sterf, "ixxi")               \
-  X(sytrd, "cixixxxxii")
+  X(sterf, "ixxi")
 
 enum class Routine {
 #define DEEPRMT_NAME(name, letters) name,
