@@ -9,6 +9,7 @@
 #include "deeprmt/linalg/product_svd.hpp"
 #include "deeprmt/linalg/qr.hpp"
 #include "deeprmt/linalg/svd.hpp"
+#include "deeprmt/linalg/tridiagonal.hpp"
 
 namespace deeprmt::bind {
 namespace {
@@ -97,6 +98,14 @@ py::tuple qr(const Array<T>& a, int threads) {
 }
 
 template <class T>
+Array<T> eigvals_tridiagonal(const Array<T>& diagonal, const Array<T>& off, int threads) {
+  const auto d = view("diagonal", diagonal), e = view("off", off);
+  auto out = empty<T>(d.rows(), d.cols());
+  without_gil([&, values = view_mut(out)]() mutable { linalg::eigvals_tridiagonal<T>(d, e, values, threads); });
+  return out;
+}
+
+template <class T>
 void probes(std::uint64_t key, std::uint32_t first, bool gaussian, Array<T>& out, int threads) {
   check::that(out.ndim() == 2, "probes: out must be 2-D, got ", out.ndim(), "-D");
   without_gil([&, m = view_mut(out)]() mutable { linalg::probes<T>(key, first, gaussian, m, threads); });
@@ -176,6 +185,7 @@ void bind_linalg(py::module_ m) {
   for_types<float, double>([&]<class T>() {
     m.def("svdvals", &svdvals<T>, "a"_a.noconvert(), "threads"_a);
     m.def("eigvalsh", &eigvalsh<T>, "a"_a.noconvert(), "threads"_a);
+    m.def("eigvals_tridiagonal", &eigvals_tridiagonal<T>, "diagonal"_a.noconvert(), "off"_a.noconvert(), "threads"_a);
     m.def("qr", &qr<T>, "a"_a.noconvert(), "threads"_a);
     m.def("svd", &svd<T>, "a"_a.noconvert(), "threads"_a);
     m.def("lyapunov_steps", &lyapunov_steps<T>, "stack"_a.noconvert(), "frame"_a.noconvert(), "threads"_a);

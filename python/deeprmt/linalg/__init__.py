@@ -6,6 +6,7 @@ from ._lyapunov import LyapunovExponents, lyapunov_exponents
 from ._products import log_svdvals
 from ._spectral_density import Estimate, SpectralDensity, spectral_density
 from ._svd import SVD, svd, svdvals
+from ._tridiagonal import eigvalsh_tridiagonal
 
 __all__ = [
     "SVD",
@@ -13,6 +14,7 @@ __all__ = [
     "LyapunovExponents",
     "SpectralDensity",
     "eigvalsh",
+    "eigvalsh_tridiagonal",
     "log_svdvals",
     "lyapunov_exponents",
     "spectral_density",
