@@ -1,3 +1,6 @@
+#include <pybind11/complex.h>
+
+#include <complex>
 #include <memory>
 
 #include "bind.hpp"
@@ -85,6 +88,14 @@ void bind_ensembles(py::module_ m) {
         },
         "key"_a, "sigma"_a, "m"_a, "n"_a, "transpose"_a, "x"_a.noconvert(), "threads"_a);
     m.def(
+        "gue",
+        [](std::uint64_t key, Array<std::complex<T>>& out, int threads) {
+          fill_stack<std::complex<T>>(out, key, threads, &ensembles::gue<T>);
+        },
+        "key"_a, "out"_a.noconvert(), "threads"_a);
+  });
+  for_types<float, double, std::complex<float>, std::complex<double>>([&]<class T>() {
+    m.def(
         "haar",
         [](std::uint64_t key, bool by_qr, Array<T>& out, int threads) {
           fill_stack<T>(out, key, threads, by_qr ? &ensembles::haar_by_qr<T> : &ensembles::haar<T>);
@@ -102,6 +113,8 @@ void bind_ensembles(py::module_ m) {
   });
   bind_reflectors<float>(m, "HaarReflectorsFloat32");
   bind_reflectors<double>(m, "HaarReflectorsFloat64");
+  bind_reflectors<std::complex<float>>(m, "HaarReflectorsComplex64");
+  bind_reflectors<std::complex<double>>(m, "HaarReflectorsComplex128");
 }
 
 }  // namespace deeprmt::bind

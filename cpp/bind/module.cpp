@@ -33,6 +33,10 @@ std::string letters_of(std::string signature) {
       letters += 'c';
     else if (argument == "int")
       letters += 'i';
+    else if (ends("double_complex") || ends("_z"))
+      letters += 'z';
+    else if (ends("float_complex") || ends("_c"))
+      letters += 'k';
     else if (argument == "double" || ends("_d"))
       letters += 'd';
     else if (argument == "float" || ends("_s"))

@@ -25,7 +25,7 @@ constexpr std::array<Entry, count> entries{{
 }};
 
 struct Table {
-  std::array<std::array<void*, 2>, count> address{};
+  std::array<std::array<void*, 4>, count> address{};  // by kind of scalar: s, d, c, z
   std::string provider, library;
   int (*get_threads)() = nullptr;
   void (*set_threads)(int) = nullptr;
@@ -87,14 +87,15 @@ void apply_wishes() { table.set_threads(std::min(before_wishes, *wishes.begin())
 void load(const std::string& provider, void* (*find)(const char*, const char*)) {
   Table fresh;
   fresh.provider = provider;
+  const auto take = [&](int routine, int kind) {
+    std::string letters = entries[routine].letters;
+    std::replace(letters.begin(), letters.end(), 'x', "sdkz"[kind]);
+    fresh.address[routine][kind] = find(("sdcz"[kind] + std::string(entries[routine].name)).c_str(), letters.c_str());
+  };
   for (int r = 0; r < count; ++r)
-    for (const bool is_double : {false, true}) {
-      std::string name(1, is_double ? 'd' : 's');
-      name += entries[r].name;
-      std::string letters = entries[r].letters;
-      std::replace(letters.begin(), letters.end(), 'x', is_double ? 'd' : 's');
-      fresh.address[r][is_double] = find(name.c_str(), letters.c_str());
-    }
+    for (const int kind : {0, 1}) take(r, kind);
+  for (const Routine r : complex_routines)
+    for (const int kind : {2, 3}) take(static_cast<int>(r), kind);
   table = fresh;
   find_library();
 }
@@ -136,8 +137,8 @@ Threads::~Threads() {
 }
 
 namespace detail {
-void* address(Routine routine, bool is_double) {
-  void* found = table.address[static_cast<int>(routine)][is_double];
+void* address(Routine routine, int kind) {
+  void* found = table.address[static_cast<int>(routine)][kind];
   if (!found) throw std::logic_error("deeprmt: BLAS is not loaded");
   return found;
 }

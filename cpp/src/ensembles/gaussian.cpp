@@ -35,6 +35,27 @@ void goe(Stream stream, MatOut<T> out, int threads) {
 }
 
 template <class T>
+void gue(Stream stream, MatOut<std::complex<T>> out, int threads) {
+  const Index n = out.rows();
+  check::shape("gue", "out", out, n, n);
+  if (n == 0) return;
+  const T off = std::sqrt(T(0.5) / static_cast<T>(n)), on = std::sqrt(T(1) / static_cast<T>(n));
+  const int team = useful_threads(120.0 * static_cast<double>(n * n), threads);
+  parallel_for(n, team, [&](Index i) {
+    auto* row = reinterpret_cast<T*>(&out(i, i));
+    normals<T>(stream, 2 * (static_cast<std::uint64_t>(i) * n + i), row, 2 * (n - i));
+    row[0] *= on;
+    row[1] = 0;
+    for (Index j = 2; j < 2 * (n - i); ++j) row[j] *= off;
+  });
+  parallel_ranges(n, 64, team, [&](Index begin, Index end) {
+    for (Index j = 0; j < end; j += 64)  // square tiles, so that the columns read stay in the cache
+      for (Index i = begin; i < end; ++i)
+        for (Index k = j; k < std::min(j + 64, i); ++k) out(i, k) = std::conj(out(k, i));
+  });
+}
+
+template <class T>
 void wishart(Stream stream, Index n, MatOut<T> out, int threads) {
   check::shape("wishart", "out", out, out.rows(), out.rows());
   check::at_least("wishart", "n", n, 1);
@@ -45,9 +66,10 @@ void wishart(Stream stream, Index n, MatOut<T> out, int threads) {
   out.template triangularView<Eigen::StrictlyLower>() = out.transpose().template triangularView<Eigen::StrictlyLower>();
 }
 
-#define DEEPRMT_INSTANTIATE(T)                         \
-  template void ginibre<T>(Stream, T, MatOut<T>, int); \
-  template void goe<T>(Stream, MatOut<T>, int);        \
+#define DEEPRMT_INSTANTIATE(T)                                \
+  template void ginibre<T>(Stream, T, MatOut<T>, int);        \
+  template void goe<T>(Stream, MatOut<T>, int);               \
+  template void gue<T>(Stream, MatOut<std::complex<T>>, int); \
   template void wishart<T>(Stream, Index, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)

@@ -1,6 +1,8 @@
 #include "deeprmt/linalg/product.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <complex>
 
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
@@ -9,8 +11,24 @@
 namespace deeprmt::linalg {
 namespace {
 
-// Tiles long enough that packing the operands costs little, and enough of them for the threads of one machine.
-Index pieces(Index size) { return size < 2048 ? std::clamp<Index>(size / 256, 1, 4) : size / 512; }
+/// How a product is cut: by its shape alone, into enough tiles for the threads of one machine, and no more, because
+/// each tile packs its operands anew. Rows are cut first: their tiles keep the long side that BLAS likes (a row-major
+/// matrix is the transpose of a column-major one). Measured at n = 2000: 4 x 1 tiles run at 0.97 of one whole product,
+/// 4 x 4 tiles at 0.82.
+struct Grid {
+  Index rows, cols;
+};
+Grid grid(Index m, Index n, Index k) {
+  const double size = std::cbrt(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
+  const Index tiles = size < 350    ? 1
+                      : size < 700  ? 2
+                      : size < 2304 ? 4
+                      : size < 4096 ? 8
+                                    : static_cast<Index>(size * size / (1024.0 * 1024.0));
+  const Index least = tiles <= 4 ? 224 : 512;
+  const Index rows = std::clamp<Index>(m / std::clamp<Index>(n, 16, least), 1, tiles);
+  return {rows, std::clamp<Index>(n / std::clamp<Index>(m, 16, 224), 1, tiles / rows)};
+}
 
 }  // namespace
 
@@ -22,21 +40,23 @@ void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, Mat
               "multiply: shapes (", a.rows(), ", ", a.cols(), ") ", op_a, " and (", b.rows(), ", ", b.cols(), ") ",
               op_b, " do not give (", m, ", ", n, ")");
   if (m == 0 || n == 0) return;
-  const Index row_pieces = pieces(m), col_pieces = pieces(n);
+  const auto [row_pieces, col_pieces] = grid(m, n, k);
   const int ldb = blas::narrow(b.outerStride()), lda = blas::narrow(a.outerStride()),
             ldc = blas::narrow(c.outerStride()), depth = blas::narrow(k);
   const double flops = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  parallel_blas_for(row_pieces * col_pieces, useful_threads(flops, threads), [&](Index piece) {
-    const Index i = piece / col_pieces, j = piece % col_pieces;
-    const Index top = m * i / row_pieces, left = n * j / col_pieces;
-    const int rows = blas::narrow(m * (i + 1) / row_pieces - top), cols = blas::narrow(n * (j + 1) / col_pieces - left);
-    // A row-major matrix is the transpose of a column-major one: c^T = op(b)^T op(a)^T.
-    const T* a_tile = a.data() + (ta ? top : top * a.outerStride());
-    const T* b_tile = b.data() + (tb ? left * b.outerStride() : left);
-    T* c_tile = c.data() + top * c.outerStride() + left;
-    blas::call<T>(blas::Routine::gemm, &op_b, &op_a, &cols, &rows, &depth, &alpha, b_tile, &ldb, a_tile, &lda, &beta,
-                  c_tile, &ldc);
-  });
+  parallel_blas_for(row_pieces * col_pieces, useful_threads(flops, threads),
+                    [&, row_pieces = row_pieces, col_pieces = col_pieces](Index piece) {
+                      const Index i = piece / col_pieces, j = piece % col_pieces;
+                      const Index top = m * i / row_pieces, left = n * j / col_pieces;
+                      const int rows = blas::narrow(m * (i + 1) / row_pieces - top),
+                                cols = blas::narrow(n * (j + 1) / col_pieces - left);
+                      // A row-major matrix is the transpose of a column-major one: c^T = op(b)^T op(a)^T.
+                      const T* a_tile = a.data() + (ta ? top : top * a.outerStride());
+                      const T* b_tile = b.data() + (tb ? left * b.outerStride() : left);
+                      T* c_tile = c.data() + top * c.outerStride() + left;
+                      blas::call<T>(blas::Routine::gemm, &op_b, &op_a, &cols, &rows, &depth, &alpha, b_tile, &ldb,
+                                    a_tile, &lda, &beta, c_tile, &ldc);
+                    });
 }
 
 template <class T>
@@ -59,5 +79,13 @@ void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads) {
   template void apply<T>(MatIn<T>, const T*, const T*, T*, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
+
+// Complex: products alone.
+template void multiply<std::complex<float>>(char, char, std::complex<float>, MatIn<std::complex<float>>,
+                                            MatIn<std::complex<float>>, std::complex<float>,
+                                            MatOut<std::complex<float>>, int);
+template void multiply<std::complex<double>>(char, char, std::complex<double>, MatIn<std::complex<double>>,
+                                             MatIn<std::complex<double>>, std::complex<double>,
+                                             MatOut<std::complex<double>>, int);
 
 }  // namespace deeprmt::linalg

@@ -1,6 +1,7 @@
 #include "deeprmt/linalg/qr.hpp"
 
 #include <algorithm>
+#include <complex>
 
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
@@ -30,26 +31,10 @@ BlockReflector<T> factor_rows(MatOut<T> rows) {
   for (Index j = 0; j < b; ++j) {
     rows.row(j).head(j + 1) = block.vt.row(j).head(j + 1);
     block.vt.row(j).head(j).setZero();
+    block.vt.row(j) = block.vt.row(j).conjugate();
     block.vt(j, j) = 1;
   }
   return block;
-}
-
-template <class T>
-void complete(BlockReflector<T>& block, const Vec<T>& tau, int threads) {
-  const Index b = block.count();
-  Mat<T> gram(b, b);
-  multiply<T>('N', 'T', 1, block.vt, block.vt, 0, gram, threads);
-  // Column j of T: -tau_j T(:j, :j) (V^T v_j)(:j), tau_j on the diagonal.
-  block.t = Mat<T>::Zero(b, b);
-  for (Index j = 0; j < b; ++j) {
-    for (Index i = 0; i < j; ++i) {
-      T sum = 0;
-      for (Index k = i; k < j; ++k) sum += block.t(i, k) * gram(k, j);
-      block.t(i, j) = -tau[j] * sum;
-    }
-    block.t(j, j) = tau[j];
-  }
 }
 
 template <class T>
@@ -59,8 +44,8 @@ void apply_left(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& wo
   work.resize(2 * b, n);
   auto inner = work.topRows(b), turned = work.bottomRows(b);
   multiply<T>('N', 'N', 1, block.vt, c, 0, inner, threads);
-  multiply<T>(op, 'N', 1, block.t, inner, 0, turned, threads);
-  multiply<T>('T', 'N', -1, block.vt, turned, 1, c, threads);
+  multiply<T>(op == 'N' ? 'N' : 'C', 'N', 1, block.t, inner, 0, turned, threads);
+  multiply<T>('C', 'N', -1, block.vt, turned, 1, c, threads);
 }
 
 template <class T>
@@ -69,8 +54,8 @@ void apply_right(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& w
   if (b == 0 || m == 0) return;
   work.resize(2 * m, b);
   auto inner = work.topRows(m), turned = work.bottomRows(m);
-  multiply<T>('N', 'T', 1, c, block.vt, 0, inner, threads);
-  multiply<T>('N', op, 1, inner, block.t, 0, turned, threads);
+  multiply<T>('N', 'C', 1, c, block.vt, 0, inner, threads);
+  multiply<T>('N', op == 'N' ? 'N' : 'C', 1, inner, block.t, 0, turned, threads);
   multiply<T>('N', 'N', -1, turned, block.vt, 1, c, threads);
 }
 
@@ -108,12 +93,13 @@ void form_q(const std::vector<BlockReflector<T>>& blocks, MatOut<T> q, int threa
 #define DEEPRMT_INSTANTIATE(T)                                                           \
   template struct BlockReflector<T>;                                                     \
   template BlockReflector<T> factor_rows<T>(MatOut<T>);                                  \
-  template void complete<T>(BlockReflector<T>&, const Vec<T>&, int);                     \
   template void apply_left<T>(const BlockReflector<T>&, char, MatOut<T>, Mat<T>&, int);  \
   template void apply_right<T>(const BlockReflector<T>&, char, MatOut<T>, Mat<T>&, int); \
   template std::vector<BlockReflector<T>> factor<T>(MatOut<T>, bool, int);               \
   template void form_q<T>(const std::vector<BlockReflector<T>>&, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
+DEEPRMT_INSTANTIATE(std::complex<float>)
+DEEPRMT_INSTANTIATE(std::complex<double>)
 
 }  // namespace deeprmt::linalg

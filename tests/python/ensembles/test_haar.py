@@ -42,7 +42,7 @@ def test_products_without_the_matrix(n, dtype):
     reflectors = kept[np.dtype(dtype).name](7, n, 2)
     for m in (1, 40, 260):
         x = np.random.default_rng(n).normal(size=(n, m)).astype(dtype)
-        for side, op in (("L", "N"), ("L", "T"), ("R", "N"), ("R", "T")):
+        for side, op in (("L", "N"), ("L", "C"), ("R", "N"), ("R", "C")):
             turn = (q[0] if op == "N" else q[0].T).astype(float)
             y = x.copy() if side == "L" else np.ascontiguousarray(x.T)
             expected = turn @ y if side == "L" else y @ turn

@@ -2,7 +2,9 @@
 // C++-only programs load a shared library. One table serves our own calls and Eigen's (EIGEN_USE_BLAS).
 #pragma once
 
+#include <complex>
 #include <string>
+#include <type_traits>
 
 #include "deeprmt/core/types.hpp"
 
@@ -18,7 +20,6 @@ namespace deeprmt::blas {
   X(symv, "cixxixixxi")          \
   X(syr2k, "cciixxixixxi")       \
   X(trmm, "cccciixxixi")         \
-  X(trsm, "cccciixxixi")         \
   X(trmv, "cccixixi")            \
   X(bdsdc, "ccixxxixixixii")     \
   X(bdsqr, "ciiiixxxixixixi")    \
@@ -36,6 +37,10 @@ enum class Routine {
 #undef DEEPRMT_NAME
       count
 };
+
+/// Those that are also there for complex float ("c") and complex double ("z"). In their letters the scalar becomes k
+/// (complex float) or z (complex double).
+constexpr Routine complex_routines[] = {Routine::gemm, Routine::trmm, Routine::geqrt3};
 
 /// Fills the table: `find(name, letters)` returns the address of, say, "dgemm", or throws.
 /// @param provider  what the routines come from, for `deeprmt info`
@@ -69,13 +74,19 @@ class Threads {
 };
 
 namespace detail {
-void* address(Routine routine, bool is_double);  // throws std::logic_error before load
-}
+/// The place of a scalar type in the table: s, d, c, z.
+template <class T>
+constexpr int kind = std::is_same_v<T, float>                 ? 0
+                     : std::is_same_v<T, double>              ? 1
+                     : std::is_same_v<T, std::complex<float>> ? 2
+                                                              : 3;
+void* address(Routine routine, int kind);  // throws std::logic_error before load
+}  // namespace detail
 
 /// Calls routine(args...), every argument by pointer, as Fortran wants it.
 template <class T, class... P>
 void call(Routine routine, P*... args) {
-  reinterpret_cast<void (*)(P*...)>(detail::address(routine, sizeof(T) == 8))(args...);
+  reinterpret_cast<void (*)(P*...)>(detail::address(routine, detail::kind<T>))(args...);
 }
 
 /// x as a 32-bit integer, the widest that the borrowed routines take.

@@ -1,5 +1,7 @@
-// Gaussian ensembles: independent entries, symmetric, and their covariance matrices.
+// Gaussian ensembles: independent entries, symmetric, Hermitian, and covariance matrices.
 #pragma once
+
+#include <complex>
 
 #include "deeprmt/core/random.hpp"
 #include "deeprmt/core/types.hpp"
@@ -13,6 +15,10 @@ void ginibre(Stream stream, T sigma, MatOut<T> out, int threads);
 /// Symmetric (n, n): off-diagonal entries N(0, 1/n), diagonal ones N(0, 2/n); the spectrum fills [-2, 2].
 template <class T>
 void goe(Stream stream, MatOut<T> out, int threads);
+
+/// Hermitian (n, n): E |h_ij|^2 = 1/n on and off the diagonal, real and imaginary parts alike; spectrum [-2, 2].
+template <class T>
+void gue(Stream stream, MatOut<std::complex<T>> out, int threads);
 
 /// G G^T of a Ginibre matrix G (m, n) with entry variance 1/n; out (m, m). Scratch: G.
 template <class T>

@@ -5,7 +5,7 @@
 
 namespace deeprmt::linalg {
 
-/// c = alpha op(a) op(b) + beta c, op the identity ('N') or the transpose ('T').
+/// c = alpha op(a) op(b) + beta c, op the identity ('N'), the transpose ('T') or the adjoint ('C').
 /// c is cut into tiles by its shape alone, and each tile is one single-threaded BLAS call: threaded BLAS rounds
 /// differently for every number of threads. c must not overlap a or b. If beta is 0, c may hold anything.
 template <class T>

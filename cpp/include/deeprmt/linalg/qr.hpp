@@ -1,4 +1,5 @@
-// Householder reflectors in blocks, and QR by them. Compact WY form: H_1 ... H_b = I - V T V^T.
+// Householder reflectors in blocks, and QR by them. Compact WY form: H_1 ... H_b = I - V T V^*.
+// Real and complex; * is the adjoint.
 // Schreiber & Van Loan, SIAM J. Sci. Stat. Comput. 10, 53 (1989).
 #pragma once
 
@@ -8,7 +9,8 @@
 
 namespace deeprmt::linalg {
 
-/// V is stored transposed: row j of `vt` holds reflector j, zero before its leading 1, which stands at column j.
+/// V is stored transposed (and conjugated): row j of `vt` holds reflector j, zero before its leading 1, which stands at
+/// column j.
 template <class T>
 struct BlockReflector {
   Mat<T> vt;  // (b, m)
@@ -24,17 +26,12 @@ struct BlockReflector {
 template <class T>
 BlockReflector<T> factor_rows(MatOut<T> rows);
 
-/// T for reflectors with the given scale factors tau: T^-1 = strictly upper part of V^T V + diag(1/tau); a reflector
-/// with tau = 0 is the identity. Joffrain et al., ACM TOMS 32, 169 (2006).
-template <class T>
-void complete(BlockReflector<T>& block, const Vec<T>& tau, int threads);
-
-/// c <- (I - V op(T) V^T) c: H_1 ... H_b for 'N', its inverse for 'T'. c has m rows. `work` is scratch, resized at
-/// will.
+/// c <- (I - V op(T) V^*) c: H_1 ... H_b for 'N', its inverse for 'T' or 'C'. c has m rows. `work` is scratch, resized
+/// at will.
 template <class T>
 void apply_left(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& work, int threads);
 
-/// c <- c (I - V op(T) V^T). c has m columns.
+/// c <- c (I - V op(T) V^*). c has m columns.
 template <class T>
 void apply_right(const BlockReflector<T>& block, char op, MatOut<T> c, Mat<T>& work, int threads);
 
