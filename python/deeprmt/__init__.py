@@ -21,13 +21,14 @@ from . import (
     tails,
     weights,
 )
-from ._info import show_versions, versions
+from ._info import cmake_prefix, show_versions, versions
 
 __version__ = versions()["deeprmt"]
 
 __all__ = [
     "__version__",
     "activations",
+    "cmake_prefix",
     "demo",
     "ensembles",
     "errors",

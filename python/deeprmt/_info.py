@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -39,6 +40,32 @@ def versions() -> dict[str, Any]:
 
 def _instruction_set(used: str, available: list[str]) -> str:
     return used if used == available[-1] else f"{used}, forced; this machine has {available[-1]}"
+
+
+def cmake_prefix() -> str:
+    """Where CMake finds the C++ package that this installation carries: a folder for CMAKE_PREFIX_PATH.
+
+    Returns
+    -------
+    str
+        Absolute; headers lie in ``include``, the library in ``lib``, ``deeprmtConfig.cmake`` in ``lib/cmake/deeprmt``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If this installation carries no C++ package.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> (Path(cmake_prefix()) / "lib/cmake/deeprmt/deeprmtConfig.cmake").is_file()
+    True
+    """
+    prefix = Path(_core.__file__).resolve().parent  # in an editable installation the sources lie elsewhere
+    config = prefix / "lib/cmake/deeprmt/deeprmtConfig.cmake"
+    if not config.is_file():
+        raise FileNotFoundError(f"cmake_prefix: {config} is missing; install deeprmt from a wheel or with pip")
+    return str(prefix)
 
 
 def show_versions() -> None:

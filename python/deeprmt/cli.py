@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ._info import show_versions, versions
+from ._info import cmake_prefix, show_versions, versions
 from ._write import write
 from .errors import ConvergenceError
 from .report import printable, require_matplotlib
@@ -68,11 +68,24 @@ def _parser() -> argparse.ArgumentParser:
         prog="deeprmt", description="Random matrix theory of deep neural networks.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"deeprmt {versions()['deeprmt']}")
+    parser.add_argument("--cmakedir", action=_PrintCMakeFolder, help="show where deeprmtConfig.cmake lies, and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_analyze(commands)
     _add_info(commands)
     return parser
+
+
+class _PrintCMakeFolder(argparse.Action):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        try:
+            print(Path(cmake_prefix()) / "lib/cmake/deeprmt")
+        except FileNotFoundError as error:
+            parser.exit(2, f"deeprmt: {error}\n")
+        parser.exit()
 
 
 def _add(

@@ -332,7 +332,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
 
 @checkout
 @pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/conventions.md", "docs/design.md"]
+    "document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/conventions.md", "docs/cpp.md", "docs/design.md"]
 )
 def test_links_between_documents_lead_somewhere(document):
     path = root / document

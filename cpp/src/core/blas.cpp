@@ -178,6 +178,16 @@ using deeprmt::blas::Routine;
     call<T>(Routine::symv, uplo, n, alpha, a, lda, x, incx, beta, y, incy);                                            \
     return 0;                                                                                                          \
   }                                                                                                                    \
+  int prefix##syrk_(const char* uplo, const char* t, const int* n, const int* k, const T* alpha, const T* a,           \
+                    const int* lda, const T* beta, T* c, const int* ldc) {                                             \
+    call<T>(Routine::syrk, uplo, t, n, k, alpha, a, lda, beta, c, ldc);                                                \
+    return 0;                                                                                                          \
+  }                                                                                                                    \
+  int prefix##trsm_(const char* side, const char* uplo, const char* t, const char* diag, const int* m, const int* n,   \
+                    const T* alpha, const T* a, const int* lda, T* b, const int* ldb) {                                \
+    call<T>(Routine::trsm, side, uplo, t, diag, m, n, alpha, a, lda, b, ldb);                                          \
+    return 0;                                                                                                          \
+  }                                                                                                                    \
   int prefix##trmm_(const char* side, const char* uplo, const char* t, const char* diag, const int* m, const int* n,   \
                     const T* alpha, const T* a, const int* lda, T* b, const int* ldb) {                                \
     call<T>(Routine::trmm, side, uplo, t, diag, m, n, alpha, a, lda, b, ldb);                                          \

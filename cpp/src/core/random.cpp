@@ -191,6 +191,15 @@ template <class T>
 void normals(Stream stream, MatOut<T> out, T scale, int threads) {
   const Index cols = out.cols();
   if (cols == 0) return;
+  if (out.outerStride() == cols) {  // one stretch: short rows would each draw a batch for themselves
+    T* data = out.data();
+    return parallel_ranges(out.size(), 65536, useful_threads(60.0 * static_cast<double>(out.size()), threads),
+                           [&](Index begin, Index end) {
+                             normals<T>(stream, static_cast<std::uint64_t>(begin), data + begin, end - begin);
+                             if (scale != T(1))
+                               for (Index i = begin; i < end; ++i) data[i] *= scale;
+                           });
+  }
   const Index grain = std::max<Index>(1, 65536 / cols);
   parallel_ranges(out.rows(), grain, useful_threads(60.0 * static_cast<double>(out.size()), threads),
                   [&](Index begin, Index end) {

@@ -18,6 +18,7 @@ namespace deeprmt::blas {
   X(gemm, "cciiixxixixxi")       \
   X(symm, "cciixxixixxi")        \
   X(symv, "cixxixixxi")          \
+  X(syrk, "cciixxixxi")          \
   X(syr2k, "cciixxixixxi")       \
   X(trmm, "cccciixxixi")         \
   X(trmv, "cccixixi")            \
