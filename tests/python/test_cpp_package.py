@@ -34,7 +34,7 @@ def test_the_command_says_where(prefix):
 
 def test_a_missing_package_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(deeprmt._core, "__file__", str(tmp_path / "_core.so"))
-    with pytest.raises(FileNotFoundError, match="deeprmtConfig.cmake is missing; install deeprmt"):
+    with pytest.raises(FileNotFoundError, match=r"deeprmtConfig\.cmake is missing; install deeprmt"):
         deeprmt.cmake_prefix()
     code = "import sys, deeprmt; deeprmt._core.__file__ = sys.argv.pop(); from deeprmt.cli import main; main()"
     done = subprocess.run(
