@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from deeprmt import activations, demo, laws, meanfield, spectra, tails
+from deeprmt import activations, demo, laws, linalg, meanfield, spectra, tails
 
 
 def test_results_show_as_tables_of_two_columns():
@@ -15,6 +15,7 @@ def test_results_show_as_tables_of_two_columns():
         meanfield.fixed_point("tanh", 1.5),
         meanfield.critical_point("tanh", q_star=0.5),
         demo.compare(mlp, trials=1, rng=0),
+        linalg.spectral_density(np.eye(3), rng=0),
     ]
     for result in results:
         html = result._repr_html_()

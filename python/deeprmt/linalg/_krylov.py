@@ -65,7 +65,7 @@ def lanczos(
         w = _scaled(operator, w)
         on[:, j], along, off[:, j] = ring.step(w, True, threads)
         if j and check:
-            _refuse_difference(operator, along, off[:, j - 1], np.abs(on).max(axis=1) + off.max(axis=1), n, True)
+            _refuse_difference(operator, along, off[:, j - 1], float(np.abs(on).max() + off.max()), n, True)
         tick()
         ended = off[:, j] == 0
         count = np.where(ended & (count == steps), j + 1, count)
@@ -96,14 +96,13 @@ def golub_kahan(
     for j in range(steps):
         w = _scaled(operator, operator(right.newest()))
         along, _, diagonal[:, j] = left.step(w, False, threads)
-        size = diagonal.max(axis=1) + above.max(axis=1)
         if j and check:
-            _refuse_difference(operator, along, above[:, j - 1], size, n, False)
+            _refuse_difference(operator, along, above[:, j - 1], float(diagonal.max() + above.max()), n, False)
         tick()
         if j < steps - 1:
             along, _, above[:, j] = right.step(operator.transposed(left.newest()), False, threads)
             if check:
-                _refuse_difference(operator, along, diagonal[:, j], size, n, False)
+                _refuse_difference(operator, along, diagonal[:, j], float(diagonal.max() + above.max()), n, False)
             tick()
         ended = above[:, j] == 0
         count = np.where(ended & (count == steps), j + 1, count)
@@ -138,7 +137,7 @@ def chebyshev_moments(
         cross, square = _core.linalg.chebyshev_step(w, current, previous, center, half, 2 if j else 1, threads)
         current, previous = previous, current
         # |T_k| <= 1 on the interval; rounding adds far less than a hundredth.
-        if square.max() > 1.01:
+        if not square.max() <= 1.01:  # NaN too
             raise TooNarrow
         if j == 0:
             first = cross
@@ -153,17 +152,19 @@ def chebyshev_moments(
 
 def _scaled(operator: Operator, w: Floats) -> Floats:
     """The first values tell whether the operator is so large or small that squares leave the range."""
-    if operator.scale == 1.0:
+    if not operator.settled:
+        operator.settled = True
         operator.scale = power_of_two(float(np.abs(w).max(initial=0)), w.dtype)
         if operator.scale != 1.0:
             w *= 1 / operator.scale
     return w
 
 
-def _refuse_difference(
-    operator: Operator, found: Doubles, wish: Doubles, size: Doubles, n: int, symmetric: bool
-) -> None:
-    """<u, A v> must be <A^T u, v>: what a step takes out along the last vector is the length that made that vector."""
+def _refuse_difference(operator: Operator, found: Doubles, wish: Doubles, size: float, n: int, symmetric: bool) -> None:
+    """<u, A v> must be <A^T u, v>: what a step takes out along the last vector is the length that made that vector.
+
+    `size` is the largest number seen of any probe: a single one may have begun where the operator nearly vanishes.
+    """
     bound = 100 * np.sqrt(n) * float(np.finfo(operator.dtype).eps) * size
     wrong = np.abs(found - wish) > bound
     if wrong.any():

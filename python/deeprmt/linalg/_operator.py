@@ -30,6 +30,7 @@ class Operator:
         self.function, self.shape, self.dtype = function, shape, dtype
         self._forward, self._backward = forward, backward
         self.scale = 1.0
+        self.settled = False  # whether the scale has been chosen
 
     def __call__(self, rows: Floats) -> Floats:
         return self._checked(self._forward, rows, self.shape[0], "operator")

@@ -171,7 +171,8 @@ class SpectralDensity(Displayed):
         """The sum of a function over the spectrum, n times its mean.
 
         Each probe's rule is exact for polynomials of degree up to 2 steps - 1 and converges geometrically for functions
-        that are smooth on the support. For a step or a pole at an edge it converges slowly.
+        that are smooth on the support. For a step or a pole at an edge it converges slowly. Of singular values by
+        kernel polynomials, what must be smooth is the function of the square.
 
         Parameters
         ----------
@@ -457,7 +458,7 @@ def spectral_density(
     key = as_key(_NAME, rng)
     starts = range(0, count, at_once)
 
-    def start(first: int, rows: int) -> Floats:
+    def start(first: int, rows: int, gaussian: bool = gaussian) -> Floats:
         out = np.empty((rows, n), made.dtype)
         _core.linalg.probes(key, first, gaussian, out, inner)
         return out
@@ -518,7 +519,7 @@ def _result(
 def _by_polynomials(
     made: Operator,
     kind: str,
-    start: Callable[[int, int], Floats],
+    start: Callable[..., Floats],
     starts: range,
     count: int,
     steps: int,
@@ -538,7 +539,7 @@ def _by_polynomials(
             ends = (ends[0] / unit, ends[1] / unit)
         return ends
 
-    for _ in range(10):
+    for attempt in range(20):
         try:
             parts = [
                 chebyshev_moments(target, start(i, min(at_once, count - i)), steps, scaled(ends), threads, tick)
@@ -548,7 +549,7 @@ def _by_polynomials(
         except TooNarrow:
             if interval is not None:
                 raise ValueError(f"{_NAME}: interval must hold the spectrum, got {interval}, which does not") from None
-            more = 0.1 * (ends[1] - ends[0])
+            more = 0.1 * 1.5**attempt * (ends[1] - ends[0])
             ends = (max(ends[0] - more, 0.0) if squares else ends[0] - more, ends[1] + more)
     else:
         raise ValueError(f"{_NAME}: interval must be given: none was found that holds the spectrum")
@@ -569,7 +570,7 @@ def _by_polynomials(
 def _interval(
     made: Operator,
     kind: str,
-    start: Callable[[int, int], Floats],
+    start: Callable[..., Floats],
     given: tuple[float, float] | None,
     threads: int,
     check: bool,
@@ -580,7 +581,8 @@ def _interval(
     """
     squares, root = kind != "eigenvalues", kind == "singular values"
     few = min(made.shape[1], 40)
-    vectors = start(2**32 - 2, 2)  # streams that no probe uses
+    # Streams that no probe uses; uniform directions, because signs may lie in an invariant subspace.
+    vectors = start(2**32 - 2, 2, True)
     if squares:
         nodes = golub_kahan(made, vectors, few, few, threads, lambda: None, check).nodes ** (1 if root else 2)
         ritz = (float(nodes.min()), float(nodes.max()))

@@ -175,6 +175,31 @@ def test_repeated_eigenvalues_end_after_as_many_steps_as_there_are_values():
     assert np.abs(singular.nodes[singular.weights > 1e-12][:, None] - [1.0, 0.5, 4.0]).min(axis=1).max() < 1e-10
 
 
+@pytest.mark.parametrize("method", ["lanczos", "kpm"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_low_ranks_small_sizes_and_any_scale(dtype, method):
+    # Sequences end early here or go on in rounding, begin in null spaces and invariant subspaces, and are rescaled.
+    rng = np.random.default_rng(0)
+    for seed in range(40):
+        m, n = rng.integers(1, 14, 2)
+        rank = rng.integers(0, min(m, n) + 1)
+        a = rng.normal(size=(m, rank)) @ rng.normal(size=(rank, n)) if seed % 2 else rng.integers(-2, 3, (m, n))
+        scale = 2.0 ** rng.integers(-60, 60)
+        tall = (a if m >= n else a.T).astype(dtype).astype(float)
+        probe = str(rng.choice(["rademacher", "gaussian"]))
+        options = {"method": method, "probes": 2, "steps": 30, "probe": probe, "rng": seed, "threads": 1}
+        if method == "lanczos":
+            options["keep"] = rng.choice([None, 2, 3])
+        found = spectral_density((a * scale).astype(dtype), gram=True, **options)
+        values, vectors = np.linalg.eigh(tall.T @ tall)
+        share = (probes_of(seed, 2, found.n, probe == "gaussian") @ vectors) ** 2
+        # The mean is exact with either method and any number of kept vectors.
+        error = abs(found.moment(1).value / scale**2 - (share @ values).mean())
+        size = values.max() if method == "lanczos" else found.interval[1] / scale**2  # of no moment if all is 0
+        assert error <= 100 * np.finfo(dtype).eps * size
+        assert found.support_estimate[1] / scale**2 <= values.max() * (1 + 100 * np.finfo(dtype).eps)
+
+
 def test_an_operator_without_full_rank():
     a = np.zeros((8, 5))
     a[0, 0] = 2.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeprmt import laws, plots, spectra, tails
+from deeprmt import laws, linalg, plots, spectra, tails
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -73,6 +73,29 @@ def test_hill():
     assert ax.get_xscale() == "log"
     assert tails.hill([1.0, 2.0]).plot().lines
     assert tails.hill([1.0, 1.0]).plot().get_ylim()[1] > 0
+
+
+def test_spectral_density(noise):
+    estimate = linalg.spectral_density(np.diag(noise[200:]), steps=20, rng=1)
+    law = laws.MarchenkoPastur(2.0)
+    _, ax = pyplot.subplots()
+    assert plots.spectral_density(estimate, law, ax=ax, points=50) is ax
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_array_equal(y, estimate.density(x).value)
+    assert x[0] >= estimate.support_estimate[0] - 4 * estimate.width
+    assert ax.collections  # the band of errors
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["estimate", "law"]
+
+
+def test_spectral_density_of_one_probe_has_no_band(noise):
+    estimate = linalg.spectral_density(np.diag(noise), singular=True, probes=1, steps=20, rng=1)
+    ax = estimate.plot(width=0.2)
+    assert not ax.collections
+    x, y = ax.lines[0].get_data()
+    assert x.min() >= 0  # singular values
+    np.testing.assert_array_equal(y, estimate.density(x, width=0.2).value)
+    assert ax.get_xlabel() == "singular values"
+    assert linalg.spectral_density(np.diag(noise), method="kpm", steps=20, rng=1).plot().collections
 
 
 def test_laws_draw_themselves():
