@@ -10,8 +10,9 @@
 
 namespace deeprmt::blas {
 
-/// The routines that the core uses, for float ("s") and double ("d"). The letters are the types of the arguments, all
-/// passed by pointer: c char, i int, x the scalar. They must equal the signature that the provider states.
+/// The routines that the core uses, or Eigen in programs that use it, for float ("s") and double ("d"). The letters are
+/// the types of the arguments, all passed by pointer: c char, i int, x the scalar. They must equal the signature that
+/// the provider states.
 #define DEEPRMT_BLAS_ROUTINES(X) \
   X(axpy, "ixxixi")              \
   X(gemv, "ciixxixixxi")         \
@@ -22,6 +23,7 @@ namespace deeprmt::blas {
   X(syr2k, "cciixxixixxi")       \
   X(trmm, "cccciixxixi")         \
   X(trmv, "cccixixi")            \
+  X(trsm, "cccciixxixi")         \
   X(bdsdc, "ccixxxixixixii")     \
   X(bdsqr, "ciiiixxxixixixi")    \
   X(gebrd, "iixixxxxxii")        \
