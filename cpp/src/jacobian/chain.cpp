@@ -8,6 +8,7 @@
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/product.hpp"
+#include "deeprmt/linalg/product_svd.hpp"
 #include "deeprmt/linalg/svd.hpp"
 
 namespace deeprmt::jacobian {
@@ -22,48 +23,135 @@ void refuse_non_finite(const char* what, Index layer, const Vec<T>& values) {
                 values[i], " at unit ", i);
 }
 
+/// One network on its way from the input to the output: the signal, and who draws the weights.
+template <class T>
+class Walk {
+ public:
+  Walk(const Model<T>& model, std::uint64_t key, std::uint32_t sample, Vec<T> x, int threads)
+      : model_(model), key_(key), sample_(sample), threads_(threads), x_(std::move(x)) {}
+
+  Index layer() const { return layer_; }
+  bool done() const { return layer_ == model_.depth(); }
+
+  /// W_1 itself into the first columns of `state`.
+  void first(Mat<T>& state, Index cols) {
+    const Index n = model_.widths[1];
+    auto w = state.topLeftCorner(n, cols);
+    layer_weights<T>(key_, sample_, 1, model_.kind, model_.sigma_w, w, threads_);
+    Vec<T> h(n);
+    linalg::apply<T>(w, x_.data(), nullptr, h.data(), threads_);
+    finish_layer(std::move(h), 1);
+  }
+
+  /// The first `cols` columns of `state` become W_l times themselves, over gain(); the next column is scratch.
+  void next(Mat<T>& state, Mat<T>& spare, Index cols) {
+    const Index n_in = model_.widths[layer_], n_out = model_.widths[layer_ + 1];
+    state.col(cols).head(n_in) = x_;
+    const T gain =
+        apply_layer<T>(key_, sample_, layer_ + 1, model_.kind, model_.sigma_w, n_in, n_out, state, spare, threads_);
+    finish_layer(gain * state.col(cols).head(n_out), gain);
+  }
+
+  /// By what the rows have to be multiplied to become D_l times the Jacobian, or the Jacobian if it ends before D_l.
+  Vec<T> row_factors() const {
+    if (done() && !model_.activation_output) return Vec<T>::Constant(model_.widths[layer_], gain_);
+    return gain_ * d_;
+  }
+
+ private:
+  void finish_layer(Vec<T> h, T gain) {
+    ++layer_;
+    gain_ = gain;
+    Vec<T> b(h.size());
+    layer_biases<T>(key_, sample_, layer_, model_.sigma_b, b);
+    h += b;
+    refuse_non_finite("the preactivation", layer_, h);
+    if (done() && !model_.activation_output) return;
+    x_.resize(h.size());
+    d_.resize(h.size());
+    model_.activate(h.data(), h.size(), x_.data(), d_.data());
+    refuse_non_finite("the activation", layer_, x_);
+    refuse_non_finite("the activation's derivative", layer_, d_);
+  }
+
+  const Model<T>& model_;
+  std::uint64_t key_;
+  std::uint32_t sample_;
+  int threads_;
+  Index layer_ = 0;
+  T gain_ = 1;
+  Vec<T> x_, d_;
+};
+
+template <class T>
+void scale_rows(Mat<T>& state, const Vec<T>& by, int threads) {
+  parallel_ranges(by.size(), 64, useful_threads(10.0 * static_cast<double>(state.size()), threads),
+                  [&](Index begin, Index end) {
+                    for (Index i = begin; i < end; ++i) state.row(i) *= by[i];
+                  });
+}
+
+/// Rows that start at multiples of 64 bytes, as products like them.
+template <class T>
+Index padded(Index cols) {
+  constexpr Index line = 64 / sizeof(T);
+  return (cols + line - 1) / line * line;
+}
+
+/// The Jacobian, multiplied out, and its singular values.
+template <class T>
+void plain_values(const Model<T>& model, Walk<T> walk, Eigen::Ref<Mat<T>, 0, Eigen::OuterStride<>> out, int threads) {
+  const Index n_in = model.widths.front(), n_out = model.widths.back();
+  const Index largest = *std::max_element(model.widths.begin() + 1, model.widths.end());
+  Mat<T> j;
+  {
+    Mat<T> state(largest, padded<T>(n_in + 1)), spare;
+    state.rightCols(state.cols() - n_in).setZero();
+    walk.first(state, n_in);
+    while (!walk.done()) {
+      check_interrupt();
+      scale_rows<T>(state, walk.row_factors(), threads);
+      walk.next(state, spare, n_in);
+    }
+    scale_rows<T>(state, walk.row_factors(), threads);
+    spare.resize(0, 0);
+    // Rows move together in place; what is kept is the first of them.
+    for (Index i = 0; i < n_out; ++i) std::copy_n(&state(i, 0), n_in, state.data() + i * n_in);
+    j.swap(state);
+  }
+  const Eigen::Map<const Mat<T>> values(j.data(), n_out, n_in);
+  for (Index i = 0; i < n_out; ++i)
+    check::that(values.row(i).array().isFinite().all(), "singular_values: the Jacobian overflows within ",
+                model.depth(), " layers at sigma_w = ", model.sigma_w, "; its logarithms do not");
+  linalg::svdvals<T>(j.data(), 1, n_out, n_in, out, threads);
+}
+
+/// The Jacobian as a chain that is never multiplied out.
+template <class T>
+void log_values(const Model<T>& model, Walk<T> walk, Eigen::Ref<Mat<T>, 0, Eigen::OuterStride<>> out, int threads) {
+  const Index n_in = model.widths.front();
+  linalg::LogProduct<T> product(n_in);
+  Mat<T> state(model.widths[1], n_in), spare;
+  walk.first(state, n_in);
+  while (true) {
+    scale_rows<T>(state, walk.row_factors(), threads);
+    product.absorb(std::move(state), threads);
+    if (walk.done()) break;
+    check_interrupt();
+    const Index rank = product.rank(), rows = product.rows(), next = model.widths[walk.layer() + 1];
+    state = Mat<T>::Zero(std::max(rows, next), rank + 1);
+    state.topLeftCorner(rows, rank) = product.frame(threads);
+    walk.next(state, spare, rank);
+    state = Mat<T>(state.topLeftCorner(next, rank));
+  }
+  out.row(0) = product.log_values(threads).transpose().template cast<T>();
+}
+
 }  // namespace
 
 template <class T>
-Mat<T> chain(const Model<T>& model, std::uint64_t key, std::uint32_t sample, VecIn<T> input, int threads) {
-  const Index depth = model.depth();
-  Vec<T> x = input, h, d, b;
-  Mat<T> j, w, product;
-  for (Index l = 1; l <= depth; ++l) {
-    check_interrupt();
-    const Index n_out = model.widths[l], n_in = model.widths[l - 1];
-    w.resize(n_out, n_in);
-    layer_weights<T>(key, sample, l, model.kind, model.sigma_w, w, threads);
-    b.resize(n_out);
-    layer_biases<T>(key, sample, l, model.sigma_b, b);
-    h.resize(n_out);
-    linalg::apply<T>(w, x.data(), b.data(), h.data(), threads);
-    refuse_non_finite("the preactivation", l, h);
-    if (l == 1) {
-      j.swap(w);
-    } else {
-      parallel_ranges(j.rows(), 64, useful_threads(10.0 * static_cast<double>(j.size()), threads),
-                      [&](Index begin, Index end) {
-                        for (Index i = begin; i < end; ++i) j.row(i) *= d[i];
-                      });
-      product.resize(n_out, j.cols());
-      linalg::multiply<T>('N', 'N', 1, w, j, 0, product, threads);
-      j.swap(product);
-    }
-    if (l == depth && !model.activation_output) break;
-    x.resize(n_out);
-    d.resize(n_out);
-    model.activate(h.data(), n_out, x.data(), d.data());
-    refuse_non_finite("the activation", l, x);
-    refuse_non_finite("the activation's derivative", l, d);
-  }
-  if (model.activation_output) j.array().colwise() *= d.array();
-  return j;
-}
-
-template <class T>
-void singular_values(const Model<T>& model, std::uint64_t key, std::uint32_t first, MatIn<T> x, T q0, MatOut<T> out,
-                     int threads) {
+void singular_values(const Model<T>& model, std::uint64_t key, std::uint32_t first, MatIn<T> x, T q0, bool log,
+                     MatOut<T> out, int threads) {
   const Index n_in = model.widths.front(), n_out = model.widths.back(), trials = out.rows();
   check::that(model.depth() >= 1, "singular_values: a network needs at least one layer");
   check::shape("singular_values", "out", out, trials, std::min(n_in, n_out));
@@ -77,11 +165,8 @@ void singular_values(const Model<T>& model, std::uint64_t key, std::uint32_t fir
       sphere_input<T>(key, sample, q0, input);
     else
       input = x.row(x.rows() == 1 ? 0 : t).transpose();
-    const Mat<T> j = chain<T>(model, key, sample, input, inner_threads);
-    for (Index i = 0; i < j.rows(); ++i)
-      check::that(j.row(i).array().isFinite().all(), "singular_values: the Jacobian overflows within ", model.depth(),
-                  " layers at sigma_w = ", model.sigma_w);
-    linalg::svdvals<T>(j.data(), 1, n_out, n_in, out.row(t), inner_threads);
+    Walk<T> walk(model, key, sample, std::move(input), inner_threads);
+    (log ? log_values<T> : plain_values<T>)(model, std::move(walk), out.row(t), inner_threads);
   };
   const bool narrow = *std::max_element(model.widths.begin(), model.widths.end()) <= narrow_width;
   if (narrow && trials >= threads) return parallel_blas_for(trials, threads, [&](Index t) { one(t, 1); });
@@ -89,9 +174,8 @@ void singular_values(const Model<T>& model, std::uint64_t key, std::uint32_t fir
   for (Index t = 0; t < trials; ++t) one(t, threads);
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                                            \
-  template Mat<T> chain<T>(const Model<T>&, std::uint64_t, std::uint32_t, VecIn<T>, int); \
-  template void singular_values<T>(const Model<T>&, std::uint64_t, std::uint32_t, MatIn<T>, T, MatOut<T>, int);
+#define DEEPRMT_INSTANTIATE(T) \
+  template void singular_values<T>(const Model<T>&, std::uint64_t, std::uint32_t, MatIn<T>, T, bool, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

@@ -74,7 +74,7 @@ Mat<T> LogProduct<T>::frame(int threads) const {
   if (identity_) return Mat<T>::Identity(rows_, n_0_);
   Mat<T> q(live, rank());
   form_q<T>(q_, q, threads);
-  if (live == rows_) return q;
+  if (live == rows_ && std::is_sorted(live_.begin(), live_.end())) return q;
   Mat<T> out = Mat<T>::Zero(rows_, rank());
   for (Index i = 0; i < live; ++i) out.row(live_[i]) = q.row(i);
   return out;
@@ -84,9 +84,17 @@ template <class T>
 void LogProduct<T>::take(Mat<T> b, int threads) {
   rows_ = b.rows();
   live_.clear();
-  for (Index i = 0; i < rows_; ++i)
-    if ((b.row(i).array() != 0).any()) live_.push_back(i);
-  if (static_cast<Index>(live_.size()) < rows_) b = rows_of(b, live_);
+  Vec<T> size(rows_);
+  for (Index i = 0; i < rows_; ++i) {
+    size[i] = b.cols() ? b.row(i).cwiseAbs().maxCoeff() : T(0);
+    if (size[i] != 0) live_.push_back(i);
+  }
+  // With large rows first, small rows keep their own digits: Cox & Higham, BIT 38, 34 (1998).
+  const auto [least, most] =
+      std::minmax_element(live_.begin(), live_.end(), [&](Index i, Index j) { return size[i] < size[j]; });
+  const bool graded = !live_.empty() && size[*least] < size[*most] / 16;
+  if (graded) std::stable_sort(live_.begin(), live_.end(), [&](Index i, Index j) { return size[i] > size[j]; });
+  if (graded || static_cast<Index>(live_.size()) < rows_) b = rows_of(b, live_);
   auto next = graded_qr<T>(b, d_, threads);
   q_ = std::move(next.q);
   d_ = std::move(next.d);
@@ -107,14 +115,11 @@ void LogProduct<T>::absorb(Mat<T> b, int threads) {
   take(std::move(b), threads);
 }
 
-/// The rows of P that a factor does not see are dropped before it is taken: so the rank falls exactly.
+/// P <- diag(weights) P. A weight of zero takes a row, and perhaps rank, away exactly.
 template <class T>
-void LogProduct<T>::keep_rows(const std::vector<Index>& rows, int threads) {
+void LogProduct<T>::weigh_rows(const Vec<T>& weights, int threads) {
   Mat<T> q = frame(threads);
-  std::vector<bool> seen(static_cast<std::size_t>(rows_), false);
-  for (const Index i : rows) seen[i] = true;
-  for (Index i = 0; i < rows_; ++i)
-    if (!seen[i]) q.row(i).setZero();
+  q.array().colwise() *= weights.array();
   take(std::move(q), threads);
 }
 
@@ -123,32 +128,47 @@ void LogProduct<T>::push(MatIn<T> a, int threads) {
   check::that(a.cols() == rows_, "LogProduct: a factor must have ", rows_, " columns, got ", a.cols());
   check_interrupt();
   const blas::Threads single(1);
-  // Up to where sums of products still do not overflow: entries that are small beside the largest must not underflow.
-  constexpr int top = std::numeric_limits<T>::max_exponent * 7 / 8;
-  const T largest = a.size() ? a.cwiseAbs().maxCoeff() : T(0);
-  int exponent = 0;
-  std::frexp(largest, &exponent);
-  exponent = std::max(exponent - top, std::numeric_limits<T>::min_exponent + 2);
-  const T by = std::ldexp(T(1), -exponent);
-
-  std::vector<Index> seen;
-  const Eigen::Matrix<T, 1, Eigen::Dynamic> columns =
-      a.rows() ? Eigen::Matrix<T, 1, Eigen::Dynamic>(a.cwiseAbs().colwise().maxCoeff())
-               : Eigen::Matrix<T, 1, Eigen::Dynamic>(Eigen::Matrix<T, 1, Eigen::Dynamic>::Zero(a.cols()));
+  using Limits = std::numeric_limits<T>;
+  const Vec<T> sizes = a.size() ? Vec<T>(a.cwiseAbs().colwise().maxCoeff().transpose()) : Vec<T>(Vec<T>::Zero(rows_));
+  const T largest = rows_ ? sizes.maxCoeff() : T(0);
+  int magnitude = 0;
+  std::frexp(largest, &magnitude);
+  // Columns of very different sizes are a factor of their own, so that small ones keep their digits, zeros their rank.
+  Mat<T> levelled;
+  Index seen = 0;
+  T least = largest;
   for (const Index i : live_)
-    if (columns[i] != 0) seen.push_back(i);
-  if (static_cast<Index>(seen.size()) < rank()) keep_rows(seen, threads);
-
+    if (sizes[i] != 0) {
+      ++seen;
+      least = std::min(least, sizes[i]);
+    }
+  if (!identity_ && (seen < rank() || least < largest / 4096)) {
+    levelled = a;
+    Vec<T> weights = Vec<T>::Zero(rows_);
+    for (const Index i : live_) {
+      if (sizes[i] == 0) continue;
+      int up = 0;
+      std::frexp(sizes[i], &up);
+      up = std::clamp(up - magnitude, Limits::min_exponent + 2, 0);
+      levelled.col(i) *= std::ldexp(T(1), -up);
+      weights[i] = std::ldexp(T(1), up);
+    }
+    weigh_rows(weights, threads);
+  }
+  const MatIn<T> factor = levelled.size() ? MatIn<T>(levelled) : a;
+  // Up to where sums of products still do not overflow: entries that are small beside the largest must not underflow.
+  const int exponent = std::max(magnitude - Limits::max_exponent * 7 / 8, Limits::min_exponent + 2);
+  const T by = std::ldexp(T(1), -exponent);
   Mat<T> b;
   const Index live = static_cast<Index>(live_.size());
   if (identity_) {
-    b = a * by;
+    b = factor * by;
   } else if (3 * rank() < 2 * live) {  // a thin frame: fewer flops with Q formed
-    b.resize(a.rows(), rank());
-    multiply<T>('N', 'N', by, a, frame(threads), 0, b, threads);
+    b.resize(factor.rows(), rank());
+    multiply<T>('N', 'N', by, factor, frame(threads), 0, b, threads);
   } else {
-    b.resize(a.rows(), live);
-    for (Index j = 0; j < live; ++j) b.col(j) = by * a.col(live_[j]);
+    b.resize(factor.rows(), live);
+    for (Index j = 0; j < live; ++j) b.col(j) = by * factor.col(live_[j]);
     Mat<T> work;
     for (const auto& block : q_) apply_right<T>(block, 'N', b.rightCols(block.size()), work, threads);
     if (rank() < live) b = Mat<T>(b.leftCols(rank()));

@@ -1,13 +1,16 @@
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from scipy.special import polygamma, psi
 
 from deeprmt import _core, meanfield
 from deeprmt.activations import Activation
 from deeprmt.jacobian import law, singular_values
-from deeprmt.linalg import svdvals
+from deeprmt.linalg import log_svdvals, svdvals
 from deeprmt.networks import MLP, Network
 from reference.jacobian import chain as reference
 
@@ -49,6 +52,111 @@ def test_is_the_jacobian_of_the_sampled_network(kind, output):
     assert net.forward(np.stack([x, 2 * x])).shape == (2, 6)
     # The same products, perhaps by another kernel of BLAS: sums of 12 terms below 1 round by sqrt(12) eps = 8e-16.
     np.testing.assert_allclose(net.jacobian(np.stack([2 * x, x]), output=output)[1], j, rtol=0, atol=1e-14)
+
+
+@kinds
+@outputs
+@pytest.mark.parametrize("widths", [(300, 280, 310, 30, 200), (70, 300, 300)])
+def test_every_way_through_a_layer_is_that_of_the_sampled_network(kind, output, widths):
+    """Several blocks of reflectors or panels; layers that widen, narrow, and are so narrow that they are formed."""
+    mlp = MLP(widths, "tanh", weights=kind, sigma_w=1.3, sigma_b=0.1)
+    x = np.random.default_rng(1).normal(size=widths[0])
+    expected = svdvals(mlp.sample(rng=9).jacobian(x, output=output))
+    for threads in (1, 2):
+        s = singular_values(mlp, x, output=output, rng=9, threads=threads)
+        # Four layers of norm below 3, sums of 310 terms in blocks: 4 * sqrt(310) eps 3^4 = 1e-12 if all add up.
+        np.testing.assert_allclose(s[0], expected, rtol=0, atol=2e-12)
+
+
+@kinds
+@outputs
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_logarithms_of_shallow_networks(kind, output, activation):
+    mlp = MLP([30, 40, 30, 20, 50], activation, weights=kind, sigma_w=1.4, sigma_b=0.1)
+    plain = singular_values(mlp, output=output, trials=3, rng=4)
+    logs = singular_values(mlp, output=output, trials=3, rng=4, log=True)
+    for s, log in zip(plain, logs, strict=True):
+        rank = np.count_nonzero(s > 1e-12 * s[0])
+        assert np.isfinite(log).sum() == rank  # relu: units that are off take the rank away, to the bit
+        # Values down to 1e-4 of the largest: errors of 1e-13 s_max / s in each logarithm.
+        np.testing.assert_allclose(np.exp(log[:rank]), s[:rank], rtol=0, atol=1e-13 * s[0])
+    assert rank == 20 or activation == "relu"
+
+
+@kinds
+def test_logarithms_are_those_of_the_layers_product(kind):
+    """100 layers, more than 100 orders of magnitude: the factors of the sampled network, by `log_svdvals`."""
+    mlp = MLP([12] * 101, "tanh", weights=kind, sigma_w=0.9, sigma_b=0.2)
+    net, x = mlp.sample(rng=3), np.linspace(-1, 1, 12)
+    factors, signal = [], x
+    for w, b in zip(net.weights, net.biases, strict=True):
+        h = w @ signal + b
+        signal = np.tanh(h)
+        factors += [w, np.diag(1 / np.cosh(h) ** 2)]
+    expected = log_svdvals(factors)
+    logs = singular_values(mlp, x, output="activation", log=True, rng=3)[0]
+    # Slopes of two orders of summation differ by some eps a layer.
+    np.testing.assert_allclose(logs, expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        singular_values(mlp, x, log=True, rng=3)[0], log_svdvals(factors[:-1]), rtol=0, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_deep_networks_have_no_zeros(dtype):
+    """Linear and Gaussian: exact exponents. float32 loses no value either, where the product itself underflows."""
+    n, depth, trials = 10, 400, 20
+    mlp = MLP([n] * (depth + 1), "linear", sigma_w=0.1)
+    assert (singular_values(mlp, dtype=dtype, rng=1) == 0).any() or dtype == np.float64
+    logs = singular_values(mlp, dtype=dtype, trials=trials, log=True, rng=1)
+    assert logs.dtype == dtype
+    exact = depth * ((np.log(2) + psi((n - np.arange(n)) / 2)) / 2 + np.log(0.1 / np.sqrt(n)))
+    # The logarithm of a value is a sum of log chi: variance depth psi'(j / 2) / 4. The first ones come apart by
+    # repulsion during the first steps, about as long as exponents lie apart: 1 / gap <= 2 n.
+    sigma = np.sqrt(depth * polygamma(1, (n - np.arange(n)) / 2) / 4 / trials)
+    assert (np.abs(logs.mean(axis=0) - exact) < 5 * sigma + 3).all()
+    # The sum has no such bias: log |det| of independent Gaussian matrices.
+    total = logs.astype(float).sum(axis=1)
+    assert abs(total.mean() - exact.sum()) < 5 * np.sqrt((sigma**2).sum()) + 400 * n * np.finfo(dtype).eps * 10
+
+
+def test_logarithms_at_depth_ten_thousand():
+    mlp = MLP([6] * 10_001, "linear", weights="haar", sigma_w=1e-3)
+    logs = singular_values(mlp, np.zeros(6), log=True, rng=2)
+    # 10^4 orthogonal factors round by 10 eps each, at random: 1e-13 and the last digit of the logarithm itself, 7e-12.
+    np.testing.assert_allclose(logs[0], np.full(6, 1e4 * np.log(1e-3)), rtol=0, atol=1e-10)
+
+
+@kinds
+def test_logarithms_do_not_depend_on_threads_or_executors(kind):
+    mlp = MLP([150, 200, 120], "relu", weights=kind, sigma_w=1.4, sigma_b=0.1)
+    logs = singular_values(mlp, trials=3, log=True, rng=4, threads=1)
+    for threads in (2, 3, 16):
+        np.testing.assert_array_equal(singular_values(mlp, trials=3, log=True, rng=4, threads=threads), logs)
+    with ThreadPoolExecutor(2) as pool:
+        np.testing.assert_array_equal(singular_values(mlp, trials=3, log=True, rng=4, executor=pool), logs)
+
+
+PEAK = """
+import resource, sys
+import numpy as np
+from deeprmt.jacobian import singular_values
+from deeprmt.networks import MLP
+def run(n):
+    return singular_values(MLP([n] * 4, "tanh", weights=sys.argv[1], sigma_w=1.1), rng=0, threads=1, dtype=np.float32)
+run(64)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+run(1500)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) * 1024 / (4 * 1500**2))
+"""
+
+
+@kinds
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts in other units elsewhere")
+def test_memory_at_the_peak(kind):
+    result = subprocess.run([sys.executable, "-c", PEAK, kind], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 3.2
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -151,6 +259,7 @@ def broken(_):
             r"x must have shape \(2,\)",
         ),
         (lambda: singular_values(MLP([2, 2], "relu", sigma_w=1.0), [1, np.nan]), ValueError, "x must be finite"),
+        (lambda: singular_values(MLP([2, 2], "relu", sigma_w=1.0), log="yes"), TypeError, "log must be True or False"),
         (lambda: singular_values(MLP([2, 2], "relu", sigma_w=1.0), output="x"), ValueError, "output must be one of"),
         (lambda: singular_values(MLP([5] * 500, "linear", sigma_w=1e3)), ValueError, "preactivation of layer 10"),
         (

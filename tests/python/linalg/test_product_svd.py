@@ -153,6 +153,21 @@ def test_a_matrix_whose_rank_sorting_by_norm_does_not_show():
         np.testing.assert_allclose(log_svdvals(factors), expected, rtol=0, atol=wanted)
 
 
+def test_small_rows_and_columns_keep_their_digits():
+    """What diag(tiny) between full matrices leaves is far below eps of the factor that holds it."""
+    rng = np.random.default_rng(12)
+    full, tiny = rng.normal(size=(4, 6, 6)), 10.0 ** -np.array([3.0, 0, 40, 11, 25, 0])
+    diagonal = [full[0], np.diag(tiny), full[1], np.diag(tiny[::-1]), full[2]]
+    expected = reference.log_svdvals(diagonal, 300)
+    assert expected[-1] < -80
+    for factors in (
+        diagonal,
+        [full[0], full[1] * tiny, full[2] * tiny[::-1]],
+        [tiny[:, None] * full[0], tiny[::-1, None] * full[1], full[2]],
+    ):
+        np.testing.assert_allclose(log_svdvals(factors), expected, rtol=0, atol=1e-11)
+
+
 def test_small_sizes_and_empty_chains():
     np.testing.assert_allclose(log_svdvals(np.full((10_000, 1, 1), -3.0)), [10_000 * np.log(3)], rtol=1e-15)
     np.testing.assert_array_equal(log_svdvals(np.empty((0, 3, 3))), np.zeros(3))  # the empty product is 1

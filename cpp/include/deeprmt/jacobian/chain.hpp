@@ -23,16 +23,17 @@ struct Model {
   Index depth() const { return static_cast<Index>(widths.size()) - 1; }
 };
 
-/// J (n_depth, n_0) of network `sample` at x_0 (n_0). Memory: J, one product and one weight matrix, O(n) more.
+/// Row t: singular values, descending, of J of network first + t, or their natural logarithms if `log`: then the
+/// product is never multiplied out (linalg::LogProduct), and zeros are -infinity. x: one row for each network, or one
+/// for all, or none: then each network has its own input, uniform on the sphere |x|^2 = n_0 q0.
+///
+/// The signal goes through a layer as one more column of the Jacobian, so that weights are needed once and never kept.
+/// The first layer is formed. Memory: J, for Gaussian weights the next J, a panel of O(n) rows; in the end J and its
+/// copy in svdvals: at most 2.5 n^2 + O(n) numbers at width n, 8 n^2 if `log`.
+/// Networks run in parallel if all widths are at most 1024, else each uses all threads: never both.
 /// @throws std::invalid_argument, naming the layer, if a signal or the Jacobian is not finite.
 template <class T>
-Mat<T> chain(const Model<T>& model, std::uint64_t key, std::uint32_t sample, VecIn<T> x, int threads);
-
-/// Row t: singular values, descending, of J of network first + t. x: one row for each network, or one for all, or none:
-/// then each network has its own input, uniform on the sphere |x|^2 = n_0 q0.
-/// Networks run in parallel if all widths are at most 1024, else each uses all threads: never both.
-template <class T>
-void singular_values(const Model<T>& model, std::uint64_t key, std::uint32_t first, MatIn<T> x, T q0, MatOut<T> out,
-                     int threads);
+void singular_values(const Model<T>& model, std::uint64_t key, std::uint32_t first, MatIn<T> x, T q0, bool log,
+                     MatOut<T> out, int threads);
 
 }  // namespace deeprmt::jacobian

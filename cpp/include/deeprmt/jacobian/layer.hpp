@@ -15,6 +15,15 @@ template <class T>
 void layer_weights(std::uint64_t key, std::uint32_t sample, Index layer, Weights kind, T sigma_w, MatOut<T> w,
                    int threads);
 
+/// The first n_out rows of `state` <- W x / gain, x its first n_in rows, W as layer_weights draws it; returns gain.
+/// Haar weights of about square shape act by their reflectors, in place, and no weights are formed: 2 n^2 flops a
+/// column, O(n) memory. Gaussian ones are drawn and used in panels of rows, strongly rectangular Haar ones are formed:
+/// these leave the result in `state` and the old one in `spare`, which is resized to the shape of `state`.
+/// @param state  (at least max(n_in, n_out), any); rows beyond n_in may hold anything
+template <class T>
+T apply_layer(std::uint64_t key, std::uint32_t sample, Index layer, Weights kind, T sigma_w, Index n_in, Index n_out,
+              Mat<T>& state, Mat<T>& spare, int threads);
+
 /// Biases N(0, sigma_b^2) of the same layer.
 template <class T>
 void layer_biases(std::uint64_t key, std::uint32_t sample, Index layer, T sigma_b, VecOut<T> b);

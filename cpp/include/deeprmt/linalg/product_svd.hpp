@@ -28,8 +28,9 @@ double ratio(const Scaled& x, const Scaled& y);
 /// at most eps n cond(T) a step; rounding in Q is a perturbation of the factor of size eps n relative to its columns in
 /// the frame Q, to which the values are as sensitive as they are. T changes no more once the values lie apart.
 ///
-/// Exact zeros are kept: a row or column of zeros takes its rank away, and the logarithm is then -infinity.
-/// Memory: Q's reflectors, T (r, n_0) and a factor, r the smallest size so far; the same again while a factor is taken.
+/// Rows and columns of a factor that are small as a whole keep their digits. Exact zeros are kept: a row or column of
+/// zeros takes its rank away, and the logarithm is then -infinity. Memory: Q's reflectors, T (r, n_0) and a factor, r
+/// the smallest size so far; the same again while a factor is taken.
 template <class T>
 class LogProduct {
  public:
@@ -51,10 +52,10 @@ class LogProduct {
 
  private:
   void take(Mat<T> b, int threads);
-  void keep_rows(const std::vector<Index>& rows, int threads);
+  void weigh_rows(const Vec<T>& weights, int threads);
 
   Index n_0_, rows_;
-  std::vector<Index> live_;  // rows of P that are not identically zero: Q lives on these
+  std::vector<Index> live_;  // rows of P that are not identically zero, in the order in which Q's reflectors have them
   std::vector<BlockReflector<T>> q_;
   bool identity_ = true;  // Q and T are
   std::vector<Scaled> d_;
