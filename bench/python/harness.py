@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from timeit import timeit
 
 import numpy as np
 
@@ -57,9 +58,13 @@ class Table:
         ceiling: tuple[str, float],
         peers: dict[str, Callable[[], object]] | None = None,
         target: float | None = None,
+        once: bool = False,
     ) -> None:
-        """Time `function` beside its ceiling ("GEMM" or "copy", seconds) and its peers; `target` is a ratio to it."""
-        ours = best(function)
+        """Time `function` beside its ceiling ("GEMM" or "copy", seconds) and its peers; `target` is a ratio to it.
+
+        `once` is for what takes minutes.
+        """
+        ours = timeit(function, number=1) if once else best(function)
         what, least = ceiling
         row = {"name": name, "seconds": ours, "ceiling": what, "ratio": ours / least, "target": target}
         line = f"{name:<44} {ours * 1e3:10.2f} ms  {ours / least:8.2f} x {what}"

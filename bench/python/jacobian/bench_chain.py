@@ -26,5 +26,27 @@ def bench(table: Table) -> None:
             f"Jacobian singular values, Haar, width {n} depth {depth} x {trials}",
             lambda mlp=mlp, trials=trials: singular_values(mlp, trials=trials, output="activation"),
             ceiling=("depth GEMM", trials * depth * gemm(n)),
+            target=1.4 + 2.5 / depth if n >= 2000 else None,  # 1.4 depth GEMM and the singular values
             peers={"numpy": lambda n=n, t=trials: [numpy_jacobian(n, depth) for _ in range(t)]},
+        )
+        table.add(
+            f"the same, Gaussian, width {n}",
+            lambda n=n, t=trials: singular_values(MLP([n] * (depth + 1), "tanh", sigma_w=1.1), trials=t),
+            ceiling=("depth GEMM", trials * depth * gemm(n)),
+        )
+    for n in sizes(100, 1000):
+        deep = MLP([n] * 101, "tanh", weights="haar", sigma_w=1.1)
+        table.add(
+            f"logarithms, Haar, width {n} depth 100",
+            lambda deep=deep: singular_values(deep, log=True),
+            ceiling=("depth GEMM", 100 * gemm(n)),
+        )
+    for n in sizes(8192):
+        wide = MLP([n] * 17, "tanh", weights="haar", sigma_w=1.1)
+        table.add(
+            f"Haar, width {n} depth 16, float32",
+            lambda wide=wide: singular_values(wide, dtype=np.float32),
+            ceiling=("depth GEMM", 16 * gemm(n, "float32")),
+            target=1.4 + 2.5 / 16,
+            once=True,
         )
