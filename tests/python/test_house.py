@@ -332,7 +332,13 @@ def test_readme_states_the_commands_that_ci_runs(command):
 
 @checkout
 @pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/conventions.md", "docs/cpp.md", "docs/design.md"]
+    "document",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        *(f"docs/{name}.md" for name in ("conventions", "cpp", "design", "large")),
+    ],
 )
 def test_links_between_documents_lead_somewhere(document):
     path = root / document

@@ -404,7 +404,7 @@ def spectral_density(
 
     Notes
     -----
-    Memory beside the operator's: ``block (keep + 4) n`` scalars, with `gram` and `singular` ``block (keep + 3) (m +
+    Memory beside the operator's: ``block (keep + 4) n`` scalars, with `gram` and `singular` ``block (keep + 4) (m +
     n)``, for kernel polynomials ``6 block n``. Re-orthogonalisation reads the kept vectors twice a step.
 
     References
