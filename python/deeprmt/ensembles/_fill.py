@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,6 +15,21 @@ MOST = 2**31 - 1
 """Rows, columns or samples of one matrix: far beyond any memory, and every product of two fits the core's indices."""
 
 
+def as_entry(function: str, dtype: DTypeLike, field: Literal["real", "complex"]) -> Any:
+    """The type of the entries; of a complex field, `dtype` may name that of the real and imaginary parts."""
+    if field == "real":
+        return as_dtype(function, dtype)
+    try:
+        wanted: Any = np.dtype(dtype)
+    except TypeError:
+        wanted = dtype
+    pairs = {np.dtype(real): np.dtype(pair) for real, pair in (("f4", "c8"), ("f8", "c16"))}
+    if wanted not in (*pairs, *pairs.values()):
+        wish = "float32, float64, complex64 or complex128 for a complex field"
+        raise ValueError(f"{function}: dtype must be {wish}, got {wanted}")
+    return pairs.get(wanted, wanted)
+
+
 def filled(
     function: str,
     shape: tuple[int, int],
@@ -22,13 +38,14 @@ def filled(
     rng: RNG,
     threads: int | None,
     fill: Callable[[int, Floats, int], None],
+    field: Literal["real", "complex"] = "real",
 ) -> Floats:
     """A stack of matrices of `shape`, filled by the core from a key that `rng` gives."""
     stack = as_size(function, size)
     count = math.prod(stack)
     if count >= 2**32:
         raise ValueError(f"{function}: size must hold fewer than 2**32 matrices, got {size!r}")
-    entry = as_dtype(function, dtype)
+    entry = as_entry(function, dtype, field)
     what = f"an array of {count} x {shape[0]} x {shape[1]} {entry} entries"
     refuse_beyond_memory(function, count * math.prod(shape) * entry.itemsize, what)
     out = np.empty((count, *shape), entry)

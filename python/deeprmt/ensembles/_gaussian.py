@@ -106,6 +106,54 @@ def goe(
     return filled("goe", (n, n), size, dtype, rng, threads, fill)
 
 
+def gue(
+    n: int,
+    *,
+    size: int | tuple[int, ...] | None = None,
+    dtype: DTypeLike = np.float64,
+    rng: RNG = None,
+    threads: int | None = None,
+) -> Floats:
+    """Complex Hermitian matrices of the Gaussian unitary ensemble.
+
+    Parameters
+    ----------
+    n : int
+        Order, at least 1.
+    dtype : {float64, float32}
+        Of the real and imaginary parts, or complex128, complex64.
+    size, rng, threads
+        As in `haar`.
+
+    Returns
+    -------
+    (*size, n, n) ndarray of complex
+        Hermitian to the bit. E |h_ij|^2 = 1/n everywhere: real and imaginary parts above the diagonal are N(0, 1/2n),
+        the real entries on it N(0, 1/n), independent; the eigenvalues follow `laws.Semicircle` on [-2, 2] as n grows.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If n < 1; if an argument has the wrong type.
+
+    References
+    ----------
+    .. [1] M. L. Mehta, Random Matrices, 3rd ed., Elsevier (2004).
+
+    Examples
+    --------
+    >>> h = gue(3, rng=0)
+    >>> bool((h == h.conj().T).all())
+    True
+    """
+    n = as_count("gue", "n", n, most=MOST)
+
+    def fill(key: int, out: Floats, threads: int) -> None:
+        _core.ensembles.gue(key, out, threads)
+
+    return filled("gue", (n, n), size, dtype, rng, threads, fill, "complex")
+
+
 def wishart(
     m: int,
     n: int,

@@ -1,4 +1,4 @@
-"""Haar measure on the orthogonal group."""
+"""Haar measure on the orthogonal and unitary groups."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ def haar(
     n: int,
     k: int | None = None,
     *,
-    field: Literal["real"] = "real",
+    field: Literal["real", "complex"] = "real",
     size: int | tuple[int, ...] | None = None,
     method: Literal["householder", "qr"] = "householder",
     dtype: DTypeLike = np.float64,
     rng: RNG = None,
     threads: int | None = None,
 ) -> Floats:
-    """Haar-distributed orthogonal matrices, or their first k columns.
+    """Haar-distributed orthogonal or unitary matrices, or their first k columns.
 
-    The law is exact: invariant under multiplication by any orthogonal matrix from either side, both determinants
-    equally likely. The QR decomposition of a Gaussian matrix is Haar if the signs of the diagonal of R are moved into
-    Q; its Householder vectors are independent Gaussian directions [1]_, so ``"householder"`` draws and accumulates
-    those, with half the flops of ``"qr"``, which decomposes the Gaussian matrix itself [2]_.
+    The law is exact: invariant under multiplication by any orthogonal (unitary) matrix from either side, both
+    determinants of real matrices equally likely. The QR decomposition of a Gaussian matrix is Haar if the signs
+    (phases) of the diagonal of R are moved into Q; its Householder vectors are independent Gaussian directions [1]_, so
+    ``"householder"`` draws and accumulates those, with half the flops of ``"qr"``, which decomposes the Gaussian matrix
+    itself [2]_. `HaarOperator` multiplies by such a matrix without forming it.
 
     Parameters
     ----------
     n : int
-        Order of the orthogonal group, n >= 1.
+        Order of the group, n >= 1.
     k : int, optional
         Number of columns, 1 <= k <= n: a point of the Stiefel manifold. Default: n.
-    field : {"real"}
-        The orthogonal group.
+    field : {"real", "complex"}
+        The orthogonal group O(n) or the unitary group U(n).
     size : int or tuple of int, optional
         Shape of a stack of independent matrices. Default: one matrix.
     method : {"householder", "qr"}
         The same law by two routes, which give different draws.
     dtype : {float64, float32}
-        The type of the entries.
+        The type of the entries; for a complex field that of their real and imaginary parts, or complex128, complex64.
     rng : optional
         Anything that `numpy.random.default_rng` takes. Matrix i of a stack has its own stream.
     threads : int, optional
@@ -52,7 +53,7 @@ def haar(
     Returns
     -------
     (*size, n, k) ndarray
-        Orthonormal columns; for k = n orthonormal rows too. Entries have mean 0 and variance 1/n.
+        Orthonormal columns; for k = n orthonormal rows too. Entries have mean 0 and E |q_ij|^2 = 1/n.
 
     Raises
     ------
@@ -63,7 +64,8 @@ def haar(
 
     Notes
     -----
-    2 k^2 (n - k/3) flops for each matrix; memory beyond the result is O(n + k), n k more for ``"qr"``.
+    2 k^2 (n - k/3) flops for each matrix, complex ones for a complex field; memory beyond the result is O(n + k), n k
+    more for ``"qr"``.
 
     References
     ----------
@@ -82,10 +84,10 @@ def haar(
     k = n if k is None else as_count("haar", "k", k, most=MOST)
     if k > n:
         raise ValueError(f"haar: k must be at most n = {n}, got {k}")
-    as_choice("haar", "field", field, ("real",))
+    as_choice("haar", "field", field, ("real", "complex"))
     by_qr = as_choice("haar", "method", method, ("householder", "qr")) == "qr"
 
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.haar(key, by_qr, out, threads)
 
-    return filled("haar", (n, k), size, dtype, rng, threads, fill)
+    return filled("haar", (n, k), size, dtype, rng, threads, fill, field)

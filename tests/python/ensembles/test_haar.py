@@ -132,7 +132,14 @@ def test_threads_and_stacks(method, dtype):
         (lambda: haar(3, 4), ValueError, "haar: k must be at most n = 3, got 4"),
         (lambda: haar(3, 0), ValueError, "haar: k must be at least 1"),
         (lambda: haar(3, method="svd"), ValueError, "method must be one of 'householder', 'qr', got 'svd'"),
-        (lambda: haar(3, field="complex"), ValueError, "field must be 'real', got 'complex'"),
+        (lambda: haar(3, field="quaternion"), ValueError, "field must be one of 'real', 'complex', got 'quaternion'"),
+        (lambda: haar(3, dtype=complex), ValueError, "dtype must be float32 or float64, got complex128"),
+        (
+            lambda: haar(3, field="complex", dtype=int),
+            ValueError,
+            "or complex128 for a complex field, got int64",
+        ),
+        (lambda: haar(3, field="complex", dtype="?!"), ValueError, "for a complex field, got"),
         (lambda: haar("3"), TypeError, "n must be a whole number"),
     ],
 )
