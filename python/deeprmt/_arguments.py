@@ -45,7 +45,7 @@ def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
         raise ValueError(f"{function}: {argument} must be an array of real numbers, got a ragged sequence") from error
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         raise TypeError(f"{function}: {argument} must be real numbers of at most 64 bits, got dtype {array.dtype}")
-    if array.dtype in (np.float16, np.float32):
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 4:  # in any byte order
         dtype: Any = np.float32
     else:
         dtype = np.float64

@@ -1,31 +1,114 @@
+import threading
+import time
+
 import numpy as np
 import scipy.linalg
 
+import harness
 from deeprmt.linalg import svd, svdvals
 from harness import Table, gemm, sizes
 
+ORDERS = (2, 3, 4, 5, 8, 13, 16, 30, 32, 64, 100, 128, 200, 256, 319, 320, 500, 512, 1000, 1024, 2000, 2048, 4096, 8192)
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def peak_memory(function) -> int:
+    """How far the memory of this process grows while the function runs, looked at every millisecond."""
+    start, done = resident(), threading.Event()
+    most = [start]
+
+    def watch():
+        while not done.wait(0.001):
+            most[0] = max(most[0], resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        function()
+    finally:
+        done.set()
+        watcher.join()
+    return most[0] - start
+
+
+def rounds(functions, seconds):
+    """Least time of one call of each, in turns, so that what else the machine does hits all alike. Short calls are
+    repeated until a turn takes 2 ms."""
+    repeats = []
+    for function in functions:
+        function()  # warm-up
+        start = time.perf_counter()
+        function()
+        repeats.append(1 if harness.quick else max(1, int(2e-3 / max(time.perf_counter() - start, 1e-7))))
+    best = [np.inf] * len(functions)
+    end = time.perf_counter() + seconds
+    while True:
+        for i, (function, repeat) in enumerate(zip(functions, repeats, strict=True)):
+            start = time.perf_counter()
+            for _ in range(repeat):
+                function()
+            best[i] = min(best[i], (time.perf_counter() - start) / repeat)
+        if harness.quick or time.perf_counter() > end:
+            return best
+
+
+def peers(a):
+    """Who else gives the singular values of a."""
+    found = {"numpy": lambda: np.linalg.svd(a, compute_uv=False)}
+    if a.ndim == 2:
+        found["scipy"] = lambda: scipy.linalg.svdvals(a)
+    try:
+        import torch
+    except ImportError:
+        return found
+    tensor = torch.from_numpy(a)
+    return found | {"torch": lambda: torch.linalg.svdvals(tensor)}
+
+
+def curve(table: Table) -> None:
+    """One line an order: the ratio to a product of the same order, and of each peer to ours."""
+    rng = np.random.default_rng(0)
+    for dtype in ("float64", "float32"):
+        for n in sizes(*ORDERS):
+            for count in (0, 1000) if n <= 32 else (0,):
+                a = rng.normal(size=(count, n, n) if count else (n, n)).astype(dtype)
+                others = peers(a)
+                expected = others["numpy"]()
+                eps = np.finfo(dtype).eps
+                assert np.abs(svdvals(a) - expected).max() < 2 * (n + 20) * eps * expected.max()
+                ours, product, *theirs = rounds(
+                    [lambda a=a: svdvals(a), lambda a=a: a @ a, *others.values()], 0.5 if n < 1000 else 3.0
+                )
+                name = f"svdvals {n} {dtype}" + (f", stack of {count}" if count else "")
+                row = {"name": name, "seconds": ours, "ceiling": "GEMM", "ratio": ours / product}
+                row["target"] = 2.5 if n >= 2000 else None
+                line = f"{name:<36} {ours * 1e6:12.1f} us  {ours / product:7.2f} x GEMM"
+                for peer, seconds in zip(others, theirs, strict=True):
+                    row[peer] = seconds
+                    line += f"   {seconds / ours:6.2f} x faster than {peer}"
+                if n >= 1000:
+                    row["memory"] = peak_memory(lambda a=a: svdvals(a)) / a.nbytes
+                    line += f"   peak memory {row['memory']:.2f} matrices"
+                table.rows.append(row)
+                print(line, flush=True)
+
 
 def bench(table: Table) -> None:
+    curve(table)
     rng = np.random.default_rng(0)
-    for n in sizes(32, 64, 128, 256, 500, 1000, 2000):
-        for dtype in ("float64", "float32"):
-            a = rng.normal(size=(n, n)).astype(dtype)
-            expected = np.linalg.svd(a, compute_uv=False)
-            assert np.abs(svdvals(a) - expected).max() < 1e3 * np.finfo(dtype).eps * expected[0]
-            table.add(
-                f"svdvals {n} {dtype}",
-                lambda a=a: svdvals(a),
-                ceiling=("GEMM", gemm(n, dtype)),
-                peers={"numpy": lambda a=a: np.linalg.svd(a, compute_uv=False)},
-                target=2.5 if n >= 2000 else None,
-            )
-    a = rng.normal(size=(500, 64, 64))
-    table.add(
-        "svdvals, stack of 500 x 64 x 64",
-        lambda: svdvals(a),
-        ceiling=("500 GEMM", 500 * gemm(64)),
-        peers={"numpy": lambda: np.linalg.svd(a, compute_uv=False)},
-    )
+    for m, n in ((1000, 5), (5, 1000), (300, 30), (2000, 100)):
+        c = rng.normal(size=(m, n))
+        table.add(
+            f"svdvals {m} x {n}",
+            lambda c=c: svdvals(c),
+            ceiling=("GEMM", gemm(min(m, n))),
+            peers={"numpy": lambda c=c: np.linalg.svd(c, compute_uv=False)},
+        )
     b = rng.normal(size=(1000, 1000))
     table.add(
         "svd with vectors 1000",

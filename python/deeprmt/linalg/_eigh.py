@@ -25,7 +25,7 @@ def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
     Returns
     -------
     (..., n) ndarray
-        Ascending. Errors are below about sqrt(n) eps times the largest absolute eigenvalue.
+        Ascending. Errors are below (n + 20) eps times the largest absolute eigenvalue, most of them near sqrt(n) eps.
 
     Raises
     ------
