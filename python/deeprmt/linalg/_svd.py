@@ -29,8 +29,7 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
 
     Two stages: blocks of reflectors take the matrix to a band, bulge chasing takes the band to bidiagonal form, and
     the dqds iteration gives its singular values to high relative accuracy [1]_ [2]_. Nearly all flops are matrix
-    products. Small matrices, which stay in the cache, go straight to
-    bidiagonal form.
+    products. Small matrices, which stay in the cache, go straight to bidiagonal form.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""|s - s_ref| <= (k + 100) eps s_max with k = min(m, n) for every matrix; |x - x_ref| <= (k + 20) eps |x|_max for eigenvalues.
+"""|s - s_ref| <= (k + 100) eps s_max with k = min(m, n) for every matrix, and (k + 20) eps for eigenvalues.
 
 Why: each of the 2 k reflectors, and the iteration after them, changes the matrix by a few roundings of its norm, which
 moves no singular value further (Weyl). Roundings that are independent add up to about sqrt(k) eps; where all columns
 are alike they add up one by one, to k eps at most as far as we could find. The proven bound (Higham, Accuracy and
 Stability of Numerical Algorithms, 2002, theorem 19.10) has the same form with k^(3/2) times a constant: what is tested
-here is sharper. LAPACK's dqds drops off-diagonal entries of up to 100 eps s_max, which only clusters notice: what has no
-cluster is held to (k + 20) eps. References are exact by construction or have 50 digits.
+here is sharper. LAPACK's dqds drops off-diagonal entries of up to 100 eps s_max, which only clusters notice: what has
+no cluster is held to (k + 20) eps. References are exact by construction or have 50 digits.
 """
 
 import mpmath
