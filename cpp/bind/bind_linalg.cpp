@@ -71,15 +71,26 @@ Array<T> eigvalsh(const Array<T>& a, int threads) {
 }
 
 template <class T>
-py::tuple svd(const Array<T>& a, int threads) {
+py::tuple svd(const Array<T>& a, const std::vector<Index>& which, int threads) {
   const auto in = view("a", a);
-  const Index k = std::min(in.rows(), in.cols());
-  auto u = empty<T>(in.rows(), k), vt = empty<T>(k, in.cols());
-  auto s = empty<T>(k);
+  const Index count = static_cast<Index>(which.size());
+  auto u = empty<T>(in.rows(), count), vt = empty<T>(count, in.cols());
+  auto s = empty<T>(count);
   without_gil([&, um = view_mut(u), sm = vector_view_mut(s), vtm = view_mut(vt)]() mutable {
-    linalg::svd<T>(in, um, sm, vtm, threads);
+    linalg::svd<T>(in, which, um, sm, vtm, threads);
   });
   return py::make_tuple(u, s, vt);
+}
+
+template <class T>
+py::tuple eigh(const Array<T>& a, const std::vector<Index>& which, int threads) {
+  const auto in = view("a", a);
+  auto values = empty<T>(static_cast<Index>(which.size()));
+  auto vectors = empty<T>(in.rows(), static_cast<Index>(which.size()));
+  without_gil([&, vm = vector_view_mut(values), xm = view_mut(vectors)]() mutable {
+    linalg::eigh<T>(in, which, vm, xm, threads);
+  });
+  return py::make_tuple(values, vectors);
 }
 
 template <class T>
@@ -187,7 +198,8 @@ void bind_linalg(py::module_ m) {
     m.def("eigvalsh", &eigvalsh<T>, "a"_a.noconvert(), "threads"_a);
     m.def("eigvals_tridiagonal", &eigvals_tridiagonal<T>, "diagonal"_a.noconvert(), "off"_a.noconvert(), "threads"_a);
     m.def("qr", &qr<T>, "a"_a.noconvert(), "threads"_a);
-    m.def("svd", &svd<T>, "a"_a.noconvert(), "threads"_a);
+    m.def("svd", &svd<T>, "a"_a.noconvert(), "which"_a, "threads"_a);
+    m.def("eigh", &eigh<T>, "a"_a.noconvert(), "which"_a, "threads"_a);
     m.def("lyapunov_steps", &lyapunov_steps<T>, "stack"_a.noconvert(), "frame"_a.noconvert(), "threads"_a);
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
     m.def("probes", &probes<T>, "key"_a, "first"_a, "gaussian"_a, "out"_a.noconvert(), "threads"_a);

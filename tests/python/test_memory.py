@@ -33,6 +33,7 @@ def vast(*shape, dtype=np.float64):
         (lambda: ensembles.wishart(10**7, 3), "wishart: .* needs .* GiB"),
         (lambda: linalg.svdvals(vast(10**6, 10**6)), "svdvals: a copy of a, 1000000 x 1000000 entries .* needs .* GiB"),
         (lambda: linalg.svd(vast(10**6, 10**6)), "svd: a copy of a, .* needs .* GiB"),
+        (lambda: linalg.eigh(vast(10**6, 10**6)), "eigh: a copy of a, .* needs .* GiB"),
         (lambda: linalg.eigvalsh(vast(10**6, 10**6)), "eigvalsh: a copy of a, .* needs .* GiB"),
         (lambda: Network([vast(10**6, 10**6)]), r"Network: a copy of weights\[0\], .* needs .* GiB"),
         (lambda: MLP([10**6] * 3, "relu", sigma_w=1.0).sample(), "sample: a network of 2000002000000 .* needs"),

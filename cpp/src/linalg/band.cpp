@@ -11,7 +11,8 @@
 namespace deeprmt::linalg {
 
 template <class T>
-void reduce_to_band(MatOut<T> a, Index band, int threads) {
+void reduce_to_band(MatOut<T> a, Index band, std::vector<BlockReflector<T>>* lefts,
+                    std::vector<BlockReflector<T>>* rights, int threads) {
   const Index m = a.rows(), n = a.cols();
   check::that(m >= n && band >= 1, "reduce_to_band: wants rows >= columns and a band of at least 1, got (", m, ", ", n,
               ") and ", band);
@@ -20,9 +21,12 @@ void reduce_to_band(MatOut<T> a, Index band, int threads) {
     check_interrupt();
     const Index b = std::min(band, n - k), right = k + b, rest = n - right;
     panel = a.block(k, k, m - k, b).transpose();
-    const auto left = factor_rows<T>(panel);
+    auto left = factor_rows<T>(panel);
     a.block(k, k, b, b) = panel.leftCols(b).transpose();
-    if (rest == 0) break;
+    if (rest == 0) {
+      if (lefts) lefts->push_back(std::move(left));
+      break;
+    }
     // Both sides in one update of rank b + w, which is a better product than two of half the rank: the block C right of
     // the panel becomes (I - V T^T V^T) C (I - U S U^T) = C - V Y - Z U^T, Y = T^T V^T C, Z = (C - V Y) U S.
     const Index w = std::min(b, rest);  // with fewer columns than rows left, the last rows are inside the band already
@@ -33,18 +37,21 @@ void reduce_to_band(MatOut<T> a, Index band, int threads) {
     multiply<T>('N', 'N', 1, left.vt, a.block(k, right, m - k, rest), 0, inner, threads);
     multiply<T>('T', 'N', 1, left.t, inner, 0, high.topRows(b), threads);
     multiply<T>('T', 'N', -1, left.vt.leftCols(w), high.topRows(b), 1, top, threads);
-    const auto turned = factor_rows<T>(top);
-    if (below == 0) continue;
-    high.bottomRows(w) = turned.vt;
-    low.resize(below, b + w);
-    low.leftCols(b) = left.vt.rightCols(below).transpose();
-    inner.resize(below, w);
-    turn.resize(b, w);
-    multiply<T>('N', 'T', 1, body, turned.vt, 0, inner, threads);
-    multiply<T>('N', 'T', 1, high.topRows(b), turned.vt, 0, turn, threads);
-    multiply<T>('N', 'N', -1, low.leftCols(b), turn, 1, inner, threads);
-    multiply<T>('N', 'N', 1, inner, turned.t, 0, low.rightCols(w), threads);
-    multiply<T>('N', 'N', -1, low, high, 1, body, threads);
+    auto turned = factor_rows<T>(top);
+    if (below > 0) {
+      high.bottomRows(w) = turned.vt;
+      low.resize(below, b + w);
+      low.leftCols(b) = left.vt.rightCols(below).transpose();
+      inner.resize(below, w);
+      turn.resize(b, w);
+      multiply<T>('N', 'T', 1, body, turned.vt, 0, inner, threads);
+      multiply<T>('N', 'T', 1, high.topRows(b), turned.vt, 0, turn, threads);
+      multiply<T>('N', 'N', -1, low.leftCols(b), turn, 1, inner, threads);
+      multiply<T>('N', 'N', 1, inner, turned.t, 0, low.rightCols(w), threads);
+      multiply<T>('N', 'N', -1, low, high, 1, body, threads);
+    }
+    if (lefts) lefts->push_back(std::move(left));
+    if (rights) rights->push_back(std::move(turned));
   }
 }
 
@@ -68,7 +75,7 @@ void symmetric_rows(MatIn<T> a, MatIn<T> v, Index i, MatOut<T> out) {
 }  // namespace
 
 template <class T>
-void reduce_to_symmetric_band(MatOut<T> a, Index band, int threads) {
+void reduce_to_symmetric_band(MatOut<T> a, Index band, std::vector<BlockReflector<T>>* q, int threads) {
   const Index n = a.rows();
   check::that(n == a.cols() && band >= 1,
               "reduce_to_symmetric_band: wants a square matrix and a band of at least 1, got (", n, ", ", a.cols(),
@@ -79,7 +86,7 @@ void reduce_to_symmetric_band(MatOut<T> a, Index band, int threads) {
     const Index b = std::min(band, n - k), right = k + b, rest = n - right;
     if (rest < 2) break;
     const Index w = std::min(b, rest);  // with fewer columns than rows left, the last rows are inside the band already
-    const auto block = factor_rows<T>(a.block(k, right, w, rest));
+    auto block = factor_rows<T>(a.block(k, right, w, rest));
     apply_right<T>(block, 'N', a.block(k + w, right, b - w, rest), work, threads);
     // Q^T A Q = A - V Y^T - Y V^T with Y = X - V (S^T V^T X) / 2, X = A V S.
     auto trailing = a.block(right, right, rest, rest);
@@ -104,12 +111,14 @@ void reduce_to_symmetric_band(MatOut<T> a, Index band, int threads) {
       multiply<T>('N', 'N', -1, low.middleRows(top, rows), high.rightCols(cols), 1,
                   trailing.block(top, top, rows, cols), 1);
     });
+    if (q) q->push_back(std::move(block));
   }
 }
 
-#define DEEPRMT_INSTANTIATE(T)                            \
-  template void reduce_to_band<T>(MatOut<T>, Index, int); \
-  template void reduce_to_symmetric_band<T>(MatOut<T>, Index, int);
+#define DEEPRMT_INSTANTIATE(T)                                                                                        \
+  template void reduce_to_band<T>(MatOut<T>, Index, std::vector<BlockReflector<T>>*, std::vector<BlockReflector<T>>*, \
+                                  int);                                                                               \
+  template void reduce_to_symmetric_band<T>(MatOut<T>, Index, std::vector<BlockReflector<T>>*, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

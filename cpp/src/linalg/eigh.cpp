@@ -1,11 +1,13 @@
 #include "deeprmt/linalg/eigh.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "back.hpp"
 #include "band.hpp"
 #include "chase.hpp"
 #include "deeprmt/core/blas.hpp"
@@ -14,6 +16,7 @@
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
+#include "deeprmt/linalg/tridiagonal.hpp"
 #include "scale.hpp"
 #include "small.hpp"
 
@@ -23,13 +26,39 @@ namespace {
 constexpr Index band = 48;
 
 template <class T>
-void refuse_asymmetric(MatIn<T> a, T scale) {
+void refuse_asymmetric(const char* function, MatIn<T> a, T scale) {
   const T allowed = 200 * std::numeric_limits<T>::epsilon();  // the largest entry is in [1, 2)
   for (Index i = 0; i < a.rows(); ++i)
     for (Index j = 0; j < i; ++j)
-      check::that(std::abs(a(i, j) * scale - a(j, i) * scale) <= allowed,
-                  "eigvalsh: a must be symmetric, but entries (", j, ", ", i, ") and (", i, ", ", j, ") are ", a(j, i),
-                  " and ", a(i, j));
+      check::that(std::abs(a(i, j) * scale - a(j, i) * scale) <= allowed, function,
+                  ": a must be symmetric, but entries (", j, ", ", i, ") and (", i, ", ", j, ") are ", a(j, i), " and ",
+                  a(i, j));
+}
+
+/// Upper triangle of the symmetric part of a, times scale, which takes the largest entry into [1, 2). The rest is 0.
+template <class T>
+Mat<T> symmetric_part(const char* function, MatIn<T> a, T scale, int threads) {
+  constexpr Index tile = 64;
+  const T allowed = 200 * std::numeric_limits<T>::epsilon(), half = T(0.5);
+  const Index n = a.rows();
+  Mat<T> out = Mat<T>::Zero(n, n);
+  std::atomic<bool> symmetric{true};
+  parallel_ranges(n, tile, useful_threads(10.0 * static_cast<double>(n * n), threads), [&](Index begin, Index end) {
+    const Index rows = end - begin;
+    Mat<T> below(rows, tile);
+    for (Index left = begin; left < n; left += tile) {
+      const Index cols = std::min(tile, n - left);
+      auto turned = below.leftCols(cols);
+      turned = a.block(left, begin, cols, rows).transpose() * scale;
+      auto above = out.block(begin, left, rows, cols);
+      above = a.block(begin, left, rows, cols) * scale;
+      if (((above - turned).array().abs() > allowed).any()) symmetric = false;
+      above = above * half + turned * half;
+      if (left == begin) above.template triangularView<Eigen::StrictlyLower>().setZero();
+    }
+  });
+  if (!symmetric) refuse_asymmetric<T>(function, a, scale);  // names the first pair
+  return out;
 }
 
 /// Eigenvalues of the symmetric part of scale * a.
@@ -37,17 +66,48 @@ template <class T>
 void values_of(MatIn<T> a, T scale, T* values, int threads) {
   const int n = blas::narrow(a.rows());
   Vec<T> off(n);
+  if (n < small::symmetric_below) {
+    refuse_asymmetric<T>("eigvalsh", a, scale);
+    small::tridiagonalise(a.data(), n, scale, values, off.data());
+    int info = 0;
+    blas::call<T>(blas::Routine::sterf, &n, values, off.data(), &info);
+    if (info != 0) throw std::runtime_error("eigvalsh: LAPACK sterf did not converge, info " + std::to_string(info));
+    return;
+  }
+  Mat<T> w = symmetric_part<T>("eigvalsh", a, scale, threads);
+  reduce_to_symmetric_band<T>(w, band, nullptr, threads);
+  band_to_tridiagonal<T>(w, band, Eigen::Map<Vec<T>>(values, n), off, nullptr, threads);
+  eigvals_tridiagonal<T>(n, values, off.data(), values, threads);
+}
+
+/// Eigenvalues, all of them, and the vectors `which` (n, c). w as above.
+template <class T>
+void pairs_in_place(MatOut<T> w, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads) {
+  using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // as LAPACK wants it
+  const int n = blas::narrow(w.rows()), liwork = 3 + 5 * n, lwork = blas::narrow(Index{1} + 6 * n + 2 * Index{n} * n);
+  std::vector<T> work(static_cast<std::size_t>(lwork));
+  std::vector<int> iwork(static_cast<std::size_t>(liwork));
   int info = 0;
   if (n < small::symmetric_below) {
-    small::tridiagonalise(a.data(), n, scale, values, off.data());
+    blas::call<T>(blas::Routine::syevd, "V", "L", &n, w.data(), &n, values.data(), work.data(), &lwork, iwork.data(),
+                  &liwork, &info);
+    const Eigen::Map<const Columns> all(w.data(), n, n);
+    vectors = all(Eigen::all, which);
   } else {
-    const T half = T(0.5);
-    Mat<T> w = (a * scale) * half + (a.transpose() * scale) * half;
-    reduce_to_symmetric_band<T>(w, band, threads);
-    band_to_tridiagonal<T>(w, band, Eigen::Map<Vec<T>>(values, n), off, nullptr, threads);
+    std::vector<BlockReflector<T>> blocks;
+    Chased<T> q;
+    Vec<T> off(n);
+    reduce_to_symmetric_band<T>(w, band, &blocks, threads);
+    band_to_tridiagonal<T>(w, band, values, off, &q, threads);
+    check_interrupt();
+    Columns all(n, n);
+    blas::call<T>(blas::Routine::stedc, "I", &n, values.data(), off.data(), all.data(), &n, work.data(), &lwork,
+                  iwork.data(), &liwork, &info);
+    vectors = all(Eigen::all, which);
+    turn_back<T>(q, band, vectors, threads);
+    turn_back<T>(blocks, vectors, threads);
   }
-  blas::call<T>(blas::Routine::sterf, &n, values, off.data(), &info);
-  if (info != 0) throw std::runtime_error("eigvalsh: LAPACK sterf did not converge, info " + std::to_string(info));
+  if (info != 0) throw std::runtime_error("eigh: LAPACK did not converge, info " + std::to_string(info));
 }
 
 }  // namespace
@@ -60,13 +120,36 @@ void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads) 
     const Eigen::Map<const Mat<T>> a(stack + c * n * n, n, n);
     const T scale = scale_to_one<T>("eigvalsh", a);
     if (scale == 0) return out.row(c).setZero(), void();
-    refuse_asymmetric<T>(a, scale);
     values_of<T>(a, scale, &out(c, 0), inner_threads);
     out.row(c) /= scale;
   });
 }
 
-#define DEEPRMT_INSTANTIATE(T) template void eigvalsh<T>(const T*, Index, Index, MatOut<T>, int);
+template <class T>
+void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads) {
+  const Index n = a.rows(), count = static_cast<Index>(which.size());
+  check::that(a.cols() == n, "eigh: a must be square, got (", n, ", ", a.cols(), ")");
+  check::shape("eigh", "vectors", vectors, n, count);
+  check::that(values.size() == count, "eigh: values must have ", count, " entries, got ", values.size());
+  for (const Index i : which)
+    check::that(i >= 0 && i < n, "eigh: which must hold numbers from 0 to ", n - 1, ", got ", i);
+  if (count == 0) return;
+  const T scale = scale_to_one<T>("eigh", a);
+  if (scale == 0) {
+    values.setZero();
+    for (Index c = 0; c < count; ++c) vectors.col(c) = Vec<T>::Unit(n, which[static_cast<std::size_t>(c)]);
+    return;
+  }
+  const blas::Threads single(1);
+  Mat<T> w = symmetric_part<T>("eigh", a, scale, threads);
+  Vec<T> all(n);
+  pairs_in_place<T>(w, which, all, vectors, threads);
+  values = all(which) / scale;
+}
+
+#define DEEPRMT_INSTANTIATE(T)                                       \
+  template void eigvalsh<T>(const T*, Index, Index, MatOut<T>, int); \
+  template void eigh<T>(MatIn<T>, const std::vector<Index>&, VecOut<T>, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

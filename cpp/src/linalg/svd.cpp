@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "back.hpp"
 #include "band.hpp"
 #include "chase.hpp"
 #include "deeprmt/core/blas.hpp"
@@ -43,10 +44,11 @@ void values_in_place(MatOut<T> w, VecOut<T> s, int threads) {
   }
   Vec<T> superdiagonal(n);
   if (n >= small::singular_below) {
-    reduce_to_band<T>(w, band, threads);
+    reduce_to_band<T>(w, band, nullptr, nullptr, threads);
     band_to_bidiagonal<T>(w.topRows(n), band, s, superdiagonal, nullptr, nullptr, threads);
   } else {
-    small::bidiagonalise(w.data(), m, n, T(1), s.data(), superdiagonal.data());
+    const Mat<T> dense = w;  // w may have gaps between its rows
+    small::bidiagonalise(dense.data(), m, n, T(1), s.data(), superdiagonal.data());
   }
   bidiagonal_values<T>(s, superdiagonal);
 }
@@ -68,11 +70,29 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
       small::bidiagonalise(a.data(), m, n, scale, s.data(), beside.data());
       bidiagonal_values<T>(s, beside);
     } else {
-      Mat<T> w = m >= n ? Mat<T>(a * scale) : Mat<T>(a.transpose() * scale);
+      Mat<T> w = scaled<T>(a, scale, m < n, inner_threads);
       values_in_place<T>(w, s, inner_threads);
     }
     out.row(c) = s.transpose() / scale;
   });
+}
+
+template <class T>
+void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads) {
+  const Index m = a.rows(), n = a.cols(), k = std::min(m, n);
+  check::that(s.size() == k, "svdvals: s must have ", k, " entries, got ", s.size());
+  if (k == 0) return;
+  const T scale = scale_to_one<T>("svdvals", a);
+  if (scale == 0) return s.setZero(), void();
+  const blas::Threads single(1);
+  a *= scale;
+  if (m >= n) {
+    values_in_place<T>(a, s, threads);
+  } else {
+    Mat<T> transpose = a.transpose();
+    values_in_place<T>(transpose, s, threads);
+  }
+  s /= scale;
 }
 
 namespace {
@@ -80,114 +100,110 @@ namespace {
 template <class T>
 using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // column-major, as LAPACK wants it
 
-/// w (m, n), m >= n, becomes q B p^T with B upper bidiagonal (d, e): reflectors of q below the diagonal, of p right of
-/// the superdiagonal, scale factors in tauq and taup. LAPACK's gebrd in panels, with the updates on all threads.
+/// Chosen columns of x.
 template <class T>
-void bidiagonalise(Columns<T>& w, Vec<T>& d, Vec<T>& e, Vec<T>& tauq, Vec<T>& taup, int threads) {
-  constexpr Index size = 32, unblocked_below = 128;
-  const Index m = w.rows(), n = w.cols();
-  const int lda = blas::narrow(m), nb = size;
-  Columns<T> x(m, size), y(n, size);
-  Index k = 0;
-  for (; n - k > unblocked_below; k += size) {
-    check_interrupt();
-    const Index rows = m - k, cols = n - k;
-    const int lm = blas::narrow(rows), ln = blas::narrow(cols), ldx = lda, ldy = blas::narrow(n);
-    blas::call<T>(blas::Routine::labrd, &lm, &ln, &nb, &w(k, k), &lda, d.data() + k, e.data() + k, tauq.data() + k,
-                  taup.data() + k, x.data(), &ldx, y.data(), &ldy);
-    // The rest loses V Y^T + X U^T, V and U with their leading ones in place; row-major sees all of them transposed.
-    using Rows = Eigen::Map<Mat<T>, 0, Eigen::OuterStride<>>;
-    const Rows v(&w(k + size, k), size, rows - size, Eigen::OuterStride<>(m));
-    const Rows u(&w(k, k + size), cols - size, size, Eigen::OuterStride<>(m));
-    const Rows xt(&x(size, 0), size, rows - size, Eigen::OuterStride<>(m));
-    const Rows yt(&y(size, 0), size, cols - size, Eigen::OuterStride<>(n));
-    Rows rest(&w(k + size, k + size), cols - size, rows - size, Eigen::OuterStride<>(m));
-    multiply<T>('T', 'N', -1, yt, v, 1, rest, threads);
-    multiply<T>('N', 'N', -1, u, xt, 1, rest, threads);
-  }
-  const int lm = blas::narrow(m - k), ln = blas::narrow(n - k), lwork = lm;  // enough: it has no blocks
-  Vec<T> work(lwork);
-  int info = 0;
-  blas::call<T>(blas::Routine::gebrd, &lm, &ln, &w(k, k), &lda, d.data() + k, e.data() + k, tauq.data() + k,
-                taup.data() + k, work.data(), &lwork, &info);
+Mat<T> columns(const Columns<T>& x, const std::vector<Index>& which) {
+  return x(Eigen::all, which);
 }
 
-/// Turns the columns of `left` by q and the rows of `right` by p^T, in slabs that go to the threads.
+/// The triplets `which` of w (m, n), m >= n, scaled to about 1 and destroyed: u (m, c), s (n, all of them), v (n, c).
 template <class T>
-void turn_back(const Columns<T>& w, const Vec<T>& tauq, const Vec<T>& taup, Columns<T>& left, Columns<T>& right,
-               int threads) {
-  constexpr Index slab = 128;
-  const Index m = w.rows(), n = w.cols(), slabs = (n + slab - 1) / slab;
-  const int lm = blas::narrow(m), ln = blas::narrow(n), inner = ln - 1;
-  parallel_blas_for(2 * slabs, threads, [&](Index i) {
-    const Index begin = i / 2 * slab;
-    const int count = static_cast<int>(std::min(slab, n - begin)), lwork = 64 * (count + 65);
-    Vec<T> work(lwork);
-    int info = 0;
-    if (i % 2 == 0)
-      blas::call<T>(blas::Routine::ormqr, "L", "N", &lm, &count, &ln, w.data(), &lm, tauq.data(),
-                    left.data() + begin * m, &lm, work.data(), &lwork, &info);
-    else if (n > 1)  // p leaves the first coordinate alone
-      blas::call<T>(blas::Routine::ormlq, "R", "N", &count, &inner, &inner, w.data() + m, &lm, taup.data(),
-                    right.data() + n + begin, &ln, work.data(), &lwork, &info);
-  });
+void small_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> v) {
+  // LAPACK sees the transpose, whose left vectors are v.
+  const int n = blas::narrow(w.cols()), m = blas::narrow(w.rows()), lda = blas::narrow(w.outerStride()),
+            lwork = n * (5 * n + 7) + 2 * m;
+  Columns<T> left(n, n), right(n, m);
+  std::vector<T> work(static_cast<std::size_t>(lwork));
+  std::vector<int> iwork(static_cast<std::size_t>(8 * n));
+  int info = 0;
+  blas::call<T>(blas::Routine::gesdd, "S", &n, &m, w.data(), &lda, s.data(), left.data(), &n, right.data(), &n,
+                work.data(), &lwork, iwork.data(), &info);
+  if (info != 0) throw std::runtime_error("svd: LAPACK gesdd did not converge, info " + std::to_string(info));
+  v = columns<T>(left, which);
+  u = columns<T>(right.transpose(), which);
+}
+
+/// The same by two stages and divide and conquer (LAPACK's bdsdc, on one thread).
+template <class T>
+void two_stage_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> v,
+                        int threads) {
+  const Index n = w.cols();
+  std::vector<BlockReflector<T>> left, right;
+  Chased<T> q, p;
+  Vec<T> e(n);
+  reduce_to_band<T>(w, band, &left, &right, threads);
+  band_to_bidiagonal<T>(w.topRows(n), band, s, e, &q, &p, threads);
+  {
+    Columns<T> x(n, n), yt(n, n);
+    Vec<T> work(3 * n * n + 4 * n);
+    std::vector<int> iwork(static_cast<std::size_t>(8 * n));
+    const int ln = blas::narrow(n);
+    int none = 0, info = 0;
+    T unused = 0;
+    check_interrupt();
+    blas::call<T>(blas::Routine::bdsdc, "U", "I", &ln, s.data(), e.data(), x.data(), &ln, yt.data(), &ln, &unused,
+                  &none, work.data(), iwork.data(), &info);
+    if (info != 0) throw std::runtime_error("svd: LAPACK bdsdc did not converge, info " + std::to_string(info));
+    u.setZero();
+    u.topRows(n) = columns<T>(x, which);
+    v = columns<T>(yt.transpose(), which);
+  }
+  turn_back<T>(q, band, u.topRows(n), threads);
+  turn_back<T>(left, u, threads);
+  turn_back<T>(p, band, v, threads);
+  turn_back<T>(right, v, threads);
+}
+
+/// w (m, n), m >= n, scaled to about 1, is destroyed.
+template <class T>
+void triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> v, int threads) {
+  const Index n = w.cols();
+  if (n < small::singular_below && w.rows() < 4 * small::singular_below) return small_triplets<T>(w, which, u, s, v);
+  if (2 * w.rows() > 3 * n) {  // tall: decompose the triangle, then turn u by the orthogonal factor
+    const auto blocks = factor<T>(w, true, threads);
+    Mat<T> r = w.topRows(n).template triangularView<Eigen::Upper>();
+    u.setZero();
+    triplets<T>(r, which, u.topRows(n), s, v, threads);
+    return turn_back<T>(blocks, u, threads);
+  }
+  two_stage_triplets<T>(w, which, u, s, v, threads);
 }
 
 }  // namespace
 
 template <class T>
-void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads) {
-  const Index m = a.rows(), n = a.cols(), k = std::min(m, n);
-  check::shape("svd", "u", u, m, k);
-  check::shape("svd", "vt", vt, k, n);
-  if (k == 0) return;
+void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads) {
+  const Index m = a.rows(), n = a.cols(), k = std::min(m, n), count = static_cast<Index>(which.size());
+  check::shape("svd", "u", u, m, count);
+  check::shape("svd", "vt", vt, count, n);
+  check::that(s.size() == count, "svd: s must have ", count, " entries, got ", s.size());
+  for (const Index i : which)
+    check::that(i >= 0 && i < k, "svd: which must hold numbers from 0 to ", k - 1, ", got ", i);
+  if (count == 0) return;
   const T scale = scale_to_one<T>("svd", a);
   if (scale == 0) {
     s.setZero();
-    u.setIdentity();
-    vt.setIdentity();
-    return;
-  }
-  if (m < n) {  // decompose the transpose
-    Mat<T> left(n, k), right(k, m);
-    svd<T>(Mat<T>(a.transpose()), left, s, right, threads);
-    u = right.transpose();
-    vt = left.transpose();
+    for (Index c = 0; c < count; ++c) {
+      u.col(c) = Vec<T>::Unit(m, which[static_cast<std::size_t>(c)]);
+      vt.row(c) = Vec<T>::Unit(n, which[static_cast<std::size_t>(c)]).transpose();
+    }
     return;
   }
   const blas::Threads single(1);
-  if (2 * m > 3 * n && n > 1) {  // tall: decompose the triangle, then turn u by the orthogonal factor
-    Mat<T> w = a * scale, small(n, n), work;
-    const auto blocks = factor<T>(w, true, threads);
-    svd<T>(Mat<T>(w.topRows(n).template triangularView<Eigen::Upper>()), small, s, vt, threads);
-    u.setZero();
-    u.topRows(n) = small;
-    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block)
-      apply_left<T>(*block, 'N', u.bottomRows(block->size()), work, threads);
-  } else {
-    Columns<T> w = a * scale, left = Columns<T>::Zero(m, n), right(n, n);
-    Vec<T> d(n), e(n), tauq(n), taup(n), work(3 * n * n + 4 * n);
-    bidiagonalise(w, d, e, tauq, taup, threads);
-    check_interrupt();
-    const int lm = blas::narrow(m), ln = blas::narrow(n);
-    std::vector<int> iwork(static_cast<std::size_t>(8 * n));
-    int unused_q = 0, info = 0;
-    T unused = 0;
-    blas::call<T>(blas::Routine::bdsdc, "U", "I", &ln, d.data(), e.data(), left.data(), &lm, right.data(), &ln, &unused,
-                  &unused_q, work.data(), iwork.data(), &info);
-    if (info != 0) throw std::runtime_error("svd: LAPACK bdsdc did not converge, info " + std::to_string(info));
-    check_interrupt();
-    turn_back(w, tauq, taup, left, right, threads);
-    s = d;
-    u = left;
-    vt = right;
-  }
-  s /= scale;
+  Vec<T> all(k);
+  Mat<T> w = scaled<T>(a, scale, m < n, threads), v(n, count);
+  if (m >= n)
+    triplets<T>(w, which, u, all, v, threads);
+  else  // those of the transpose, the other way round
+    triplets<T>(w, which, v, all, u, threads);
+  vt = v.transpose();
+  s = all(which) / scale;
 }
 
 #define DEEPRMT_INSTANTIATE(T)                                             \
   template void svdvals<T>(const T*, Index, Index, Index, MatOut<T>, int); \
-  template void svd<T>(MatIn<T>, MatOut<T>, VecOut<T>, MatOut<T>, int);
+  template void svdvals_in_place<T>(MatOut<T>, VecOut<T>, int);            \
+  template void svd<T>(MatIn<T>, const std::vector<Index>&, MatOut<T>, VecOut<T>, MatOut<T>, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_count, as_matrices, as_threads, refuse_non_finite
+from .._arguments import Floats, as_matrices, as_threads, refuse_non_finite
 from ._overflow import refuse_overflow
 from ._room import refuse_large
 from ._values import values_of
+from ._which import as_which
 
 __all__ = ["SVD", "svd", "svdvals"]
 
@@ -69,41 +71,52 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     return values_of("svdvals", _core.linalg.svdvals, a, threads)
 
 
-def svd(a: ArrayLike, *, k: int | None = None, threads: int | None = None) -> SVD:
-    """Thin singular value decomposition a = u @ diag(s) @ vt.
+def svd(
+    a: ArrayLike,
+    *,
+    k: int | None = None,
+    which: Literal["leading", "trailing"] | Sequence[int] = "leading",
+    threads: int | None = None,
+) -> SVD:
+    """Thin singular value decomposition a = u @ diag(s) @ vt, or some of its triplets.
+
+    The two stages of `svdvals`; divide and conquer gives the vectors of the bidiagonal matrix [1]_, and the reflectors
+    of both stages turn the chosen ones, and only those, into vectors of `a` [2]_. Small matrices go through LAPACK.
 
     Parameters
     ----------
     a : (..., m, n) array_like of real
         float32 stays float32; other reals become float64.
     k : int, optional
-        Keep only the k leading triplets. Default: all min(m, n).
+        How many triplets. Default: all min(m, n).
+    which : {"leading", "trailing"} or sequence of int
+        The k largest, the k smallest, or those of these numbers, 0 being the largest.
     threads : int, optional
         Default: every core this process may use. Never changes the result.
 
     Returns
     -------
     SVD
-        Named tuple of ``u`` (..., m, k), ``s`` (..., k) descending and ``vt`` (..., k, n). Columns of u and rows of vt
-        are orthonormal to about n eps; the sign of each pair is arbitrary.
+        Named tuple of ``u`` (..., m, k), ``s`` (..., k), descending unless `which` is a sequence, and ``vt``
+        (..., k, n). Columns of u and rows of vt are orthonormal to about n eps; the sign of each pair is arbitrary.
 
     Raises
     ------
     ValueError, TypeError
-        If an entry is not finite (the first one is named), `a` has fewer than two axes, or k is not in
-        1..min(m, n); if `a` is not real.
+        If an entry is not finite (the first one is named), `a` has fewer than two axes, k is not in 1..min(m, n), or
+        `which` is no such word or number; if `a` is not real.
     MemoryError
         As in `svdvals`.
 
     Notes
     -----
-    One-stage reduction to bidiagonal form, in panels, and LAPACK's divide and conquer, which runs on one thread.
-    Memory: about seven copies of one matrix. Ctrl-C is answered between panels, and before and after divide and
-    conquer, about a tenth of the time.
+    Memory: about 9 min(m, n)^2 numbers, one copy of a matrix, and the result. Divide and conquer runs on one thread and
+    is not interrupted by Ctrl-C; all else is, between blocks.
 
     References
     ----------
     .. [1] M. Gu and S. C. Eisenstat, SIAM J. Matrix Anal. Appl. 16, 79 (1995).
+    .. [2] C. H. Bischof, B. Lang and X. Sun, ACM Trans. Math. Softw. 26, 581 (2000).
 
     Examples
     --------
@@ -112,20 +125,21 @@ def svd(a: ArrayLike, *, k: int | None = None, threads: int | None = None) -> SV
     array([4.])
     >>> u.shape, vt.shape
     ((2, 1), (1, 2))
+    >>> svd([[3.0, 0.0], [0.0, -4.0]], k=1, which="trailing").s
+    array([3.])
     """
     matrices, stack = as_matrices("svd", "a", a)
     refuse_non_finite("svd", "a", matrices.reshape(*stack, *matrices.shape[1:]))
     count, m, n = matrices.shape
-    full = min(m, n)
-    keep = full if k is None else as_count("svd", "k", k)
-    if keep > full:
-        raise ValueError(f"svd: k must be at most min(m, n) = {full}, got {keep}")
+    chosen = as_which("svd", k, which, min(m, n), "leading", "trailing", "min(m, n)")
+    keep = len(chosen)
     inner = as_threads("svd", threads)
-    refuse_large("svd", matrices, 7, 1, count * keep * (m + n))  # one matrix after the other
+    work = 9 * min(m, n) ** 2 + m * n  # one matrix after the other
+    refuse_large("svd", matrices, work / max(m * n, 1), 1, count * keep * (m + n))
     u = np.empty((count, m, keep), matrices.dtype)
     s = np.empty((count, keep), matrices.dtype)
     vt = np.empty((count, keep, n), matrices.dtype)
     for i, matrix in enumerate(matrices):
-        each = _core.linalg.svd(matrix, inner)
-        u[i], s[i], vt[i] = each[0][:, :keep], refuse_overflow("svd", each[1])[:keep], each[2][:keep]
+        u[i], values, vt[i] = _core.linalg.svd(matrix, chosen, inner)
+        s[i] = refuse_overflow("svd", values)
     return SVD(u.reshape(*stack, m, keep), s.reshape(*stack, keep), vt.reshape(*stack, keep, n))

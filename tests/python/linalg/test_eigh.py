@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from deeprmt.linalg import eigvalsh, svdvals
+from deeprmt.linalg import eigh, eigvalsh, svdvals
 from reference.linalg import eigh as reference
 
 
@@ -99,3 +99,76 @@ def test_stacks_and_threads(shape):
 def test_refuses(bad, says):
     with pytest.raises(ValueError, match=says):
         eigvalsh(bad)
+
+
+# ---- vectors ----
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 33, 401, 450])
+def test_pairs(n, dtype):
+    a = symmetric(n).astype(dtype)
+    values, vectors = eigh(a)
+    eps, x = np.finfo(dtype).eps, vectors.astype(float)
+    # Both reductions and their way back are products of orthogonal matrices, each good to a few eps in norm.
+    assert np.linalg.norm(x.T @ x - np.eye(n), 2) <= 10 * max(n, 10) * eps
+    assert np.linalg.norm(a.astype(float) @ x - x * values, 2) <= 10 * max(n, 10) * eps * abs(values).max()
+    assert abs(values - eigvalsh(a)).max() <= 10 * max(n, 10) * eps * abs(values).max()
+
+
+@pytest.mark.parametrize("n", [20, 420])
+def test_chosen_pairs_are_those_of_all(n):
+    a = symmetric(n)
+    values, vectors = eigh(a)
+    for chosen, numbers in (
+        ({"k": 3}, [0, 1, 2]),
+        ({"k": 3, "which": "largest"}, [n - 3, n - 2, n - 1]),
+        ({"which": [5, 0, 11]}, [5, 0, 11]),
+    ):
+        some = eigh(a, **chosen)
+        np.testing.assert_array_equal(some.eigenvalues, values[numbers])
+        overlap = abs(np.sum(some.eigenvectors * vectors[:, numbers], axis=0))
+        np.testing.assert_allclose(overlap, 1, atol=1e-8)  # rounding over the least gap of these levels
+
+
+def test_pairs_of_known_matrices():
+    n = 450  # the second difference: 2 - 2 cos(pi j / (n + 1)), sines
+    a = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
+    j = np.arange(1, n + 1)
+    values, vectors = eigh(a)
+    np.testing.assert_allclose(values, 2 - 2 * np.cos(np.pi * j / (n + 1)), atol=4 * n * 2.0**-52)
+    sines = np.sqrt(2 / (n + 1)) * np.sin(np.pi * np.outer(j, j) / (n + 1))
+    assert abs(abs(np.sum(vectors * sines, axis=0)) - 1).max() < 1e-10
+    assert not eigh(np.zeros((200, 200))).eigenvalues.any()
+    np.testing.assert_array_equal(eigh(np.eye(200)).eigenvalues, 1)
+
+
+def test_pairs_do_not_depend_on_threads_and_stack():
+    a = np.stack([symmetric(410), 2 * symmetric(410)])
+    one, two = eigh(a, threads=1), eigh(a, threads=2)
+    np.testing.assert_array_equal(one.eigenvectors, two.eigenvectors)
+    np.testing.assert_array_equal(one.eigenvectors[1], eigh(a[1]).eigenvectors)
+    assert eigh(np.empty((0, 3, 3))).eigenvectors.shape == (0, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        ({"k": 0}, ValueError, "k must be at least 1"),
+        ({"k": 4}, ValueError, "k must be at most n = 3, got 4"),
+        ({"which": "leading"}, ValueError, "which must be 'smallest', 'largest' or a list"),
+        ({"which": [0, 3]}, ValueError, "which must hold numbers from 0 to 2, got 3"),
+        ({"which": [0.5]}, TypeError, "which must be 'smallest', 'largest' or a list"),
+        ({"which": [1], "k": 1}, ValueError, "k must be None"),
+    ],
+)
+def test_refuses_wrong_choices(wrong, error, says):
+    with pytest.raises(error, match=says):
+        eigh(np.eye(3), **wrong)
+
+
+def test_vectors_refuse_bad_matrices():
+    with pytest.raises(ValueError, match=r"entries \(0, 2\) and \(2, 0\) are 0 and 1"):
+        eigh([[1.0, 0, 0], [0, 1, 0], [1, 0, 1]])
+    with pytest.raises(ValueError, match="must be square"):
+        eigh(np.ones((2, 3)))

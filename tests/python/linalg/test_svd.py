@@ -162,9 +162,12 @@ def test_svd(shape, dtype):
     np.testing.assert_allclose(np.swapaxes(u, -1, -2) @ u, eye, atol=(3 * np.sqrt(n) + 10) * eps)
     np.testing.assert_allclose(vt @ np.swapaxes(vt, -1, -2), eye, atol=(3 * np.sqrt(n) + 10) * eps)
     np.testing.assert_allclose(s, svdvals(a), rtol=0, atol=(5 * np.sqrt(n) + 10) * eps * s.max())
-    lead = svd(a, k=1)
-    np.testing.assert_array_equal(lead.u, u[..., :1])
-    np.testing.assert_array_equal(lead.vt, vt[..., :1, :])
+    numbers = [k - 1, 0, k // 2]
+    for chosen, where in (({"k": 1}, [0]), ({"k": 1, "which": "trailing"}, [k - 1]), ({"which": numbers}, numbers)):
+        some = svd(a, **chosen)  # products of fewer columns round otherwise
+        np.testing.assert_array_equal(some.s, s[..., where])
+        np.testing.assert_allclose(some.u, u[..., where], rtol=0, atol=(3 * np.sqrt(n) + 10) * eps)
+        np.testing.assert_allclose(some.vt, vt[..., where, :], rtol=0, atol=(3 * np.sqrt(n) + 10) * eps)
 
 
 def test_svd_of_zero_and_of_rank_one():
@@ -207,6 +210,10 @@ def test_refuses_values_beyond_the_type(function, dtype):
 def test_refuses_arguments():
     with pytest.raises(ValueError, match=r"k must be at most min\(m, n\) = 2, got 3"):
         svd(np.ones((2, 5)), k=3)
+    with pytest.raises(ValueError, match="which must be 'leading', 'trailing' or a list of numbers, got 'smallest'"):
+        svd(np.eye(2), which="smallest")
+    with pytest.raises(ValueError, match="which must hold numbers from 0 to 1, got -1"):
+        svd(np.eye(2), which=[-1])
     with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
         svdvals(np.eye(2), threads=0)
     with pytest.raises(TypeError, match="threads must be a whole number"):

@@ -20,19 +20,16 @@ namespace deeprmt::blas {
   X(symm, "cciixxixixxi")        \
   X(symv, "cixxixixxi")          \
   X(syrk, "cciixxixxi")          \
-  X(syr2k, "cciixxixixxi")       \
   X(trmm, "cccciixxixi")         \
   X(trmv, "cccixixi")            \
   X(trsm, "cccciixxixi")         \
   X(bdsdc, "ccixxxixixixii")     \
   X(bdsqr, "ciiiixxxixixixi")    \
-  X(gebrd, "iixixxxxxii")        \
   X(geqrt3, "iixixii")           \
-  X(labrd, "iiixixxxxxixi")      \
-  X(latrd, "ciixixxxi")          \
-  X(ormlq, "cciiixixxixii")      \
-  X(ormqr, "cciiixixxixii")      \
-  X(sterf, "ixxi")
+  X(gesdd, "ciixixxixixiii")     \
+  X(stedc, "cixxxixiiii")        \
+  X(sterf, "ixxi")               \
+  X(syevd, "ccixixxiiii")
 
 enum class Routine {
 #define DEEPRMT_NAME(name, letters) name,

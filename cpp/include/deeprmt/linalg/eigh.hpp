@@ -1,5 +1,7 @@
-// Eigenvalues of dense symmetric matrices.
+// Eigenvalues and eigenvectors of dense symmetric matrices.
 #pragma once
+
+#include <vector>
 
 #include "deeprmt/core/types.hpp"
 
@@ -15,5 +17,15 @@ namespace deeprmt::linalg {
 /// Backward stable. Memory: one copy of a matrix a thread, and O(100 n) scratch.
 template <class T>
 void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads);
+
+/// Eigenpairs number which[0], which[1], ... of a symmetric a (n, n), number 0 being the smallest: a v_i = values_i
+/// v_i. The same two stages, divide and conquer for the vectors of the tridiagonal matrix (LAPACK's stedc, on one
+/// thread), and the reflectors of both stages on the chosen vectors alone.
+/// @param which    c numbers in [0, n)
+/// @param values   (c), vectors (n, c), overwritten
+/// @param threads  >= 1, never changes the result
+/// Memory: about 6 n^2.
+template <class T>
+void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads);
 
 }  // namespace deeprmt::linalg

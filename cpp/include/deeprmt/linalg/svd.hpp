@@ -1,6 +1,8 @@
 // Singular values and vectors of dense matrices.
 #pragma once
 
+#include <vector>
+
 #include "deeprmt/core/types.hpp"
 
 namespace deeprmt::linalg {
@@ -14,11 +16,20 @@ namespace deeprmt::linalg {
 template <class T>
 void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int threads);
 
-/// Thin decomposition a = u diag(s) vt with k = min(m, n): u (m, k), s descending, vt (k, n).
-/// One-stage reduction in panels, divide and conquer (LAPACK's bdsdc, on one thread).
-/// @param threads  >= 1, never changes the result
-/// Memory: about 7 copies of a.
+/// The same for one matrix, which is destroyed: O((m + n) 150) scratch, or a copy if m < n.
+/// @param s  (min(m, n)), overwritten
 template <class T>
-void svd(MatIn<T> a, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads);
+void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads);
+
+/// Singular triplets number which[0], which[1], ... of a (m, n), number 0 being the largest: a vt_i^T = s_i u_i.
+/// Two stages as for the values, divide and conquer for the vectors of the bidiagonal matrix (LAPACK's bdsdc, on one
+/// thread), and the reflectors of both stages on the chosen vectors alone. M. Gu & S. C. Eisenstat, SIMAX 16, 79
+/// (1995).
+/// @param which    c numbers in [0, min(m, n))
+/// @param u        (m, c), s (c), vt (c, n), overwritten
+/// @param threads  >= 1, never changes the result
+/// Memory: about 9 min(m, n)^2 + m n.
+template <class T>
+void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads);
 
 }  // namespace deeprmt::linalg
