@@ -1,4 +1,5 @@
-import threading
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -11,29 +12,22 @@ from harness import Table, gemm, sizes
 ORDERS = (2, 3, 4, 5, 8, 13, 16, 30, 32, 64, 100, 128, 200, 256, 319, 320, 500, 512, 1000, 1024, 2000, 2048, 4096, 8192)
 
 
-def resident() -> int:
-    """Bytes of memory that this process holds."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * 4096
-
-
-def peak_memory(function) -> int:
-    """How far the memory of this process grows while the function runs, looked at every millisecond."""
-    start, done = resident(), threading.Event()
-    most = [start]
-
-    def watch():
-        while not done.wait(0.001):
-            most[0] = max(most[0], resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        function()
-    finally:
-        done.set()
-        watcher.join()
-    return most[0] - start
+def peak_memory(n: int, dtype: str) -> float:
+    """How far the peak memory of a fresh process grows by one call, in matrices: a used one has memory at hand."""
+    code = f"""
+import resource
+import numpy as np
+from deeprmt.linalg import svdvals
+a = np.empty(({n}, {n}), "{dtype}")
+rng = np.random.default_rng(0)
+for row in a:  # nothing beside a itself is large before the call
+    row[:] = rng.normal(size={n})
+svdvals(a[:300, :300])
+before = 4096 * int(open("/proc/self/statm").read().split()[1])
+svdvals(a)
+print((1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / a.nbytes)
+"""
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
 def rounds(functions, seconds):
@@ -92,7 +86,7 @@ def curve(table: Table) -> None:
                     row[peer] = seconds
                     line += f"   {seconds / ours:6.2f} x faster than {peer}"
                 if n >= 1000:
-                    row["memory"] = peak_memory(lambda a=a: svdvals(a)) / a.nbytes
+                    row["memory"] = peak_memory(n, dtype)
                     line += f"   peak memory {row['memory']:.2f} matrices"
                 table.rows.append(row)
                 print(line, flush=True)
