@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
     const double q0 = 0.1;
     const int threads = std::min(allowed_threads(), static_cast<int>(std::thread::hardware_concurrency()));
     Mat<double> values(4, width);
-    jacobian::singular_values<double>(model, key, 0, Mat<double>(0, width), q0, values, threads);
+    jacobian::singular_values<double>(model, key, 0, Mat<double>(0, width), q0, false, values, threads);
 
     std::cout << "deeprmt on " << blas::provider() << ", " << name(instruction_set()) << ", " << threads
               << " threads\n";

@@ -21,7 +21,8 @@ void singular_values(benchmark::State& state) {
   };
   Mat<double> out(1, width);
   for (auto _ : state) {
-    jacobian::singular_values<double>(model, 1, 0, Mat<double>(0, width), 1.0, out, static_cast<int>(state.range(1)));
+    jacobian::singular_values<double>(model, 1, 0, Mat<double>(0, width), 1.0, false, out,
+                                      static_cast<int>(state.range(1)));
     benchmark::DoNotOptimize(out.data());
   }
   bench::against(state, bench::Ceiling::gemm, 2.0 * depth * width * width * width);
