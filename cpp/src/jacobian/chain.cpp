@@ -119,11 +119,13 @@ void plain_values(const Model<T>& model, Walk<T> walk, Eigen::Ref<Mat<T>, 0, Eig
     for (Index i = 0; i < n_out; ++i) std::copy_n(&state(i, 0), n_in, state.data() + i * n_in);
     j.swap(state);
   }
-  const Eigen::Map<const Mat<T>> values(j.data(), n_out, n_in);
+  Eigen::Map<Mat<T>> values(j.data(), n_out, n_in);
   for (Index i = 0; i < n_out; ++i)
     check::that(values.row(i).array().isFinite().all(), "singular_values: the Jacobian overflows within ",
                 model.depth(), " layers at sigma_w = ", model.sigma_w, "; its logarithms do not");
-  linalg::svdvals<T>(j.data(), 1, n_out, n_in, out, threads);
+  Vec<T> s(out.cols());
+  linalg::svdvals_in_place<T>(values, s, threads);
+  out.row(0) = s.transpose();
 }
 
 /// The Jacobian as a chain that is never multiplied out.
