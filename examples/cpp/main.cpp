@@ -1,6 +1,7 @@
 // The singular values of the input-output Jacobian of a random orthogonal tanh network, without Python.
 //
 //   jacobian_spectrum LIBRARY [WIDTH [DEPTH]]     LIBRARY: a shared BLAS + LAPACK, such as libopenblas.so.0
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <deeprmt/core/blas.hpp>
