@@ -5,6 +5,7 @@
 
 #include "bind.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "deeprmt/ensembles/beta.hpp"
 #include "deeprmt/ensembles/gaussian.hpp"
 #include "deeprmt/ensembles/gaussian_operator.hpp"
 #include "deeprmt/ensembles/haar.hpp"
@@ -56,6 +57,30 @@ void bind_reflectors(py::module_& m, const char* name) {
 
 void bind_ensembles(py::module_ m) {
   for_types<float, double>([&]<class T>() {
+    m.def(
+        "hermite_eigenvalues",
+        [](std::uint64_t key, double beta, Array<T>& out, int threads) {
+          fill_stack<T>(out, key, threads, [&](Stream stream, MatOut<T> values, int inner_threads) {
+            ensembles::hermite_eigenvalues<T>(stream, beta, values, inner_threads);
+          });
+        },
+        "key"_a, "beta"_a, "out"_a.noconvert(), "threads"_a);
+    m.def(
+        "laguerre_eigenvalues",
+        [](std::uint64_t key, double n, double beta, Array<T>& out, int threads) {
+          fill_stack<T>(out, key, threads, [&](Stream stream, MatOut<T> values, int inner_threads) {
+            ensembles::laguerre_eigenvalues<T>(stream, n, beta, values, inner_threads);
+          });
+        },
+        "key"_a, "n"_a, "beta"_a, "out"_a.noconvert(), "threads"_a);
+    m.def(
+        "jacobi_eigenvalues",
+        [](std::uint64_t key, double a, double b, double beta, Array<T>& out, int threads) {
+          fill_stack<T>(out, key, threads, [&](Stream stream, MatOut<T> values, int inner_threads) {
+            ensembles::jacobi_eigenvalues<T>(stream, a, b, beta, values, inner_threads);
+          });
+        },
+        "key"_a, "a"_a, "b"_a, "beta"_a, "out"_a.noconvert(), "threads"_a);
     m.def(
         "ginibre",
         [](std::uint64_t key, T sigma, Array<T>& out, int threads) {
