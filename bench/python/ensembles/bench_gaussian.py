@@ -1,6 +1,6 @@
 import numpy as np
 
-from deeprmt.ensembles import ginibre, goe, wishart
+from deeprmt.ensembles import ginibre, goe, gue, wishart
 from harness import Table, copy, gemm
 
 
@@ -19,4 +19,5 @@ def bench(table: Table) -> None:
 
     table.add(f"ginibre {n}", lambda: ginibre(n), ceiling=ceiling, peers={"numpy": lambda: rng.standard_normal((n, n))})
     table.add(f"goe {n}", lambda: goe(n), ceiling=ceiling, peers={"numpy": numpy_goe})
+    table.add(f"gue {n}", lambda: gue(n), ceiling=("copy", copy(16 * n * n)))
     table.add(f"wishart {n}", lambda: wishart(n, n), ceiling=("GEMM", gemm(n)), peers={"numpy": numpy_wishart})

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deeprmt import _core
-from deeprmt.ensembles import ginibre, goe, wishart
+from deeprmt import _core, laws
+from deeprmt.ensembles import ginibre, goe, gue, wishart
 from reference.ensembles import gaussian as reference
 
 
@@ -17,6 +17,10 @@ def test_match_the_reference(dtype):
     _core.ensembles.goe(7, out, 2)
     for c in range(2):
         np.testing.assert_allclose(out[c], reference.goe(7, c, 6, dtype), rtol=4 * eps, atol=1e-14)
+    out = np.empty((2, 6, 6), np.result_type(dtype, np.complex64))
+    _core.ensembles.gue(7, out, 2)
+    for c in range(2):
+        np.testing.assert_allclose(out[c], reference.gue(7, c, 6, dtype), rtol=4 * eps, atol=1e-14)
     out = np.empty((2, 4, 4), dtype)
     _core.ensembles.wishart(7, 9, out, 2)
     for c in range(2):
@@ -43,6 +47,34 @@ def test_goe_moments():
     assert abs(fourth.mean() - (2 * n**3 + 5 * n**2 + 5 * n) / n**2) < 5 * fourth.std() / np.sqrt(trials)
 
 
+def test_gue_moments():
+    n, trials = 30, 2000
+    h = gue(n, size=trials, rng=2)
+    np.testing.assert_array_equal(h, np.conj(np.swapaxes(h, 1, 2)))
+    # tr H^2 is chi-squared of n^2 degrees of freedom over n.
+    square = np.einsum("cij,cji->c", h, h).real
+    assert abs(square.mean() - n) < 5 * np.sqrt(2 / trials)
+    # E tr H^4 = 2 n + 1/n, E tr H^6 = 5 n + 10/n: planar maps and those of genus 1 (Harer & Zagier, 1986).
+    h2 = h @ h
+    for values, expected in (
+        (np.einsum("cij,cji->c", h2, h2).real, 2 * n + 1 / n),
+        (np.einsum("cij,cjk,cki->c", h2, h2, h2, optimize=True).real, 5 * n + 10 / n),
+    ):
+        assert abs(values.mean() - expected) < 5 * values.std() / np.sqrt(trials)
+    # Real and imaginary parts alike, the diagonal real.
+    upper = h[:, 0, 1]
+    for values, variance in ((upper.real, 0.5 / n), (upper.imag, 0.5 / n), (h[:, 3, 3].real, 1 / n)):
+        assert abs(np.mean(values**2) - variance) < 5 * variance * np.sqrt(2 / trials)
+        assert abs(values.mean()) < 5 * np.sqrt(variance / trials)
+    assert abs(np.mean(upper.real * upper.imag)) < 5 * 0.5 / n / np.sqrt(trials)
+
+
+def test_gue_follows_the_semicircle():
+    # The count in an interval of a rigid spectrum is off by O(sqrt(log n)): a few eigenvalues of 300.
+    levels = np.linalg.eigvalsh(gue(300, rng=4))
+    assert np.abs(np.arange(0.5, 300) / 300 - laws.Semicircle().cdf(levels)).max() < 5 / 300
+
+
 def test_wishart_moments():
     m, n, trials = 20, 40, 2000
     w = wishart(m, n, size=trials, rng=3)
@@ -53,12 +85,12 @@ def test_wishart_moments():
     assert abs(square.mean() - m * (m + n + 1) / n) < 5 * square.std() / np.sqrt(trials)
 
 
-@pytest.mark.parametrize("draw", [ginibre, goe, lambda n, **k: wishart(n, 7, **k)])
+@pytest.mark.parametrize("draw", [ginibre, goe, gue, lambda n, **k: wishart(n, 7, **k)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_stacks_seeds_and_threads(draw, dtype):
     a = draw(90, size=(2, 3), dtype=dtype, rng=5, threads=1)
     assert a.shape == (2, 3, 90, 90)
-    assert a.dtype == dtype
+    assert a.dtype == (np.result_type(dtype, np.complex64) if draw is gue else dtype)
     for threads in (2, 3, 16):
         np.testing.assert_array_equal(draw(90, size=(2, 3), dtype=dtype, rng=5, threads=threads), a)
     np.testing.assert_array_equal(draw(90, size=2, dtype=dtype, rng=5), a[0, :2])  # sample i has its own stream
@@ -79,6 +111,8 @@ def test_a_generator_moves_on():
     [
         (lambda: ginibre(0), ValueError, "ginibre: m must be at least 1, got 0"),
         (lambda: ginibre(2, 0), ValueError, "n must be at least 1"),
+        (lambda: gue(0), ValueError, "gue: n must be at least 1, got 0"),
+        (lambda: gue(2, dtype=int), ValueError, "gue: dtype must be float32, float64, complex64 or complex128"),
         (lambda: goe(2.5), TypeError, "n must be a whole number, got 2.5"),
         (lambda: goe(2, size=-1), ValueError, "size must be at least 0, got -1"),
         (lambda: wishart(2, 2, dtype=int), ValueError, "dtype must be float32 or float64, got int64"),
