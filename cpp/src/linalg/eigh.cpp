@@ -24,6 +24,7 @@ namespace deeprmt::linalg {
 namespace {
 
 constexpr Index band = 48;
+constexpr Index divide_from = 100;  // the order from which divide and conquer is faster than the QL iteration
 
 template <class T>
 void refuse_asymmetric(const char* function, MatIn<T> a, T scale) {
@@ -64,20 +65,21 @@ Mat<T> symmetric_part(const char* function, MatIn<T> a, T scale, int threads) {
 /// Eigenvalues of the symmetric part of scale * a.
 template <class T>
 void values_of(MatIn<T> a, T scale, T* values, int threads) {
-  const int n = blas::narrow(a.rows());
+  const Index n = a.rows();
   Vec<T> off(n);
   if (n < small::symmetric_below) {
     refuse_asymmetric<T>("eigvalsh", a, scale);
     small::tridiagonalise(a.data(), n, scale, values, off.data());
-    int info = 0;
-    blas::call<T>(blas::Routine::sterf, &n, values, off.data(), &info);
-    if (info != 0) throw std::runtime_error("eigvalsh: LAPACK sterf did not converge, info " + std::to_string(info));
-    return;
+  } else {
+    Mat<T> w = symmetric_part<T>("eigvalsh", a, scale, threads);
+    reduce_to_symmetric_band<T>(w, band, nullptr, threads);
+    band_to_tridiagonal<T>(w, band, Eigen::Map<Vec<T>>(values, n), off, nullptr, threads);
   }
-  Mat<T> w = symmetric_part<T>("eigvalsh", a, scale, threads);
-  reduce_to_symmetric_band<T>(w, band, nullptr, threads);
-  band_to_tridiagonal<T>(w, band, Eigen::Map<Vec<T>>(values, n), off, nullptr, threads);
-  eigvals_tridiagonal<T>(n, values, off.data(), values, threads);
+  if (n >= divide_from) return eigvals_tridiagonal<T>(n, values, off.data(), values, threads);
+  const int size = blas::narrow(n);
+  int info = 0;
+  blas::call<T>(blas::Routine::sterf, &size, values, off.data(), &info);
+  if (info != 0) throw std::runtime_error("eigvalsh: LAPACK sterf did not converge, info " + std::to_string(info));
 }
 
 /// Eigenvalues, all of them, and the vectors `which` (n, c). w as above.

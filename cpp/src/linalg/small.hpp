@@ -5,9 +5,10 @@
 
 namespace deeprmt::linalg::small {
 
-// Below these orders one stage is faster than two, which make use of the cache but take more flops: measured on one
-// thread, in float64, with 2 MiB of second-level cache.
-constexpr Index singular_below = 320, symmetric_below = 400;
+// Below these orders one stage is faster than two, which make use of the cache and of threads but take more flops:
+// between what was measured on one thread (480 and 620) and what two threads would gain, in float64, with 2 MiB of
+// second-level cache.
+constexpr Index singular_below = 320, symmetric_below = 512;
 
 /// Whether this is the fastest route to the singular values of an (m, n) matrix.
 bool holds_singular(Index m, Index n);

@@ -19,7 +19,7 @@ def bound(a):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 3, 50, 160, 333, 399, 400, 401, 439, 440, 441, 500])
+@pytest.mark.parametrize("n", [1, 2, 3, 50, 160, 333, 511, 512, 513, 559, 560, 561])
 def test_against_lapack(n, dtype):
     a = symmetric(n, dtype=dtype)
     values = eigvalsh(a)
@@ -39,16 +39,16 @@ def test_matches_the_reference(a):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [401])
+@pytest.mark.parametrize("n", [513])
 def test_two_stages_match_the_reference(n):
     # Roundings of the reference's rotations are independent: those of a row or column add up like the square root of
-    # their number, sqrt(2 sides, 400 a sweep, 10 sweeps) = 89 eps, below the bound for ours, 220 eps.
+    # their number, sqrt(2 sides, 512 a sweep, 10 sweeps) = 101 eps, below the bound for ours, 246 eps.
     a = symmetric(n)
     values = eigvalsh(a)
     assert np.abs(values - reference.eigvalsh(a)).max() <= bound(a) * np.abs(values).max()
 
 
-@pytest.mark.parametrize("n", [100, 410])
+@pytest.mark.parametrize("n", [100, 520])
 def test_second_difference_has_known_eigenvalues(n):
     a = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
     exact = 4 * np.sin(np.pi * np.arange(1, n + 1) / (2 * (n + 1))) ** 2
@@ -58,7 +58,7 @@ def test_second_difference_has_known_eigenvalues(n):
     assert np.abs(eigvalsh((turned + turned.T) / 2) - exact).max() <= 2 * bound(a) * 4
 
 
-@pytest.mark.parametrize("n", [20, 410])
+@pytest.mark.parametrize("n", [20, 520])
 def test_theorems(n):
     a = symmetric(n, 3)
     values = eigvalsh(a)
@@ -72,12 +72,12 @@ def test_theorems(n):
 
 def test_diagonal_zero_and_clusters():
     np.testing.assert_array_equal(eigvalsh(np.diag([3.0, -1.0, 2.0])), [-1, 2, 3])
-    assert not eigvalsh(np.zeros((410, 410))).any()
-    values = eigvalsh(np.ones((410, 410)))
-    np.testing.assert_allclose(values, np.r_[np.zeros(409), 410], atol=2e-11)
+    assert not eigvalsh(np.zeros((520, 520))).any()
+    values = eigvalsh(np.ones((520, 520)))
+    np.testing.assert_allclose(values, np.r_[np.zeros(519), 520], atol=2e-11)
 
 
-@pytest.mark.parametrize("shape", [(5, 6, 6), (3, 410, 410), (0, 3, 3), (2, 0, 0), (2, 2, 10, 10)])
+@pytest.mark.parametrize("shape", [(5, 6, 6), (3, 520, 520), (0, 3, 3), (2, 0, 0), (2, 2, 10, 10)])
 def test_stacks_and_threads(shape):
     a = np.random.default_rng(4).normal(size=shape)
     a = a + np.swapaxes(a, -1, -2)
@@ -105,7 +105,7 @@ def test_refuses(bad, says):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 33, 401, 450])
+@pytest.mark.parametrize("n", [1, 2, 33, 513, 550])
 def test_pairs(n, dtype):
     a = symmetric(n).astype(dtype)
     values, vectors = eigh(a)
@@ -116,7 +116,7 @@ def test_pairs(n, dtype):
     assert abs(values - eigvalsh(a)).max() <= 10 * max(n, 10) * eps * abs(values).max()
 
 
-@pytest.mark.parametrize("n", [20, 420])
+@pytest.mark.parametrize("n", [20, 530])
 def test_chosen_pairs_are_those_of_all(n):
     a = symmetric(n)
     values, vectors = eigh(a)
@@ -132,7 +132,7 @@ def test_chosen_pairs_are_those_of_all(n):
 
 
 def test_pairs_of_known_matrices():
-    n = 450  # the second difference: 2 - 2 cos(pi j / (n + 1)), sines
+    n = 550  # the second difference: 2 - 2 cos(pi j / (n + 1)), sines
     a = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
     j = np.arange(1, n + 1)
     values, vectors = eigh(a)
@@ -144,7 +144,7 @@ def test_pairs_of_known_matrices():
 
 
 def test_pairs_do_not_depend_on_threads_and_stack():
-    a = np.stack([symmetric(410), 2 * symmetric(410)])
+    a = np.stack([symmetric(520), 2 * symmetric(520)])
     one, two = eigh(a, threads=1), eigh(a, threads=2)
     np.testing.assert_array_equal(one.eigenvectors, two.eigenvectors)
     np.testing.assert_array_equal(one.eigenvectors[1], eigh(a[1]).eigenvectors)
