@@ -14,16 +14,29 @@ namespace {
 constexpr double eps = std::numeric_limits<double>::epsilon();
 constexpr int group = 4;
 
-typedef double Vector __attribute__((vector_size(8 * lanes), may_alias));
-typedef long long Mask __attribute__((vector_size(8 * lanes)));
+/// As many doubles as one register holds. `lanes` partial sums are kept however many that is, so that all sums are the
+/// same; where registers are shorter, the loop runs once for each part of the lanes, since both parts would not fit.
+template <int Width>
+struct Pack {
+  typedef double type __attribute__((vector_size(8 * Width), may_alias));
+};
+template <int Width>
+using Vector = typename Pack<Width>::type;
 
-DEEPRMT_LEAF double sum(const Vector& x) { return ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7])); }
+/// Part `slice` of vector j of lanes.
+template <int Width>
+DEEPRMT_LEAF const Vector<Width>& part(const double* x, Index j, int slice) {
+  return *reinterpret_cast<const Vector<Width>*>(x + j * lanes + slice * Width);
+}
+
+DEEPRMT_LEAF double sum(const double* x) { return ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7])); }
 
 /// x[r] becomes 1 / x[r], up to three more roundings. Products of four neither over- nor underflow: poles are of order
 /// 1, and each root is close to one of them only, by more than 1e-45.
-DEEPRMT_LEAF void invert(Vector (&x)[group]) {
-  const Vector ab = x[0] * x[1], cd = x[2] * x[3], all = 1.0 / (ab * cd), rab = all * cd, rcd = all * ab;
-  const Vector a = x[0], c = x[2];
+template <class V>
+DEEPRMT_LEAF void invert(V (&x)[group]) {
+  const V ab = x[0] * x[1], cd = x[2] * x[3], all = 1.0 / (ab * cd), rab = all * cd, rcd = all * ab;
+  const V a = x[0], c = x[2];
   x[0] = rab * x[1];
   x[1] = rab * a;
   x[2] = rcd * x[3];
@@ -37,85 +50,95 @@ struct Sums {
 };
 
 /// Vectors [0, left) hold only poles below the roots, [right, count) only poles above.
-DEEPRMT_LEAF void evaluate_loop(const double* poles, const double* weights, Index left, Index right, Index count,
+template <int Width>
+DEEPRMT_LEAF void evaluate_loop(const double* pole, const double* weight, Index left, Index right, Index count,
                                 Sums& s) {
-  const auto* pole = reinterpret_cast<const Vector*>(poles);
-  const auto* weight = reinterpret_cast<const Vector*>(weights);
-  Vector below[group] = {}, above[group] = {}, slope[group] = {}, curve[group] = {};
-  for (Index j = 0; j < left; ++j) {
-    Vector x[group];
-    for (int r = 0; r < group; ++r) x[r] = (pole[j] - s.origin[r]) - s.offset[r];
-    invert(x);
-    for (int r = 0; r < group; ++r) {
-      const Vector t = weight[j] * x[r], u = t * x[r];
-      below[r] += t;
-      slope[r] += u;
-      curve[r] += u * x[r];
+  using V = Vector<Width>;
+  double sums[4][group][lanes];
+  for (int slice = 0; slice < lanes / Width; ++slice) {
+    V below[group] = {}, above[group] = {}, slope[group] = {}, curve[group] = {}, x[group];
+    for (Index j = 0; j < left; ++j) {
+      for (int r = 0; r < group; ++r) x[r] = (part<Width>(pole, j, slice) - s.origin[r]) - s.offset[r];
+      invert(x);
+      for (int r = 0; r < group; ++r) {
+        const V t = part<Width>(weight, j, slice) * x[r], u = t * x[r];
+        below[r] += t;
+        slope[r] += u;
+        curve[r] += u * x[r];
+      }
     }
-  }
-  for (Index j = left; j < right; ++j) {
-    Vector x[group];
-    for (int r = 0; r < group; ++r) x[r] = (pole[j] - s.origin[r]) - s.offset[r];
-    invert(x);
-    for (int r = 0; r < group; ++r) {
-      const Vector t = weight[j] * x[r], u = t * x[r], zero = {};
-      below[r] += t < 0.0 ? t : zero;
-      above[r] += t < 0.0 ? zero : t;
-      slope[r] += u;
-      curve[r] += u * x[r];
+    for (Index j = left; j < right; ++j) {
+      for (int r = 0; r < group; ++r) x[r] = (part<Width>(pole, j, slice) - s.origin[r]) - s.offset[r];
+      invert(x);
+      for (int r = 0; r < group; ++r) {
+        const V t = part<Width>(weight, j, slice) * x[r], u = t * x[r], zero = {};
+        below[r] += t < 0.0 ? t : zero;
+        above[r] += t < 0.0 ? zero : t;
+        slope[r] += u;
+        curve[r] += u * x[r];
+      }
     }
-  }
-  for (Index j = right; j < count; ++j) {
-    Vector x[group];
-    for (int r = 0; r < group; ++r) x[r] = (pole[j] - s.origin[r]) - s.offset[r];
-    invert(x);
-    for (int r = 0; r < group; ++r) {
-      const Vector t = weight[j] * x[r], u = t * x[r];
-      above[r] += t;
-      slope[r] += u;
-      curve[r] += u * x[r];
+    for (Index j = right; j < count; ++j) {
+      for (int r = 0; r < group; ++r) x[r] = (part<Width>(pole, j, slice) - s.origin[r]) - s.offset[r];
+      invert(x);
+      for (int r = 0; r < group; ++r) {
+        const V t = part<Width>(weight, j, slice) * x[r], u = t * x[r];
+        above[r] += t;
+        slope[r] += u;
+        curve[r] += u * x[r];
+      }
     }
+    for (int r = 0; r < group; ++r)
+      for (int lane = 0; lane < Width; ++lane) {
+        sums[0][r][slice * Width + lane] = below[r][lane];
+        sums[1][r][slice * Width + lane] = above[r][lane];
+        sums[2][r][slice * Width + lane] = slope[r][lane];
+        sums[3][r][slice * Width + lane] = curve[r][lane];
+      }
   }
   for (int r = 0; r < group; ++r) {
-    s.below[r] = sum(below[r]);
-    s.above[r] = sum(above[r]);
-    s.slope[r] = sum(slope[r]);
-    s.curve[r] = sum(curve[r]);
+    s.below[r] = sum(sums[0][r]);
+    s.above[r] = sum(sums[1][r]);
+    s.slope[r] = sum(sums[2][r]);
+    s.curve[r] = sum(sums[3][r]);
   }
 }
-constexpr auto evaluate = clones<evaluate_loop>;
 
-/// squared[j] = product over roots i of (root_i - pole_j) / product over i != j of (pole_i - pole_j), for vectors of j.
+/// squared[j] = product over roots i of (root_i - pole_j) / product over i != j of (pole_i - pole_j), for vectors
+/// [begin, end) of lanes j.
+template <int Width>
 DEEPRMT_LEAF void loewner_loop(const double* poles, const double* origin, const double* offset, Index size, Index begin,
                                Index end, double* out) {
-  constexpr int width = 4;  // vectors at once
-  for (Index j = begin; j < end; j += width) {
-    Vector at[width], product[width];
-    for (int w = 0; w < width; ++w) {
+  using V = Vector<Width>;
+  constexpr int depth = 4;  // at once, so that their divisions overlap
+  const V one = V{} + 1.0;
+  const Index first = begin * lanes / Width, last = end * lanes / Width;
+  for (Index j = first; j < last; j += depth) {
+    V at[depth], product[depth];
+    for (int w = 0; w < depth; ++w) {
       // Beyond the end, any vector will do: it is not stored.
-      at[w] = reinterpret_cast<const Vector*>(poles)[std::min(j + w, end - 1)];
-      product[w] = Vector{} + 1.0;
+      at[w] = reinterpret_cast<const V*>(poles)[std::min(j + w, last - 1)];
+      product[w] = one;
     }
     Index i = 0;
     for (; i + group <= size; i += group)
-      for (int w = 0; w < width; ++w) {
-        Vector above = Vector{} + 1.0, under = above;
+      for (int w = 0; w < depth; ++w) {
+        V above = one, under = one;
         for (int r = 0; r < group; ++r) {
-          const Vector gap = poles[i + r] - at[w], one = Vector{} + 1.0;
+          const V gap = poles[i + r] - at[w];
           above *= (origin[i + r] - at[w]) + offset[i + r];
           under *= gap == 0.0 ? one : gap;
         }
         product[w] *= above / under;
       }
     for (; i < size; ++i)
-      for (int w = 0; w < width; ++w) {
-        const Vector gap = poles[i] - at[w], one = Vector{} + 1.0;
+      for (int w = 0; w < depth; ++w) {
+        const V gap = poles[i] - at[w];
         product[w] *= ((origin[i] - at[w]) + offset[i]) / (gap == 0.0 ? one : gap);
       }
-    for (int w = 0; w < width && j + w < end; ++w) reinterpret_cast<Vector*>(out)[j + w] = product[w];
+    for (int w = 0; w < depth && j + w < last; ++w) reinterpret_cast<V*>(out)[j + w] = product[w];
   }
 }
-constexpr auto loewner = clones<loewner_loop>;
 
 struct Rows {
   double origin[group], offset[group];
@@ -124,30 +147,47 @@ struct Rows {
 
 /// Entries of the two rows in the columns of four roots: sums of z q / (pole - root) over the norm of z / (pole -
 /// root).
-DEEPRMT_LEAF void rows_loop(const double* poles, const double* weights, const double* z_first, const double* z_last,
+template <int Width>
+DEEPRMT_LEAF void rows_loop(const double* pole, const double* weight, const double* first, const double* last,
                             Index count, Rows& s) {
-  const auto* pole = reinterpret_cast<const Vector*>(poles);
-  const auto* weight = reinterpret_cast<const Vector*>(weights);
-  const auto* first = reinterpret_cast<const Vector*>(z_first);
-  const auto* last = reinterpret_cast<const Vector*>(z_last);
-  Vector norm[group] = {}, f[group] = {}, l[group] = {};
-  for (Index j = 0; j < count; ++j) {
-    Vector x[group];
-    for (int r = 0; r < group; ++r) x[r] = (pole[j] - s.origin[r]) - s.offset[r];
-    invert(x);
-    for (int r = 0; r < group; ++r) {
-      norm[r] += weight[j] * x[r] * x[r];
-      f[r] += first[j] * x[r];
-      l[r] += last[j] * x[r];
+  using V = Vector<Width>;
+  double sums[3][group][lanes];
+  for (int slice = 0; slice < lanes / Width; ++slice) {
+    V norm[group] = {}, f[group] = {}, l[group] = {}, x[group];
+    for (Index j = 0; j < count; ++j) {
+      for (int r = 0; r < group; ++r) x[r] = (part<Width>(pole, j, slice) - s.origin[r]) - s.offset[r];
+      invert(x);
+      for (int r = 0; r < group; ++r) {
+        norm[r] += part<Width>(weight, j, slice) * x[r] * x[r];
+        f[r] += part<Width>(first, j, slice) * x[r];
+        l[r] += part<Width>(last, j, slice) * x[r];
+      }
     }
+    for (int r = 0; r < group; ++r)
+      for (int lane = 0; lane < Width; ++lane) {
+        sums[0][r][slice * Width + lane] = norm[r][lane];
+        sums[1][r][slice * Width + lane] = f[r][lane];
+        sums[2][r][slice * Width + lane] = l[r][lane];
+      }
   }
   for (int r = 0; r < group; ++r) {
-    const double scale = 1 / std::sqrt(sum(norm[r]));
-    s.first[r] = sum(f[r]) * scale;
-    s.last[r] = sum(l[r]) * scale;
+    const double scale = 1 / std::sqrt(sum(sums[0][r]));
+    s.first[r] = sum(sums[1][r]) * scale;
+    s.last[r] = sum(sums[2][r]) * scale;
   }
 }
-constexpr auto rows = clones<rows_loop>;
+
+/// The loop for the width of this machine's registers.
+template <class Wide, class Middle, class Narrow, class... Arguments>
+void by_width(const Wide& wide, const Middle& middle, const Narrow& narrow, Arguments&&... arguments) {
+  if (detail::chosen_set == InstructionSet::v4)
+    wide(arguments...);
+  else if (detail::chosen_set == InstructionSet::v3)
+    middle(arguments...);
+  else
+    narrow(arguments...);
+}
+#define DEEPRMT_BY_WIDTH(loop, ...) by_width(clones<loop<8>>, clones<loop<4>>, clones<loop<2>>, __VA_ARGS__)
 
 /// The root of c x^2 - a x + b that the secular equation means, without cancellation.
 double quadratic(double a, double b, double c) {
@@ -272,8 +312,8 @@ void Secular::solve(Index begin, Index end, double slack) {
         s.origin[r] = pole[root.origin];
         s.offset[r] = root.offset;
       }
-      evaluate(pole.data(), squared.data(), (active[at].index + 1) / lanes,
-               std::min(active[at + inside - 1].index / lanes + 1, count), count, s);
+      DEEPRMT_BY_WIDTH(evaluate_loop, pole.data(), squared.data(), (active[at].index + 1) / lanes,
+                       std::min(active[at + inside - 1].index / lanes + 1, count), count, s);
       for (Index r = 0; r < inside; ++r) {
         Root root = active[at + r];
         if (advance(root, s.below[r], s.above[r], s.slope[r], s.curve[r]))
@@ -288,7 +328,8 @@ void Secular::solve(Index begin, Index end, double slack) {
 }
 
 void Secular::refine(Index begin, Index end) {
-  loewner(pole.data(), origin.data(), offset.data(), size, begin / lanes, (end + lanes - 1) / lanes, squared.data());
+  DEEPRMT_BY_WIDTH(loewner_loop, pole.data(), origin.data(), offset.data(), size, begin / lanes,
+                   (end + lanes - 1) / lanes, squared.data());
   for (Index j = begin; j < end; ++j) {
     const double size_of_z = std::sqrt(std::max(squared[j], 0.0));
     const double signed_z = std::copysign(size_of_z, z[j]);
@@ -310,7 +351,7 @@ void Secular::rotate(Index begin, Index end) {
       s.origin[r] = origin[i];
       s.offset[r] = offset[i];
     }
-    rows(pole.data(), squared.data(), first.data(), last.data(), count, s);
+    DEEPRMT_BY_WIDTH(rows_loop, pole.data(), squared.data(), first.data(), last.data(), count, s);
     for (Index r = 0; r < inside; ++r) {
       new_first[at + r] = s.first[r];
       new_last[at + r] = s.last[r];
