@@ -26,6 +26,9 @@ for dtype in ("float32", "float64"):
         rmt.ensembles.goe(70, rng=2, dtype=dtype),
         rmt.ensembles.wishart(30, 70, rng=3, dtype=dtype),
         rmt.ensembles.haar(70, rng=4, dtype=dtype),
+        rmt.ensembles.hermite_eigenvalues(150, 1.5, rng=5, dtype=dtype),
+        rmt.ensembles.laguerre_eigenvalues(150, 150, 0.5, rng=6, dtype=dtype),
+        rmt.ensembles.jacobi_eigenvalues(150, 0, 2.5, 0.5, rng=7, dtype=dtype),
         rmt.networks.MLP([30, 20], "relu", weights="haar", sigma_w=1.0, sigma_b=0.1).sample(5, dtype=dtype).weights[0],
     ):
         draws.update(array.tobytes())
