@@ -53,6 +53,28 @@ void values_in_place(MatOut<T> w, VecOut<T> s, int threads) {
   bidiagonal_values<T>(s, superdiagonal);
 }
 
+/// From this many rows for each column on, a copy of the whole matrix is avoided.
+constexpr Index very_tall = 10;
+
+/// R of the QR decomposition of scale * a, or of its transpose if that is the tall one, by chunks of rows.
+template <class T>
+Mat<T> triangle(MatIn<T> a, T scale, int threads) {
+  const bool wide = a.rows() < a.cols();
+  const Index m = std::max(a.rows(), a.cols()), n = std::min(a.rows(), a.cols());
+  const Index chunk = std::max((very_tall - 2) * n, (Index{1} << 18) / n);
+  Mat<T> r = Mat<T>::Zero(n, n), w;
+  for (Index top = 0; top < m; top += chunk) {
+    const Index rows = std::min(chunk, m - top);
+    w.resize(n + rows, n);
+    w.topRows(n) = r;
+    w.bottomRows(rows) = wide ? scaled<T>(a.middleCols(top, rows), scale, true, threads)
+                              : scaled<T>(a.middleRows(top, rows), scale, false, threads);
+    factor<T>(w, false, threads);
+    r = w.topRows(n).template triangularView<Eigen::Upper>();
+  }
+  return r;
+}
+
 }  // namespace
 
 template <class T>
@@ -70,7 +92,8 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
       small::bidiagonalise(a.data(), m, n, scale, s.data(), beside.data());
       bidiagonal_values<T>(s, beside);
     } else {
-      Mat<T> w = scaled<T>(a, scale, m < n, inner_threads);
+      const bool tall = std::max(m, n) > very_tall * k;
+      Mat<T> w = tall ? triangle<T>(a, scale, inner_threads) : scaled<T>(a, scale, m < n, inner_threads);
       values_in_place<T>(w, s, inner_threads);
     }
     out.row(c) = s.transpose() / scale;
