@@ -22,7 +22,7 @@ def torch_orthogonal(n: int, dtype: str) -> object:
 def memory(n: int, dtype: str) -> str:
     """Of the forms of one matrix, in MiB: the matrix, the reflectors that are kept, a block of them that is not."""
     size = np.dtype(dtype).itemsize / 2**20
-    forms = {"matrix": n * n, "reflectors": n * (n + 128) / 2, "block": 192 * n}
+    forms = {"matrix": n * n, "reflectors": n * (n + 96) / 2, "block": 192 * n}
     return ", ".join(f"{name} {count * size:.1f} MiB" for name, count in forms.items())
 
 

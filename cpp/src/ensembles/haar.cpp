@@ -15,9 +15,13 @@
 namespace deeprmt::ensembles {
 namespace {
 
-/// Reflectors in a block, by the columns that it meets. A block is the inner length of its products, so more is faster;
-/// but V^* V costs as many flops as `block` more columns would.
-Index block_size(Index columns) { return columns <= 8 ? 32 : columns < 256 ? 64 : 192; }
+/// Reflectors in a block that meets few columns: V^* V costs as many flops as `block` more columns would. For the many
+/// columns of square matrices it is `large`, as measured at n = 2000.
+Index block_size(Index columns, Index large) { return columns <= 8 ? 32 : columns < 256 ? 64 : large; }
+
+constexpr Index block_of_haar = 192;
+template <class T>
+constexpr Index block_of_products = std::is_same_v<T, float> ? 192 : 96;
 
 Index block_count(Index n, Index size) { return (n + size - 1) / size; }
 
@@ -120,7 +124,7 @@ void draw_block(Stream stream, Index n, Index top, BlockView<T> block, int threa
 
 /// x <- T x ('N') or T^* x ('C'), columns over threads.
 template <class T>
-void turn(MatIn<T> t, char op, MatOut<T> x, int threads) {
+void turn_left(MatIn<T> t, char op, MatOut<T> x, int threads) {
   constexpr Index grain = 512;
   const int b = blas::narrow(t.rows()), ldt = blas::narrow(t.outerStride()), ldx = blas::narrow(x.outerStride());
   const T one = 1;
@@ -133,17 +137,38 @@ void turn(MatIn<T> t, char op, MatOut<T> x, int threads) {
   });
 }
 
+/// x <- x T ('N') or x T^* ('C'), rows over threads.
+template <class T>
+void turn_right(MatIn<T> t, char op, MatOut<T> x, int threads) {
+  constexpr Index grain = 512;
+  const int b = blas::narrow(t.rows()), ldt = blas::narrow(t.outerStride()), ldx = blas::narrow(x.outerStride());
+  const T one = 1;
+  const double flops = static_cast<double>(x.size()) * b;
+  parallel_blas_for((x.rows() + grain - 1) / grain, useful_threads(flops, threads), [&](Index piece) {
+    const Index top = piece * grain;
+    const int rows = static_cast<int>(std::min(grain, x.rows() - top));
+    blas::call<T>(blas::Routine::trmm, "L", "L", &op, "N", &b, &rows, &one, t.data(), &ldt, x.data() + top * ldx, &ldx);
+  });
+}
+
 /// x <- B x ('N') or B^* x ('C') for one block B = (I - V T V^*) D. `inner` is scratch.
 /// D acts on rows that no other block has touched ('N') or will touch ('C').
 template <class T, class Block>
 void apply_block_left(const Block& block, char op, MatOut<T> x, Mat<T>& inner, int threads) {
   const Index count = block.vh.rows();
-  inner.resize(count, x.cols());
   auto own = x.topRows(count);
   if (op == 'N') own.array().colwise() *= block.signs.array();
-  linalg::multiply<T>('N', 'N', 1, block.vh, x, 0, inner, threads);
-  turn<T>(block.t, op, inner, threads);
-  linalg::multiply<T>('C', 'N', -1, block.vh, inner, 1, x, threads);
+  if (std::is_same_v<T, float> && x.cols() >= 64) {  // (V^* x)^*: products 1.2 times faster in single precision
+    inner.resize(x.cols(), count);
+    linalg::multiply<T>('C', 'C', 1, x, block.vh, 0, inner, threads);
+    turn_right<T>(block.t, op == 'N' ? 'C' : 'N', inner, threads);
+    linalg::multiply<T>('C', 'C', -1, block.vh, inner, 1, x, threads);
+  } else {
+    inner.resize(count, x.cols());
+    linalg::multiply<T>('N', 'N', 1, block.vh, x, 0, inner, threads);
+    turn_left<T>(block.t, op, inner, threads);
+    linalg::multiply<T>('C', 'N', -1, block.vh, inner, 1, x, threads);
+  }
   if (op != 'N') own.array().colwise() *= block.signs.conjugate().array();
 }
 
@@ -155,7 +180,7 @@ void apply_block_right(const Block& block, char op, MatOut<T> x, Mat<T>& inner, 
   auto own = x.leftCols(count);
   if (op != 'N') own.array().rowwise() *= block.signs.adjoint().array();
   linalg::multiply<T>('N', 'C', 1, block.vh, x, 0, inner, threads);
-  turn<T>(block.t, op == 'N' ? 'C' : 'N', inner, threads);
+  turn_left<T>(block.t, op == 'N' ? 'C' : 'N', inner, threads);
   linalg::multiply<T>('C', 'N', -1, inner, block.vh, 1, x, threads);
   if (op == 'N') own.array().rowwise() *= block.signs.transpose().array();
 }
@@ -210,7 +235,7 @@ void haar(Stream stream, MatOut<T> out, int threads) {
   check::that(k <= n, "haar: k must be at most n = ", n, ", got ", k);
   out.setZero();
   if (k == 0) return;
-  const Index size = std::min(block_size(k), k);
+  const Index size = std::min(block_size(k, block_of_haar), k);
   Drawn<T> drawn(stream, n, size);
   Mat<T> inner;
   in_order(block_count(k, size), true, [&](Index i) {
@@ -224,7 +249,7 @@ void haar(Stream stream, MatOut<T> out, int threads) {
     inner.leftCols(count).template triangularView<Eigen::Upper>() = block.vh.leftCols(count) * block.signs.asDiagonal();
     linalg::multiply<T>('N', 'N', 1, block.vh.rightCols(below), c.bottomRightCorner(below, right), 0,
                         inner.rightCols(right), threads);
-    turn<T>(block.t, 'N', inner, threads);
+    turn_left<T>(block.t, 'N', inner, threads);
     linalg::multiply<T>('C', 'N', -1, block.vh, inner, 1, c, threads);
   });
 }
@@ -233,7 +258,7 @@ template <class T>
 void haar_apply_left(Stream stream, char op, MatOut<T> x, int threads) {
   op = check_apply("haar_apply_left", op, x.rows(), x.rows());
   if (x.size() == 0) return;
-  Drawn<T> drawn(stream, x.rows(), std::min(block_size(x.cols()), x.rows()));
+  Drawn<T> drawn(stream, x.rows(), std::min(block_size(x.cols(), block_of_products<T>), x.rows()));
   Mat<T> inner;
   in_order(drawn.count(), op == 'N', [&](Index i) {
     apply_block_left<T>(drawn.block(i, x.rows(), threads), op, x.bottomRows(x.rows() - drawn.top(i)), inner, threads);
@@ -244,7 +269,7 @@ template <class T>
 void haar_apply_right(Stream stream, char op, MatOut<T> x, int threads) {
   op = check_apply("haar_apply_right", op, x.cols(), x.cols());
   if (x.size() == 0) return;
-  Drawn<T> drawn(stream, x.cols(), std::min(block_size(x.rows()), x.cols()));
+  Drawn<T> drawn(stream, x.cols(), std::min(block_size(x.rows(), block_of_products<T>), x.cols()));
   Mat<T> inner;
   in_order(drawn.count(), op != 'N', [&](Index i) {
     apply_block_right<T>(drawn.block(i, x.cols(), threads), op, x.rightCols(x.cols() - drawn.top(i)), inner, threads);
@@ -254,7 +279,7 @@ void haar_apply_right(Stream stream, char op, MatOut<T> x, int threads) {
 template <class T>
 HaarReflectors<T>::HaarReflectors(Stream stream, Index n, int threads) : n_(n) {
   check::at_least("HaarReflectors", "n", n, 1);
-  const Index size = std::min<Index>(128, n);
+  const Index size = std::min(block_of_products<T>, n);
   for (Index top = 0; top < n; top += size) {
     check_interrupt();
     const Index count = std::min(size, n - top);

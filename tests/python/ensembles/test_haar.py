@@ -34,7 +34,7 @@ def test_orthonormal(n, k, dtype, field, method):
     assert error < (3 * np.sqrt(n) + 10) * np.finfo(dtype).eps  # rounding of n reflectors adds up like sqrt(n)
 
 
-# Sizes at the edges of blocks, which are 32, 64 or 192 reflectors, by the number of columns.
+# Sizes at the edges of blocks, which are 32, 64, 96 or 192 reflectors, by the number of columns.
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 2, 5, 33, 64, 65, 193, 300])
 def test_products_without_the_matrix(n, dtype):

@@ -20,7 +20,7 @@ def tolerance(n, dtype):
     return 10 * (np.sqrt(n) + 5) * np.finfo(dtype).eps
 
 
-# Blocks hold 32, 64, 128 or 192 reflectors: sizes below, at and beyond them.
+# Blocks hold 32, 64, 96 or 192 reflectors: sizes below, at and beyond them.
 @kinds
 @stores
 @pytest.mark.parametrize("n", [1, 2, 5, 64, 65, 200])
