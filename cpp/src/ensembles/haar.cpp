@@ -98,7 +98,7 @@ void invert(MatOut<T> u, Mat<T>& work) {
 template <class T>
 void draw_block(Stream stream, Index n, Index top, BlockView<T> block, int threads) {
   const Index count = block.vh.rows();
-  const double normals_cost = 60.0 * static_cast<double>(block.vh.size());
+  const double normals_cost = 200.0 * static_cast<double>(block.vh.size());  // in flops of a product
   parallel_for(count, useful_threads(normals_cost, threads), [&](Index j) {
     std::fill_n(&block.vh(j, 0), j, T(0));
     block.signs[j] = draw_reflector(stream, n, top + j, &block.vh(j, j));
@@ -233,8 +233,9 @@ template <class T>
 void haar(Stream stream, MatOut<T> out, int threads) {
   const Index n = out.rows(), k = out.cols();
   check::that(k <= n, "haar: k must be at most n = ", n, ", got ", k);
-  out.setZero();
   if (k == 0) return;
+  parallel_ranges(n, 64, useful_threads(10.0 * static_cast<double>(out.size()), threads),
+                  [&](Index begin, Index end) { out.middleRows(begin, end - begin).setZero(); });
   const Index size = std::min(block_size(k, block_of_haar), k);
   Drawn<T> drawn(stream, n, size);
   Mat<T> inner;
