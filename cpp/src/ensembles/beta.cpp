@@ -10,6 +10,8 @@
 namespace deeprmt::ensembles {
 namespace {
 
+constexpr double small = 0x1p-20;  // eigenvalues below that of the largest come out to full relative accuracy
+
 constexpr double largest_shape = 1e300;  // beyond it, a Gamma variable over its shape is 1 in any arithmetic
 
 /// log(1 + w) - w, which is about -w^2 / 2, relative to itself.
@@ -95,7 +97,8 @@ void laguerre_eigenvalues(Stream stream, double n, double beta, MatOut<T> out, i
   gammas(stream, shape, logarithm.data(), entry.data());
   for (std::size_t i = 0; i < entry.size(); ++i) entry[i] = std::sqrt(degrees[i] / n * entry[i]);
   std::vector<double> values(static_cast<std::size_t>(p));
-  linalg::squares_of_bidiagonal(p, entry.data(), entry.data() + p, values.data(), threads);
+  linalg::values_of_bidiagonal(p, entry.data(), entry.data() + p, small, values.data(), threads);
+  for (double& x : values) x *= x;
   copy_out<T>(values, out);
 }
 
@@ -123,8 +126,8 @@ void jacobi_eigenvalues(Stream stream, double a, double b, double beta, MatOut<T
     d[k] = cosine(at) * (k == 0 ? 1 : sine(at + 2));
     if (k > 0) e[k - 1] = sine(at + 4) * cosine(at + 2);
   }
-  linalg::squares_of_bidiagonal(p, d.data(), e.data(), values.data(), threads);
-  for (double& x : values) x = std::min(x, 1.0);
+  linalg::values_of_bidiagonal(p, d.data(), e.data(), small, values.data(), threads);
+  for (double& x : values) x = std::min(x * x, 1.0);
   copy_out<T>(values, out);
 }
 

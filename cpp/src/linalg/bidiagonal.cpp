@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "deeprmt/core/blas.hpp"
+#include "deeprmt/core/clones.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/tridiagonal.hpp"
@@ -17,31 +18,37 @@ namespace deeprmt::linalg {
 namespace {
 
 constexpr double eps = std::numeric_limits<double>::epsilon();
-constexpr double small = 0x1p-20;  // beside the largest: where divide and conquer keeps 32 bits of 52
-constexpr int together = 8;        // points counted at once, so that their chains of divisions overlap
+constexpr int together = 8;  // points counted at once, so that their chains of divisions overlap
 
 using Points = std::array<double, together>;
 using Counts = std::array<Index, together>;
 
 /// How many eigenvalues lie below each x: the pivots of B^T B - x by the stationary qd transform, which perturbs each
 /// entry of B by a few roundings only. Dhillon & Parlett, Linear Algebra Appl. 387, 1 (2004).
-Counts count_below(Index n, const double* square, const double* off_square, const Points& x) {
-  Counts count{};
-  Points s;
-  for (int r = 0; r < together; ++r) s[r] = -x[r];
+DEEPRMT_LEAF void count_loop(Index n, const double* square, const double* off_square, const double* x, double* count) {
+  double s[together], sum[together] = {}, shift[together];
+  for (int r = 0; r < together; ++r) s[r] = -(shift[r] = x[r]);
   for (Index i = 0; i < n; ++i)
     for (int r = 0; r < together; ++r) {
       double pivot = square[i] + s[r];
       pivot = pivot == 0 ? 1e-150 : pivot;
-      count[r] += pivot < 0;
-      s[r] = off_square[i] / pivot * s[r] - x[r];
+      sum[r] += pivot < 0 ? 1.0 : 0.0;
+      s[r] = off_square[i] / pivot * s[r] - shift[r];
     }
-  return count;
+  for (int r = 0; r < together; ++r) count[r] = sum[r];
+}
+
+Counts count_below(Index n, const double* square, const double* off_square, const Points& x) {
+  Points count;
+  clones<count_loop>(n, square, off_square, x.data(), count.data());
+  Counts whole;
+  for (int r = 0; r < together; ++r) whole[r] = static_cast<Index>(count[r]);
+  return whole;
 }
 
 /// Eigenvalues `begin`, ..., `end` - 1 (at most `together`) to full relative accuracy, near those at hand.
-void bisect(Index n, const double* square, const double* off_square, double largest, Index begin, Index end,
-            double* out) {
+void bisect(Index n, const double* square, const double* off_square, double largest, double small, Index begin,
+            Index end, double* out) {
   const Index count = end - begin;
   const double width = 64 * eps * largest;
   Points low, high, x;
@@ -83,13 +90,12 @@ void by_qd(Index n, const double* diagonal, const double* off, double* out) {
   blas::call<double>(blas::Routine::bdsqr, "U", &size, &none, &none, &none, out, e.data(), &unused, &one, &unused, &one,
                      &unused, &one, work.data(), &info);
   if (info != 0) throw std::runtime_error("LAPACK bdsqr did not converge, info " + std::to_string(info));
-  for (Index i = 0; i < n; ++i) out[i] *= out[i];
   std::reverse(out, out + n);
 }
 
 }  // namespace
 
-void squares_of_bidiagonal(Index n, const double* diagonal, const double* off, double* out, int threads) {
+void values_of_bidiagonal(Index n, const double* diagonal, const double* off, double small, double* out, int threads) {
   std::vector<double> square(static_cast<std::size_t>(n)), off_square(square.size()), d(square.size()),
       e(square.size());
   for (Index i = 0; i < n; ++i) {
@@ -101,12 +107,15 @@ void squares_of_bidiagonal(Index n, const double* diagonal, const double* off, d
   eigvals_tridiagonal<double>(n, d.data(), e.data(), out, threads);
   const double largest = out[n - 1];
   const Index again = std::lower_bound(out, out + n, small * largest) - out;
-  if (again > n / 16 + 2 * together) return by_qd(n, diagonal, off, out);
-  parallel_for(
-      (again + together - 1) / together, useful_threads(400.0 * static_cast<double>(n * again), threads), [&](Index i) {
-        bisect(n, square.data(), off_square.data(), largest, i * together, std::min((i + 1) * together, again), out);
-      });
+  if (again > n / 4 + 2 * together) return by_qd(n, diagonal, off, out);
+  parallel_for((again + together - 1) / together, useful_threads(400.0 * static_cast<double>(n * again), threads),
+               [&](Index i) {
+                 bisect(n, square.data(), off_square.data(), largest, small, i * together,
+                        std::min((i + 1) * together, again), out);
+               });
+  if (again > 0 && out[0] < 1e-250) return by_qd(n, diagonal, off, out);  // squares that underflow, or nearly
   for (Index i = 1; i <= again && i < n; ++i) out[i] = std::max(out[i], out[i - 1]);
+  for (Index i = 0; i < n; ++i) out[i] = std::sqrt(out[i]);
 }
 
 }  // namespace deeprmt::linalg

@@ -49,44 +49,107 @@ class Band {
 
 /// Calls task(i, t) for each sweep i in [0, sweeps) and t in [0, tasks(i)), tasks(i) falling with i, so that task
 /// (i, t) comes after (i, t - 1) and (i - 1, t + 2); what it writes must be apart from tasks (i - 1, t + 3) and beyond.
-/// A thread takes some sweeps at a time, which stay in its cache, and follows the thread that has those before.
+/// The matrix is cut into as many parts as there are threads, and each thread works on its own part, which stays in its
+/// cache: it takes a group of sweeps through it and hands them on to the next.
+template <class Tasks, class Task>
+class Pipeline {
+ public:
+  Pipeline(Index sweeps, int threads, const Tasks& tasks, const Task& task)
+      : parts_(std::max(threads, 1)), tasks_(tasks), task_(task) {
+    constexpr Index most = 6;  // sweeps of a group; fewer where the parts are too short for that many
+    for (Index begin = 0; begin < sweeps;) {
+      begin_.push_back(begin);
+      begin += std::clamp<Index>((tasks(begin) / parts_ - 2) / lag, 1, most);
+    }
+    begin_.push_back(sweeps);
+    done_ = std::vector<std::atomic<Index>>(begin_.size() - 1);
+  }
+
+  void run() {
+    if (done_.empty()) return;
+    parallel_for(parts_, static_cast<int>(parts_), [&](Index) {
+      try {
+        work();
+      } catch (...) {
+        stop_ = true;
+        throw;
+      }
+    });
+  }
+
+ private:
+  static constexpr Index lag = 2;
+
+  /// A part of the matrix, and the group that has come to it.
+  struct Part {
+    Index number, group = 0;
+  };
+
+  Index groups() const { return static_cast<Index>(done_.size()); }
+  Index begin(Index group) const { return begin_[static_cast<std::size_t>(group)]; }
+  Index size(Index group) const { return begin(group + 1) - begin(group); }
+  Index steps(Index group) const { return tasks_(begin(group)) + lag * (size(group) - 1); }
+  std::atomic<Index>& done(Index group) { return done_[static_cast<std::size_t>(group)]; }
+
+  /// One thread. Parts that no other thread has taken, because there are fewer threads than parts, it takes as well.
+  void work() {
+    std::vector<Part> mine;
+    for (int idle = 0; !stop_;) {
+      bool moved = false, finished = true;
+      for (Part& part : mine) {
+        moved = advance(part) || moved;
+        finished = finished && part.group == groups();
+      }
+      if (moved) {
+        idle = 0;
+      } else if (const Index more = taken_.load(); more < parts_ && (mine.empty() || idle > patience)) {
+        if (const Index number = taken_++; number < parts_) mine.push_back({number});
+        idle = 0;
+      } else if (finished && more >= parts_) {
+        return;
+      } else if (++idle > 64) {
+        check_interrupt();
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  /// Takes the group at hand as far through the part as the group before allows, and then the next. Whether it moved.
+  bool advance(Part& part) {
+    bool moved = false;
+    for (; part.group < groups() && !stop_; ++part.group) {
+      const Index g = part.group, total = steps(g), first = begin(g), last = begin(g + 1);
+      const Index from = total * part.number / parts_, to = total * (part.number + 1) / parts_;
+      Index step = done(g).load(std::memory_order_acquire);
+      if (step < from) return moved;
+      for (; step < to; ++step) {
+        if (g > 0) {
+          const Index ahead = std::min(steps(g - 1), step + lag * size(g - 1) + 1);
+          if (done(g - 1).load(std::memory_order_acquire) < ahead) return moved;
+        }
+        check_interrupt();
+        for (Index i = first, t = step; i < last && t >= 0; ++i, t -= lag)
+          if (t < tasks_(i)) task_(i, t);
+        done(g).store(step + 1, std::memory_order_release);
+        moved = true;
+      }
+    }
+    return moved;
+  }
+
+  static constexpr int patience = 1000;
+  Index parts_;
+  const Tasks& tasks_;
+  const Task& task_;
+  std::vector<Index> begin_;              // first sweep of each group, and the end
+  std::vector<std::atomic<Index>> done_;  // steps that each group has made
+  std::atomic<Index> taken_{0};
+  std::atomic<bool> stop_{false};
+};
+
 template <class Tasks, class Task>
 void pipeline(Index sweeps, int threads, const Tasks& tasks, const Task& task) {
-  constexpr Index lag = 2;
-  if (sweeps <= 0) return;
-  const Index span = tasks(0), group = std::clamp<Index>((span / threads - 3) / lag, 1, 6);
-  const Index groups = (sweeps + group - 1) / group;
-  std::vector<std::atomic<Index>> done(static_cast<std::size_t>(groups));  // steps that each group has made
-  std::atomic<Index> next{0};
-  std::atomic<bool> stop{false};
-  const auto follow = [&](Index g, Index step) {  // whether the group before is far enough ahead
-    for (int turn = 0; done[static_cast<std::size_t>(g)].load(std::memory_order_acquire) < step; ++turn) {
-      if (stop.load(std::memory_order_relaxed)) return false;
-      if (turn > 32) std::this_thread::yield();
-    }
-    return true;
-  };
-  const auto run = [&](Index g) {
-    const Index begin = g * group, end = std::min(begin + group, sweeps),
-                steps = tasks(begin) + lag * (end - begin - 1);
-    const Index before = g == 0 ? 0 : tasks(begin - group) + lag * (group - 1);  // steps of the group before
-    for (Index step = 0; step < steps; ++step) {
-      if (g > 0 && !follow(g - 1, std::min(before, step + lag * group + 1))) return;
-      check_interrupt();
-      for (Index i = begin, t = step; i < end && t >= 0; ++i, t -= lag)
-        if (t < tasks(i)) task(i, t);
-      done[static_cast<std::size_t>(g)].store(step + 1, std::memory_order_release);
-    }
-  };
-  const Index team = std::min<Index>(threads, groups);
-  parallel_for(team, static_cast<int>(team), [&](Index) {
-    try {
-      for (Index g; !stop && (g = next++) < groups;) run(g);
-    } catch (...) {
-      stop = true;
-      throw;
-    }
-  });
+  Pipeline<Tasks, Task>(sweeps, threads, tasks, task).run();
 }
 
 /// Room for one reflector in padded form, on every thread's stack.

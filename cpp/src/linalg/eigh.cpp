@@ -120,7 +120,7 @@ void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads) 
   if (n == 0) return;
   parallel_samples(count, threads, n < small::symmetric_below, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * n * n, n, n);
-    const T scale = scale_to_one<T>("eigvalsh", a);
+    const T scale = scale_to_one<T>("eigvalsh", a, inner_threads);
     if (scale == 0) return out.row(c).setZero(), void();
     values_of<T>(a, scale, &out(c, 0), inner_threads);
     out.row(c) /= scale;
@@ -136,7 +136,7 @@ void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<
   for (const Index i : which)
     check::that(i >= 0 && i < n, "eigh: which must hold numbers from 0 to ", n - 1, ", got ", i);
   if (count == 0) return;
-  const T scale = scale_to_one<T>("eigh", a);
+  const T scale = scale_to_one<T>("eigh", a, threads);
   if (scale == 0) {
     values.setZero();
     for (Index c = 0; c < count; ++c) vectors.col(c) = Vec<T>::Unit(n, which[static_cast<std::size_t>(c)]);

@@ -20,7 +20,7 @@ struct Grid {
 };
 Grid grid(Index m, Index n, Index k) {
   const double size = std::cbrt(static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
-  const Index tiles = size < 350    ? 1
+  const Index tiles = size < 250    ? 1
                       : size < 700  ? 2
                       : size < 2304 ? 4
                       : size < 4096 ? 8

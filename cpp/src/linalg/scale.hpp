@@ -14,13 +14,18 @@ namespace deeprmt::linalg {
 /// The power of two that takes the largest entry into [1, 2); 0 for a zero matrix. Names the first entry that is not
 /// finite.
 template <class T>
-T scale_to_one(const char* function, MatIn<T> a) {
-  T largest = 0;
-  for (Index i = 0; i < a.rows(); ++i) {
-    const T of_row = a.row(i).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>();
-    if (!std::isfinite(of_row)) check::finite(function, "a", a);
-    largest = std::max(largest, of_row);  // std::max would drop a NaN
-  }
+T scale_to_one(const char* function, MatIn<T> a, int threads) {
+  constexpr Index grain = 128;
+  Vec<T> of_piece = Vec<T>::Zero((a.rows() + grain - 1) / grain);
+  parallel_ranges(a.rows(), grain, useful_threads(10.0 * static_cast<double>(a.size()), threads),
+                  [&](Index begin, Index end) {
+                    for (Index i = begin; i < end; ++i) {
+                      const T of_row = a.row(i).cwiseAbs().template maxCoeff<Eigen::PropagateNaN>();
+                      if (!std::isfinite(of_row)) check::finite(function, "a", a);
+                      of_piece[begin / grain] = std::max(of_piece[begin / grain], of_row);  // would drop a NaN
+                    }
+                  });
+  const T largest = of_piece.maxCoeff();
   if (largest == 0) return 0;
   // The largest power of two does for subnormal matrices.
   return std::ldexp(T(1), std::min(-std::ilogb(largest), std::numeric_limits<T>::max_exponent - 1));

@@ -6,6 +6,7 @@
 
 #include "back.hpp"
 #include "band.hpp"
+#include "bidiagonal.hpp"
 #include "chase.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
@@ -21,10 +22,20 @@ namespace {
 
 constexpr Index band = 48;
 
-/// Singular values of an upper bidiagonal matrix, descending, into `diagonal`. To high relative accuracy (dqds).
+constexpr Index divide_from = 500;  // the order from which divide and conquer is faster than dqds
+
+/// Singular values of an upper bidiagonal matrix, descending, into `diagonal`. Small matrices to high relative accuracy
+/// (dqds); large ones to that where they are below an eighth of the largest value, and to 80 eps of that elsewhere.
 template <class T>
-void bidiagonal_values(VecOut<T> diagonal, VecOut<T> superdiagonal) {
+void bidiagonal_values(VecOut<T> diagonal, VecOut<T> superdiagonal, int threads) {
   const int n = blas::narrow(diagonal.size()), none = 0, one = 1;
+  if (n >= divide_from) {
+    const Vec<double> d = diagonal.template cast<double>(), e = superdiagonal.template cast<double>();
+    Vec<double> values(n);
+    values_of_bidiagonal(n, d.data(), e.data(), 0x1p-6, values.data(), threads);
+    diagonal = values.reverse().template cast<T>();
+    return;
+  }
   std::vector<T> work(static_cast<std::size_t>(4 * n) + 1);
   T unused = 0;
   int info = 0;
@@ -50,7 +61,7 @@ void values_in_place(MatOut<T> w, VecOut<T> s, int threads) {
     const Mat<T> dense = w;  // w may have gaps between its rows
     small::bidiagonalise(dense.data(), m, n, T(1), s.data(), superdiagonal.data());
   }
-  bidiagonal_values<T>(s, superdiagonal);
+  bidiagonal_values<T>(s, superdiagonal, threads);
 }
 
 /// From this many rows for each column on, a copy of the whole matrix is avoided.
@@ -84,13 +95,13 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
   if (k == 0) return;
   parallel_samples(count, threads, k < small::singular_below, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * m * n, m, n);
-    const T scale = scale_to_one<T>("svdvals", a);
+    const T scale = scale_to_one<T>("svdvals", a, inner_threads);
     if (scale == 0) return out.row(c).setZero(), void();
     Vec<T> s(k);
     if (small::holds_singular(m, n)) {
       Vec<T> beside(k);
       small::bidiagonalise(a.data(), m, n, scale, s.data(), beside.data());
-      bidiagonal_values<T>(s, beside);
+      bidiagonal_values<T>(s, beside, inner_threads);
     } else {
       const bool tall = std::max(m, n) > very_tall * k;
       Mat<T> w = tall ? triangle<T>(a, scale, inner_threads) : scaled<T>(a, scale, m < n, inner_threads);
@@ -105,7 +116,7 @@ void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads) {
   const Index m = a.rows(), n = a.cols(), k = std::min(m, n);
   check::that(s.size() == k, "svdvals: s must have ", k, " entries, got ", s.size());
   if (k == 0) return;
-  const T scale = scale_to_one<T>("svdvals", a);
+  const T scale = scale_to_one<T>("svdvals", a, threads);
   if (scale == 0) return s.setZero(), void();
   const blas::Threads single(1);
   a *= scale;
@@ -203,7 +214,7 @@ void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, 
   for (const Index i : which)
     check::that(i >= 0 && i < k, "svd: which must hold numbers from 0 to ", k - 1, ", got ", i);
   if (count == 0) return;
-  const T scale = scale_to_one<T>("svd", a);
+  const T scale = scale_to_one<T>("svd", a, threads);
   if (scale == 0) {
     s.setZero();
     for (Index c = 0; c < count; ++c) {
