@@ -44,6 +44,13 @@ def copy(size: int) -> float:
     return best(lambda: np.copyto(b, a), 0.2)
 
 
+def divisions(n: int) -> float:
+    """Seconds of n^2 divisions on one thread."""
+    x = np.linspace(1, 2, 2000)
+    out = np.empty_like(x)
+    return best(lambda: np.divide(1.0, x, out=out), 0.1) * (n * n / x.size)
+
+
 @dataclass
 class Table:
     """Collects and prints rows: seconds, the ratio to the ceiling, and the ratio of each peer to deeprmt."""

@@ -45,6 +45,7 @@ def bench(table: Table) -> None:
         a = np.random.default_rng(0).normal(size=(n, n))
         kernels: dict[str, Callable[[], object]] = {
             "svdvals": lambda a=a: linalg.svdvals(a),
+            "svd": lambda a=a: linalg.svd(a),
             "haar": lambda n=n: ensembles.haar(n, rng=0),
             "product": lambda a=a: multiply(a, a, available_threads()),
             "NumPy's product": lambda a=a: a @ a,

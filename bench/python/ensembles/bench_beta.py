@@ -4,13 +4,7 @@ import numpy as np
 from scipy.linalg.lapack import dsterf
 
 from deeprmt.ensembles import hermite_eigenvalues, jacobi_eigenvalues, laguerre_eigenvalues
-from harness import Table, best, sizes
-
-
-def divisions(n: int) -> float:
-    x = np.linspace(1, 2, 2000)
-    out = np.empty_like(x)
-    return best(lambda: np.divide(1.0, x, out=out), 0.1) * (n * n / x.size)
+from harness import Table, divisions, sizes
 
 
 def bench(table: Table) -> None:

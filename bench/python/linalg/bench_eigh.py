@@ -1,6 +1,6 @@
 import numpy as np
 
-from deeprmt.linalg import eigvalsh
+from deeprmt.linalg import eigh, eigvalsh
 from harness import Table, gemm, sizes
 
 
@@ -15,3 +15,13 @@ def bench(table: Table) -> None:
             ceiling=("GEMM", gemm(n)),
             peers={"numpy": lambda a=a: np.linalg.eigvalsh(a)},
         )
+    for n in sizes(200, 600, 2000):
+        a = np.random.default_rng(0).normal(size=(n, n))
+        a += a.T
+        for k in (None, 10):
+            table.add(
+                f"eigh {n}, {'all' if k is None else k} vectors",
+                lambda a=a, k=k: eigh(a, k=k),
+                ceiling=("GEMM", gemm(n)),
+                peers={"numpy": lambda a=a: np.linalg.eigh(a)},
+            )

@@ -5,14 +5,7 @@ from scipy.linalg import eigvalsh_tridiagonal as scipy_values
 from scipy.linalg.lapack import dsterf
 
 from deeprmt.linalg import eigvalsh_tridiagonal
-from harness import Table, best, sizes
-
-
-def divisions(n: int) -> float:
-    """Seconds of n^2 divisions on one thread."""
-    x = np.linspace(1, 2, 2000)
-    out = np.empty_like(x)
-    return best(lambda: np.divide(1.0, x, out=out), 0.1) * (n * n / x.size)
+from harness import Table, divisions, sizes
 
 
 def bench(table: Table) -> None:

@@ -9,6 +9,9 @@
 
 namespace deeprmt::linalg {
 
+/// The band of the first stage: wide enough for products, narrow enough for a second stage that costs 8 n^2 band flops.
+constexpr Index band = 48;
+
 /// Overwrites a (m, n), m >= n, by an orthogonally equivalent upper band matrix: entries (i, j) with 0 <= j - i <= band
 /// remain, what is elsewhere must not be read: a = L_0 L_1 ... band (R_0 R_1 ...)^T, each block acting on the last rows
 /// or columns; `left` and `right` take the blocks, if they are not null. Needs O((m + n) band) scratch. Cost 4 m n^2 -

@@ -23,7 +23,6 @@
 namespace deeprmt::linalg {
 namespace {
 
-constexpr Index band = 48;
 constexpr Index divide_from = 100;  // the order from which divide and conquer is faster than the QL iteration
 
 template <class T>
@@ -135,6 +134,7 @@ void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<
   check::that(values.size() == count, "eigh: values must have ", count, " entries, got ", values.size());
   for (const Index i : which)
     check::that(i >= 0 && i < n, "eigh: which must hold numbers from 0 to ", n - 1, ", got ", i);
+  check::that(n <= 32765, "eigh: n must be at most 32765, or LAPACK's workspace is beyond 32 bits, got ", n);
   if (count == 0) return;
   const T scale = scale_to_one<T>("eigh", a, threads);
   if (scale == 0) {

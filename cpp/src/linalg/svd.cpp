@@ -20,8 +20,6 @@
 namespace deeprmt::linalg {
 namespace {
 
-constexpr Index band = 48;
-
 constexpr Index divide_from = 500;  // the order from which divide and conquer is faster than dqds
 
 /// Singular values of an upper bidiagonal matrix, descending, into `diagonal`. Small matrices to high relative accuracy
@@ -72,7 +70,8 @@ template <class T>
 Mat<T> triangle(MatIn<T> a, T scale, int threads) {
   const bool wide = a.rows() < a.cols();
   const Index m = std::max(a.rows(), a.cols()), n = std::min(a.rows(), a.cols());
-  const Index chunk = std::max((very_tall - 2) * n, (Index{1} << 18) / n);
+  // Short chunks: the roundings of a column's norm add up along it, worst where all entries are alike.
+  const Index chunk = std::max((very_tall - 2) * n, Index{1024});
   Mat<T> r = Mat<T>::Zero(n, n), w;
   for (Index top = 0; top < m; top += chunk) {
     const Index rows = std::min(chunk, m - top);
@@ -213,6 +212,7 @@ void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, 
   check::that(s.size() == count, "svd: s must have ", count, " entries, got ", s.size());
   for (const Index i : which)
     check::that(i >= 0 && i < k, "svd: which must hold numbers from 0 to ", k - 1, ", got ", i);
+  check::that(k <= 26754, "svd: min(m, n) must be at most 26754, or LAPACK's workspace is beyond 32 bits, got ", k);
   if (count == 0) return;
   const T scale = scale_to_one<T>("svd", a, threads);
   if (scale == 0) {

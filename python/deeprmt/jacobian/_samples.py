@@ -82,7 +82,7 @@ def _refuse_large(mlp: MLP, trials: int, log: bool, itemsize: int, threads: int)
     """The result, and the memory that the core states: networks up to a width of 1024 run one a thread."""
     n_in, n_out = mlp.widths[0], mlp.widths[-1]
     at_once = threads if max(mlp.widths) <= 1024 and trials >= threads else 1
-    copies = 8.0 if log else 2.5
+    copies = 9.0 if log else 2.5
     entries = trials * min(n_in, n_out) + at_once * int(copies * n_in * max(mlp.widths[1:]))
     what = f"{trials} x {min(n_in, n_out)} singular values, and the work on {at_once} network(s) at once,"
     refuse_beyond_memory("singular_values", entries * itemsize, what)
@@ -146,7 +146,7 @@ def singular_values(
     -----
     Forward pass and Jacobian share each layer: the signal is one more column of the Jacobian. Haar weights act by their
     reflectors and are never formed, Gaussian ones are drawn in panels of rows: L matrix products' flops in all at width
-    n, and the singular values. Memory: at most 3.2 n^2 scalars; 8 n^2 if `log`, which takes about 2 more products a
+    n, and the singular values. Memory: at most 3.2 n^2 scalars; 9 n^2 if `log`, which takes about 2 more products a
     layer.
 
     Networks of width up to 1024 run in parallel, one a thread, each with its own memory; wider ones use all threads

@@ -30,7 +30,7 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     """Singular values of a matrix, or of each matrix of a stack.
 
     Two stages: blocks of reflectors take the matrix to a band, bulge chasing takes the band to bidiagonal form, and
-    the dqds iteration gives its singular values to high relative accuracy [1]_ [2]_. Nearly all flops are matrix
+    the dqds iteration, or divide and conquer, gives its singular values [1]_ [2]_. Nearly all flops are matrix
     products. Small matrices, which stay in the cache, go straight to bidiagonal form.
 
     Parameters
@@ -45,7 +45,8 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     -------
     (..., min(m, n)) ndarray
         Descending. Errors are below (min(m, n) + 100) eps times the largest one, and most of them, where the values
-        are no cluster, near sqrt(min(m, n)) eps or less.
+        are no cluster, near sqrt(min(m, n)) eps or less. For m, n that differ by more than a factor of ten, columns
+        whose entries are all alike may add up to max(m, n) / 1000 eps.
 
     Raises
     ------
@@ -98,7 +99,8 @@ def svd(
     -------
     SVD
         Named tuple of ``u`` (..., m, k), ``s`` (..., k), descending unless `which` is a sequence, and ``vt``
-        (..., k, n). Columns of u and rows of vt are orthonormal to about n eps; the sign of each pair is arbitrary.
+        (..., k, n). Columns of u and rows of vt are orthonormal to about max(m, n) eps at worst, and mostly far better;
+        the sign of each pair is arbitrary.
 
     Raises
     ------
@@ -110,8 +112,8 @@ def svd(
 
     Notes
     -----
-    Memory: about 9 min(m, n)^2 numbers, one copy of a matrix, and the result. Divide and conquer runs on one thread and
-    is not interrupted by Ctrl-C; all else is, between blocks.
+    Memory: about 10 min(m, n)^2 numbers, three copies of a matrix, and the result. Divide and conquer runs on one
+    thread and is not interrupted by Ctrl-C; all else is, between blocks.
 
     References
     ----------
@@ -134,7 +136,7 @@ def svd(
     chosen = as_which("svd", k, which, min(m, n), "leading", "trailing", "min(m, n)")
     keep = len(chosen)
     inner = as_threads("svd", threads)
-    work = 9 * min(m, n) ** 2 + m * n  # one matrix after the other
+    work = 10 * min(m, n) ** 2 + 3 * m * n  # one matrix after the other
     refuse_large("svd", matrices, work / max(m * n, 1), 1, count * keep * (m + n))
     u = np.empty((count, m, keep), matrices.dtype)
     s = np.empty((count, keep), matrices.dtype)

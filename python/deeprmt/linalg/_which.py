@@ -25,11 +25,12 @@ def as_which(
     if k is not None:
         raise ValueError(f"{function}: k must be None where which is a list of numbers, got {shown(k)}")
     try:
-        numbers = [operator.index(i) for i in which]
+        listed = list(which)
+        numbers = [operator.index(i) for i in listed]
     except TypeError:
         wish = f"{first!r}, {last!r} or a list of numbers"
         raise TypeError(f"{function}: which must be {wish}, got {shown(which)}") from None
-    for i, number in zip(which, numbers, strict=True):
+    for i, number in zip(listed, numbers, strict=True):
         if isinstance(i, bool | np.bool_) or not 0 <= number < full:
             raise ValueError(f"{function}: which must hold numbers from 0 to {full - 1}, got {i!r}")
     return numbers

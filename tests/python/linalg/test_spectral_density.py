@@ -8,7 +8,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from scipy.stats import t as student
 
 from deeprmt import _core, laws
-from deeprmt.ensembles import GaussianOperator, ginibre, goe
+from deeprmt.ensembles import GaussianOperator, HaarOperator, ginibre, goe
 from deeprmt.linalg import SpectralDensity, spectral_density
 from reference.linalg import lanczos as reference
 
@@ -422,6 +422,22 @@ def test_threads_blocks_and_seeds(kind):
     sparse = [spectral_density(path_laplacian(50), probes=5, steps=9, rng=3, block=block, **kind) for block in (1, 5)]
     np.testing.assert_array_equal(sparse[0].nodes, sparse[1].nodes)
     assert (spectral_density(a, probes=5, steps=12, rng=4, **kind).weights != one.weights).any()
+
+
+def test_chains_of_haar_operators():
+    """Q D: singular values are those of D, whatever Q; and a chain has those of the product of its dense factors."""
+    n = 200
+    d = np.linspace(0.5, 2, n)
+    diagonal = aslinearoperator(scipy.sparse.diags_array(d))
+    q, o = HaarOperator(n, rng=1), HaarOperator(n, rng=2)
+    found = spectral_density(q @ diagonal @ o, gram=True, probes=6, rng=3)
+    value, stderr = found.moment(1)
+    assert abs(value - np.mean(d**2)) < 5 * stderr
+    chain = spectral_density(diagonal @ q @ diagonal, gram=True, probes=6, rng=3)
+    value, stderr = chain.log_determinant()
+    assert abs(value - 4 * np.sum(np.log(d))) < 5 * stderr
+    dense = spectral_density(d[:, None] * q.to_dense() * d, gram=True, probes=6, rng=3)
+    np.testing.assert_allclose(chain.moment(3).value, dense.moment(3).value, rtol=1e-12)  # the same probes
 
 
 def test_generators_move_on():

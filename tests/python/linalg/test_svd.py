@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from deeprmt import _core
 from deeprmt.linalg import svd, svdvals
 from reference.linalg import svd as reference
 
@@ -148,7 +149,11 @@ def test_stacks_and_threads(shape):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "shape", [(1, 1), (1, 5), (5, 1), (30, 30), (200, 70), (70, 200), (100, 90), (2, 3, 4), (190, 170)]
+    "shape",
+    [
+        *((1, 1), (1, 5), (5, 1), (30, 30), (200, 70), (70, 200), (100, 90), (2, 3, 4), (190, 170)),
+        *((330, 330), (400, 330), (330, 900), (1300, 100), (100, 1400), (700, 360)),  # in two stages, or after QR
+    ],
 )
 def test_svd(shape, dtype):
     a = np.random.default_rng(8).normal(size=shape).astype(dtype)
@@ -191,7 +196,7 @@ def test_refuses(function):
         function([[1j]])
 
 
-@pytest.mark.parametrize("shape", [(300, 290), (600, 200), (150, 500)])
+@pytest.mark.parametrize("shape", [(340, 330), (1400, 200), (150, 500), (360, 700)])
 def test_svd_does_not_depend_on_threads(shape):
     a = np.random.default_rng(9).normal(size=shape)
     expected = svd(a, threads=1)
@@ -205,6 +210,21 @@ def test_svd_does_not_depend_on_threads(shape):
 def test_refuses_values_beyond_the_type(function, dtype):
     with pytest.raises(ValueError, match=f"{function.__name__}: a must be so small"):
         function(np.full((3, 3), 0.9 * np.finfo(dtype).max, dtype))
+
+
+def test_refuses_what_lapack_cannot_address():
+    a = np.empty((26755, 26755), np.float32)  # never touched
+    with pytest.raises(ValueError, match=r"svd: min\(m, n\) must be at most 26754, .* got 26755"):
+        _core.linalg.svd(a, [0], 1)
+
+
+def test_tall_columns_whose_entries_are_all_alike():
+    a = np.ones((100_000, 3))
+    a[:, 0] = 0.1
+    s = svdvals(a)
+    assert abs(s[0] - np.sqrt(2.01e5)) <= (3 + 100 + 100) * 2.0**-52 * s[0]
+    assert s[1] <= (3 + 100 + 100) * 2.0**-52 * s[0]
+    np.testing.assert_array_equal(svdvals(a.T, threads=1), s)
 
 
 def test_refuses_arguments():

@@ -29,7 +29,7 @@ struct Model {
 ///
 /// The signal goes through a layer as one more column of the Jacobian, so that weights are needed once and never kept.
 /// The first layer is formed. Memory: J, for Gaussian weights the next J, a panel of O(n) rows; in the end J
-/// alone, or its transpose too if it is wide: at most 2.5 n^2 + O(n) numbers at width n, 8 n^2 if `log`.
+/// alone, or its transpose too if it is wide: at most 2.5 n^2 + O(n) numbers at width n, 9 n^2 if `log`.
 /// Networks run in parallel if all widths are at most 1024, else each uses all threads: never both.
 /// @throws std::invalid_argument, naming the layer, if a signal or the Jacobian is not finite.
 template <class T>
