@@ -68,8 +68,8 @@ def log_svdvals(factors: ArrayLike | Iterable[ArrayLike], *, threads: int | None
     Raises
     ------
     ValueError, TypeError
-        If there is no factor (a stack of shape (0, n, n) is the identity), a size does not match the one before, or an entry is not finite (factor and entry are
-        named); if a factor is not a matrix of real numbers.
+        If there is no factor (a stack of shape (0, n, n) is the identity), a size does not match the one before, or an
+        entry is not finite (factor and entry are named); if a factor is not a matrix of real numbers.
     MemoryError
         If the work cannot fit into memory.
 
