@@ -8,8 +8,8 @@
 namespace deeprmt::linalg {
 
 /// out[c] = eigenvalues of symmetric matrix c of a stack, ascending. Two stages, as for singular values: full -> band
-/// by blocks of reflectors, band -> tridiagonal by chasing bulges, then divide and conquer, or the QL iteration for small ones. Bischof, Lang & Sun, ACM TOMS
-/// 26, 581 (2000).
+/// by blocks of reflectors, band -> tridiagonal by chasing bulges, then divide and conquer, or the QL iteration for
+/// small ones. Bischof, Lang & Sun, ACM TOMS 26, 581 (2000).
 /// @param stack    count row-major (n, n) matrices; finite; (i, j) and (j, i) may differ by 100 eps of the largest
 /// entry
 /// @param out      (count, n), overwritten
