@@ -103,13 +103,15 @@ def bench(table: Table) -> None:
             ceiling=("GEMM", gemm(min(m, n))),
             peers={"numpy": lambda c=c: np.linalg.svd(c, compute_uv=False)},
         )
-    b = rng.normal(size=(1000, 1000))
-    table.add(
-        "svd with vectors 1000",
-        lambda: svd(b),
-        ceiling=("GEMM", gemm(1000)),
-        peers={
-            "numpy": lambda: np.linalg.svd(b, full_matrices=False),
-            "scipy": lambda: scipy.linalg.svd(b, full_matrices=False),
-        },
-    )
+    for n in sizes(200, 600, 2000):
+        b = rng.normal(size=(n, n))
+        for k in (None, 10):
+            table.add(
+                f"svd {n}, {'all' if k is None else k} vectors",
+                lambda b=b, k=k: svd(b, k=k),
+                ceiling=("GEMM", gemm(n)),
+                peers={
+                    "numpy": lambda b=b: np.linalg.svd(b, full_matrices=False),
+                    "scipy": lambda b=b: scipy.linalg.svd(b, full_matrices=False),
+                },
+            )

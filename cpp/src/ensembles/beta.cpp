@@ -39,8 +39,9 @@ void gammas(Stream stream, const std::vector<double>& shapes, double* logarithm,
   normals<double>(for_normals, 0, normal.data(), n);
   uniforms<double>(for_uniforms, 0, uniform.data(), n);
   for (Index i = 0; i < n; ++i) {
-    check::that(std::isfinite(shapes[i]),
-                "beta-ensembles: beta times the degrees of freedom must be finite, it overflows");
+    check::that(
+        std::isfinite(shapes[i]),
+        "eigenvalues of a beta-ensemble: beta must be so small that beta times the degrees of freedom is finite");
     const double shape = std::min(shapes[i], largest_shape);
     const bool is_small = shape < 1;  // then of shape + 1, times a power of a uniform
     const double d = (is_small ? shape + 1 : shape) - 1.0 / 3, c = 1 / std::sqrt(9 * d);

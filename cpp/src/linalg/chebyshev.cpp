@@ -41,6 +41,8 @@ void chebyshev_step(MatIn<T> w, MatIn<T> current, MatOut<T> previous, T center, 
   const Index p = w.rows(), n = w.cols(), pieces = (n + piece - 1) / piece;
   check::shape("chebyshev_step", "current", current, p, n);
   check::shape("chebyshev_step", "previous", previous, p, n);
+  check::apart("chebyshev_step", "w", w, "previous", previous);
+  check::apart("chebyshev_step", "current", current, "previous", previous);
   check::that(half > 0, "chebyshev_step: half must be positive, got ", half);
   cross.setZero();
   square.setZero();

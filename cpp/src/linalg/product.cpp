@@ -39,6 +39,8 @@ void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, Mat
   check::that((ta ? a.cols() : a.rows()) == m && (tb ? b.rows() : b.cols()) == n && (tb ? b.cols() : b.rows()) == k,
               "multiply: shapes (", a.rows(), ", ", a.cols(), ") ", op_a, " and (", b.rows(), ", ", b.cols(), ") ",
               op_b, " do not give (", m, ", ", n, ")");
+  check::apart("multiply", "a", a, "c", c);
+  check::apart("multiply", "b", b, "c", c);
   if (m == 0 || n == 0) return;
   const auto [row_pieces, col_pieces] = grid(m, n, k);
   const int ldb = blas::narrow(b.outerStride()), lda = blas::narrow(a.outerStride()),

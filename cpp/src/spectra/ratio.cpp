@@ -12,6 +12,7 @@ template <class T>
 void spacing_ratio(MatIn<T> levels, MatOut<T> out, int threads) {
   check::at_least("spacing_ratio", "the number of levels", levels.cols(), 3);
   check::shape("spacing_ratio", "out", out, levels.rows(), levels.cols() - 2);
+  check::apart("spacing_ratio", "levels", levels, "out", out);
   check::ascending_rows("spacing_ratio", "levels", levels);
   parallel_for(levels.rows(), threads, [&](Index r) {
     for (Index i = 0; i < out.cols(); ++i) {

@@ -133,6 +133,7 @@ void unfold_gaussian(MatIn<double> levels, MatOut<double> out, Index window, int
   check::at_least("unfold", "the number of levels", levels.cols(), 1);
   check::at_least("unfold", "window", window, 1);
   check::shape("unfold", "out", out, levels.rows(), levels.cols());
+  check::apart("unfold", "levels", levels, "out", out);
   check::ascending_rows("unfold", "levels", levels);
   const Index n = levels.cols();
   parallel_for(levels.rows(), threads, [&](Index r) {

@@ -39,15 +39,17 @@ def filled(
     threads: int | None,
     fill: Callable[[int, Floats, int], None],
     field: Literal["real", "complex"] = "real",
+    beside: int = 0,
 ) -> Floats:
-    """A stack of matrices of `shape`, filled by the core from a key that `rng` gives."""
+    """A stack of matrices of `shape`, filled by the core from a key that `rng` gives; `beside` more of one at work."""
     stack = as_size(function, size)
     count = math.prod(stack)
     if count >= 2**32:
         raise ValueError(f"{function}: size must hold fewer than 2**32 matrices, got {size!r}")
     entry = as_entry(function, dtype, field)
     what = f"an array of {count} x {shape[0]} x {shape[1]} {entry} entries"
-    refuse_beyond_memory(function, count * math.prod(shape) * entry.itemsize, what)
+    at_work = beside * min(count, as_threads(function, threads))
+    refuse_beyond_memory(function, (count + at_work) * math.prod(shape) * entry.itemsize, what)
     out = np.empty((count, *shape), entry)
     fill(as_key(function, rng), out, as_threads(function, threads))
     return out.reshape(*stack, *shape)

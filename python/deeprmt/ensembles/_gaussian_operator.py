@@ -98,6 +98,8 @@ class GaussianOperator(LinearOperator):  # type: ignore[misc]  # SciPy has no ty
     def _apply(self, x: ArrayLike, transpose: bool) -> Floats:
         block = as_real("GaussianOperator", "x", x).astype(self.dtype, copy=False)
         m, n = self._size
+        if block.size == 0:
+            return np.zeros((n if transpose != self._transposed else m, *block.shape[1:]), self.dtype)
         out = _core.ensembles.gaussian_apply(
             self._key,
             self._deviation,

@@ -87,7 +87,8 @@ def haar(
     as_choice("haar", "field", field, ("real", "complex"))
     by_qr = as_choice("haar", "method", method, ("householder", "qr")) == "qr"
 
+    # QR works on a Gaussian matrix and its reflectors, beside the result.
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.haar(key, by_qr, out, threads)
 
-    return filled("haar", (n, k), size, dtype, rng, threads, fill, field)
+    return filled("haar", (n, k), size, dtype, rng, threads, fill, field, beside=2 if by_qr else 0)

@@ -184,7 +184,8 @@ def singular_values(
     if x is None:
         inputs, q0 = np.empty((0, n_in), kind), stationary_input(mlp)
     else:
-        inputs, q0 = as_real("singular_values", "x", x).astype(kind), 1.0
+        with np.errstate(over="ignore"):  # what does not fit is told below
+            inputs, q0 = as_real("singular_values", "x", x).astype(kind), 1.0
         if inputs.shape not in ((n_in,), (trials, n_in)):
             raise ValueError(f"singular_values: x must have shape ({n_in},) or ({trials}, {n_in}), got {np.shape(x)}")
         refuse_non_finite("singular_values", "x", inputs)

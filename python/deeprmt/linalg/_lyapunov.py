@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import Floats, as_count, as_threads
+from .._arguments import Floats, as_count, as_threads, refuse_beyond_memory
 from .._display import Displayed
 from ._products import factor_stacks, refuse_mismatch
 
@@ -163,6 +163,7 @@ def lyapunov_exponents(
         _, m, n = each.shape
         if frame is None:
             count = min(m, n) if k is None else as_count(name, "k", k, most=min(m, n))
+            refuse_beyond_memory(name, 4 * each.itemsize * max(m, n) * count, f"the work on factors of {m} x {n}")
             frame, batches = np.eye(n, count, dtype=each.dtype), _Batches(count)
         refuse_mismatch(name, index, each, len(frame))
         if m < frame.shape[1]:

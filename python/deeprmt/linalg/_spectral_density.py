@@ -179,6 +179,8 @@ class SpectralDensity(Displayed):
         function : callable
             Of an array of nodes; gives an array of the same shape, finite.
         """
+        if not callable(function):
+            raise TypeError(f"SpectralDensity.trace: function must be callable, got {shown(function)}")
         mean = self._mean(function)
         return Estimate(self.n * mean.value, self.n * mean.stderr)
 

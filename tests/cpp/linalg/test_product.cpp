@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <stdexcept>
 
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/random.hpp"
@@ -52,4 +53,16 @@ TEST_CASE("large products are the same to the last bit for every number of threa
     linalg::multiply<double>('N', 'N', 1, a, b, 0, c, threads);
     CHECK((c.array() == expected.array()).all());
   }
+}
+
+TEST_CASE("outputs must not overlap inputs; columns of one matrix beside each other do not") {
+  Mat<double> all = gaussian<double>(20, 40, 0);
+  const Mat<double> b = gaussian<double>(20, 20, 1), a = all.leftCols(20), expected = a.lazyProduct(b);
+  linalg::multiply<double>('N', 'N', 1, all.leftCols(20), b, 0, all.rightCols(20), 1);
+  CHECK((all.rightCols(20) - expected).cwiseAbs().maxCoeff() < 1e-12);
+  CHECK_THROWS_WITH_AS(linalg::multiply<double>('N', 'N', 1, all.leftCols(20), b, 0, all.middleCols(19, 20), 1),
+                       "multiply: c must not overlap a", std::invalid_argument);
+  Mat<double> c = b;
+  CHECK_THROWS_WITH_AS(linalg::multiply<double>('N', 'N', 1, a, c, 0, c, 1), "multiply: c must not overlap b",
+                       std::invalid_argument);
 }

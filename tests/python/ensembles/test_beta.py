@@ -205,7 +205,7 @@ def test_one_large_sample_uses_threads_and_keeps_its_bits():
         (
             lambda: jacobi_eigenvalues(5, 1e300, 0, 1e300),
             ValueError,
-            "beta times the degrees of freedom must be finite",
+            "beta must be so small that beta times the degrees of freedom is finite",
         ),
     ],
 )

@@ -90,7 +90,7 @@ def test_is_a_linear_operator():
     np.testing.assert_allclose(x.T @ a, x.T @ qa, atol=1e-12)
     np.testing.assert_allclose(a.rmatvec(x[:, 0]), qa.T @ x[:, 0], atol=1e-12)
     # d turned by orthogonal matrices keeps its singular values
-    np.testing.assert_allclose(np.sort(svds(a @ d @ b, k=3, rng=0)[1]), [n - 2, n - 1, n], rtol=1e-10)
+    np.testing.assert_allclose(np.sort(svds(a @ d @ b, k=3, v0=np.ones(n))[1]), [n - 2, n - 1, n], rtol=1e-10)
 
 
 @stores

@@ -45,3 +45,5 @@ def test_refuses():
         _core.linalg.chebyshev_step(x, x, x.copy(), 0.0, 0.0, 1, 1)
     with pytest.raises(ValueError, match="previous must have shape"):
         _core.linalg.chebyshev_step(x, x, np.zeros((1, 4)), 0.0, 1.0, 1, 1)
+    with pytest.raises(ValueError, match="chebyshev_step: previous must not overlap current"):
+        _core.linalg.chebyshev_step(x.copy(), x, x, 0.0, 1.0, 1, 1)

@@ -31,6 +31,21 @@ void shape(const char* function, const char* argument, const Matrix& m, Index ro
        "), got (", m.rows(), ", ", m.cols(), ")");
 }
 
+/// Refuses an output that shares memory with an input. Blocks of columns of one matrix are told apart.
+template <class In, class Out>
+void apart(const char* function, const char* input, const In& x, const char* output, const Out& y) {
+  if (x.size() == 0 || y.size() == 0) return;
+  const auto* begin_x = x.data();
+  const auto* begin_y = static_cast<decltype(begin_x)>(y.data());
+  const auto span = [](const auto& m) { return (m.rows() - 1) * m.outerStride() + m.cols(); };
+  if (begin_x + span(x) <= begin_y || begin_y + span(y) <= begin_x) return;
+  if (x.outerStride() == y.outerStride() && x.rows() > 1 && y.rows() > 1) {
+    const Index ld = x.outerStride(), column = ((begin_y - begin_x) % ld + ld) % ld;
+    if (column >= x.cols() && column + y.cols() <= ld) return;
+  }
+  fail(function, ": ", output, " must not overlap ", input);
+}
+
 /// NaN has no sign worth telling.
 template <class T>
 T unsigned_nan(T value) {
