@@ -58,7 +58,7 @@ void turn_back(const Chased<T>& q, Index band, MatOut<T> x, int threads) {
   };
   std::vector<Place> places;
   for (Index begin = (sweeps - 1) / group * group; begin >= 0; begin -= group)
-    for (Index t = 0; t < (n - 2 - begin + band - 1) / band; ++t) places.push_back({begin, t});
+    for (Index t = 0; t < reflectors_of_sweep(n, band, begin); ++t) places.push_back({begin, t});
   std::vector<Turn<T>> turns(places.size());
   const auto count = static_cast<Index>(places.size());
   const double flops = 4.0 * static_cast<double>(n) * static_cast<double>(n);

@@ -36,6 +36,12 @@ class Band {
 
   Index ld() const { return ld_; }
   T* at(Index i, Index j) { return store_.get() + i * ld_ + j + low_; }
+  void read_diagonals(VecOut<T> diagonal, VecOut<T> beside) {
+    for (Index i = 0; i < rows_; ++i) {
+      diagonal[i] = *at(i, i);
+      if (i + 1 < rows_) beside[i] = *at(i, i + 1);
+    }
+  }
   /// How far column j lies from the start of a cache line.
   Index shift(Index j) const { return (j + low_) % pack<T>; }
 
@@ -212,7 +218,7 @@ void band_to_bidiagonal(MatIn<T> a, Index width, VecOut<T> diagonal, VecOut<T> s
   make_room(q, n, width);
   make_room(p, n, width);
   const Index ld = band.ld();
-  const auto tasks = [&](Index i) { return (n - 2 - i + width - 1) / width; };
+  const auto tasks = [&](Index i) { return reflectors_of_sweep(n, width, i); };
   pipeline(width > 1 ? n - 2 : 0, threads, tasks, [&](Index i, Index t) {
     const Place at(band, width, n, i, t);
     const Index row = t == 0 ? i : at.first - width;
@@ -229,10 +235,7 @@ void band_to_bidiagonal(MatIn<T> a, Index width, VecOut<T> diagonal, VecOut<T> s
     reflect::from_left(band.at(at.first, begin), ld, at.count, (end - begin + pack<T> - 1) / pack<T>, skip, v.entry,
                        tau);
   });
-  for (Index i = 0; i < n; ++i) {
-    diagonal[i] = *band.at(i, i);
-    if (i + 1 < n) superdiagonal[i] = *band.at(i, i + 1);
-  }
+  band.read_diagonals(diagonal, superdiagonal);
 }
 
 template <class T>
@@ -242,7 +245,7 @@ void band_to_tridiagonal(MatIn<T> a, Index width, VecOut<T> diagonal, VecOut<T> 
   Band<T> band(a, width);
   make_room(q, n, width);
   const Index ld = band.ld();
-  const auto tasks = [&](Index i) { return (n - 2 - i + width - 1) / width; };
+  const auto tasks = [&](Index i) { return reflectors_of_sweep(n, width, i); };
   pipeline(width > 1 ? n - 2 : 0, threads, tasks, [&](Index i, Index t) {
     const Place at(band, width, n, i, t);
     const Index row = t == 0 ? i : at.first - width;
@@ -260,10 +263,7 @@ void band_to_tridiagonal(MatIn<T> a, Index width, VecOut<T> diagonal, VecOut<T> 
                          shift, scratch.entry, tau);
     }
   });
-  for (Index i = 0; i < n; ++i) {
-    diagonal[i] = *band.at(i, i);
-    if (i + 1 < n) off[i] = *band.at(i, i + 1);
-  }
+  band.read_diagonals(diagonal, off);
 }
 
 #define DEEPRMT_INSTANTIATE(T)                                                                             \

@@ -10,6 +10,9 @@ namespace deeprmt::linalg {
 /// The widest band that can be chased.
 inline constexpr Index widest_band = 64;
 
+/// How many reflectors sweep i of a chase has, i < n - 2.
+inline Index reflectors_of_sweep(Index n, Index band, Index i) { return (n - 2 - i + band - 1) / band; }
+
 /// The reflectors of a chase. Sweep i has them one after the other in row i of `v`: reflector t begins at column
 /// i + 1 + t band, takes as many columns as the band is wide, and has the factor tau(i, t).
 template <class T>

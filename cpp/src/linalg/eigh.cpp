@@ -14,8 +14,6 @@
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
-#include "deeprmt/linalg/product.hpp"
-#include "deeprmt/linalg/qr.hpp"
 #include "deeprmt/linalg/tridiagonal.hpp"
 #include "scale.hpp"
 #include "small.hpp"
@@ -81,7 +79,8 @@ void values_of(MatIn<T> a, T scale, T* values, int threads) {
   if (info != 0) throw std::runtime_error("eigvalsh: LAPACK sterf did not converge, info " + std::to_string(info));
 }
 
-/// Eigenvalues, all of them, and the vectors `which` (n, c). w as above.
+/// Eigenvalues, all of them, and the vectors `which` (n, c). w (n, n), of which only the upper triangle is read, is
+/// destroyed.
 template <class T>
 void pairs_in_place(MatOut<T> w, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads) {
   using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // as LAPACK wants it

@@ -67,10 +67,8 @@ DEEPRMT_LEAF void right(T* block, Index ld, Index rows, Index packs, const T* v,
       return right_fixed<7>(block, ld, rows, v, tau);
     case 8:
       return right_fixed<8>(block, ld, rows, v, tau);
-    case 9:
-      return right_fixed<9>(block, ld, rows, v, tau);
     default:
-      return right_fixed<9>(block, ld, rows, v, tau);  // most_packs
+      return right_fixed<most_packs>(block, ld, rows, v, tau);
   }
 }
 

@@ -12,7 +12,6 @@
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
-#include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 #include "scale.hpp"
 #include "small.hpp"
