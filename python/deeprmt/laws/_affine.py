@@ -100,6 +100,12 @@ class Affine(Law):
             out[z.imag == 0] = np.conj(out[z.imag == 0])
         return out
 
+    def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        out = self.base._stieltjes_derivative((z - self.offset) / self.factor) / self.factor**2
+        if self.factor < 0:
+            out[z.imag == 0] = np.conj(out[z.imag == 0])
+        return out
+
     def _r_transform(self, w: Array) -> Array:
         return self.factor * self.base._r_transform(self.factor * w) + self.offset
 

@@ -109,13 +109,18 @@ class MarchenkoPastur(Parametric):
         """The variance."""
         return super().var() if self.singular else np.float64(self.aspect * self.sigma**4)
 
+    def _root(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """The square root in m, of z in units of sigma^2."""
+        low, high = (1 - sqrt(self.aspect)) ** 2, (1 + sqrt(self.aspect)) ** 2
+        root: NDArray[np.complex128] = np.sqrt(z - low) * np.sqrt(z - high)
+        return root
+
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         if self.singular:
             return super()._stieltjes(z)
         c, scale = self.aspect, self.sigma**2
         z = z / scale + 0j  # -0.0 in the imaginary part is the lower half plane to a square root
-        a = 1 - c - z
-        b = np.sqrt(z - (1 - sqrt(c)) ** 2) * np.sqrt(z - (1 + sqrt(c)) ** 2)
+        a, b = 1 - c - z, self._root(z)
         # m = (a + b) / (2 c z) = 2 / (a - b): whichever does not cancel.
         plus, minus = a + b, a - b
         with np.errstate(divide="ignore", invalid="ignore"):  # z = 0 where it carries mass or is a hard edge
@@ -123,6 +128,17 @@ class MarchenkoPastur(Parametric):
         if c >= 1:
             m[z == 0] = inf
         return m
+
+    def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        if self.singular:
+            return super()._stieltjes_derivative(z)
+        c, scale = self.aspect, self.sigma**2
+        m, root = self._stieltjes(z), self._root(z / scale + 0j)
+        with np.errstate(divide="ignore", invalid="ignore"):  # edges, and 0 where it carries mass
+            # m scale solves c z m^2 + (z + c - 1) m + 1 = 0, z in units of scale.
+            out: NDArray[np.complex128] = -m * (1 / scale + c * m) / root
+        out[(root == 0) | np.isinf(m)] = inf
+        return out
 
     def _r_transform(self, w: Array) -> Array:
         if self.singular:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb
+from math import comb, inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,14 @@ class Semicircle(Parametric):
         edge = 2 * self.sigma
         z = z + 0j  # -0.0 in the imaginary part is the lower half plane to a square root
         return np.asarray(-2 / (z + np.sqrt(z - edge) * np.sqrt(z + edge)))
+
+    def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        edge = 2 * self.sigma
+        z = z + 0j
+        root = np.sqrt(z - edge) * np.sqrt(z + edge)
+        with np.errstate(divide="ignore", invalid="ignore"):  # infinite at the edges
+            out = 2 / (root * (z + root))
+        return np.where(root == 0, complex(inf, 0), out)
 
     def _r_transform(self, w: Array) -> Array:
         return self.sigma**2 * w

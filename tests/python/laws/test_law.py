@@ -3,8 +3,10 @@
 import math
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
+import scipy.special as special
 import scipy.stats as stats
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,8 +154,35 @@ def test_stieltjes():
     np.testing.assert_allclose(law.stieltjes(x).real, -2 * x, atol=1e-10)  # the Hilbert transform
     assert np.isnan(law.stieltjes(complex(np.nan, 0)))
     assert isinstance(law.stieltjes(2.0), np.complex128)
-    with pytest.raises(ValueError, match="no end"):
-        Wrapped(stats.norm()).stieltjes(0.3)
+
+
+@pytest.mark.parametrize("x", [0.01, 0.3, 1.0, 4.0, 30.0])
+def test_stieltjes_on_the_axis_where_the_support_has_no_end(x):
+    # Dawson's function is the Hilbert transform of the normal density, the exponential integral that of exp(-x).
+    normal = Wrapped(stats.norm()).stieltjes(x)
+    assert normal.real == pytest.approx(-np.sqrt(2) * special.dawsn(x / np.sqrt(2)), rel=1e-9)
+    assert normal.imag == pytest.approx(np.pi * stats.norm.pdf(x), rel=1e-12)
+    below = Wrapped(stats.expon()).stieltjes(x)
+    assert below.real == pytest.approx(-np.exp(-x) * special.expi(x), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("law", [Wrapped(KNOWN["semicircle"]), Semicircle(0.5)], ids=["by quadrature", "closed"])
+def test_stieltjes_derivative(law):
+    z = np.array([0.3, 0.99, 1.01, -5.0, 0.2 + 1e-9j, 1e-3j, 3 - 2j, 0.5 - 1e-5j, 100.0])
+    with mpmath.workdps(40):
+        exact = np.empty(z.size, complex)
+        for i, w in enumerate(z):
+            up = mpmath.mpc(w.conjugate() if w.imag < 0 else w)
+            root = mpmath.sqrt(up - 1) * mpmath.sqrt(up + 1)
+            exact[i] = complex(2 * (up / root - 1))
+    exact = np.where(z.imag < 0, exact.conj(), exact)
+    # 48 / 5^24 of truncation, and rounding or quadrature (1e-12) times 48 at worst
+    np.testing.assert_allclose(law.stieltjes_derivative(z), exact, rtol=1e-10)
+    assert law.stieltjes_derivative(2.0).imag == 0
+    assert law.stieltjes_derivative(1.0).real == np.inf
+    assert np.isnan(law.stieltjes_derivative(complex(np.nan, 0)))
+    assert law.stieltjes_derivative(np.inf) == 0
+    assert isinstance(law.stieltjes_derivative(2.0), np.complex128)
 
 
 @given(st.floats(-0.99, 0.99))
@@ -236,6 +265,9 @@ def test_affine_laws(factor, offset):
         q = law.ppf(np.linspace(0, 1, 11))
         assert np.all(np.diff(q) >= 0)
         np.testing.assert_allclose(law.cdf(q) >= np.linspace(0, 1, 11) - 1e-14, True)
+        for w in (*z, 0.45 * factor + offset):
+            circle = Law._stieltjes_derivative(law, np.array([w], complex))[0]
+            assert law.stieltjes_derivative(w) == pytest.approx(circle, rel=1e-9)
     x = 0.4 * factor + offset
     assert law.stieltjes(x).imag == pytest.approx(np.pi * law.pdf(x), rel=1e-9)
     assert law.r_transform(0.01) == pytest.approx(Law._r_transform(law, np.array([0.01]))[0], rel=1e-11)

@@ -226,3 +226,12 @@ def test_ends_of_the_range():
             MarchenkoPastur(bad)
     with pytest.raises(TypeError, match="singular must be True or False"):
         MarchenkoPastur(0.5, singular="yes")
+
+
+@pytest.mark.parametrize("aspect", [0.3, 1.0, 2.5])
+def test_slope_of_the_stieltjes_transform(aspect):
+    law = MarchenkoPastur(aspect, 1.3)
+    z = np.array([0.7, 2.0, -0.5, 30.0, 1 + 1e-8j, 2j, 0.05 - 0.01j])
+    circle = Law._stieltjes_derivative(law, z.astype(complex))  # good to 48 / 5^24 and 48 times rounding
+    np.testing.assert_allclose(law.stieltjes_derivative(z), circle, rtol=1e-11)
+    assert np.isinf(MarchenkoPastur(1.0).stieltjes_derivative([0.0, 4.0]).real).all()
