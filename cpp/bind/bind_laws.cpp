@@ -1,5 +1,10 @@
+#include <pybind11/complex.h>
+
+#include <complex>
+
 #include "bind.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "deeprmt/laws/cauchy_sum.hpp"
 #include "deeprmt/laws/marchenko_pastur.hpp"
 #include "deeprmt/laws/semicircle.hpp"
 
@@ -27,6 +32,17 @@ py::class_<Law> bind_law(py::module_& m, const char* name) {
       .def("sf", &each<Law, &Law::sf>, "x"_a.noconvert(), "threads"_a);
 }
 
+using Complex = std::complex<double>;
+
+Array<Complex> cauchy_sum(const Array<double>& locations, const Array<double>& masses, const Array<Complex>& z,
+                          int power, int threads) {
+  const auto x = vector_view("locations", locations), p = vector_view("masses", masses);
+  const auto points = vector_view("z", z);
+  auto out = empty<Complex>(points.size());
+  without_gil([&, res = vector_view_mut(out)]() mutable { laws::cauchy_sum(x, p, points, power, res, threads); });
+  return out;
+}
+
 }  // namespace
 
 void bind_laws(py::module_ m) {
@@ -36,6 +52,8 @@ void bind_laws(py::module_ m) {
       .def(py::init<double, double, bool>(), "aspect"_a, "sigma"_a, "singular"_a)
       .def_property_readonly("low", &MarchenkoPastur::low)
       .def_property_readonly("high", &MarchenkoPastur::high);
+  m.def("cauchy_sum", &cauchy_sum, "locations"_a.noconvert(), "masses"_a.noconvert(), "z"_a.noconvert(), "power"_a,
+        "threads"_a);
 }
 
 }  // namespace deeprmt::bind

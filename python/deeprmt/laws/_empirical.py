@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .._arguments import as_real
-from ._law import Array, Law
+from ._law import Array
+from ._point_masses import PointMasses
 
 __all__ = ["Empirical"]
 
 
-class Empirical(Law):
+class Empirical(PointMasses):
     """The law that gives each of the values the same mass: atoms only.
 
     Parameters
@@ -35,24 +36,11 @@ class Empirical(Law):
             raise ValueError(f"Empirical: values must be finite and at least one, {found}")
         x.flags.writeable = False
         self.values = x
+        locations, counts = np.unique(x, return_counts=True)
+        self._place(locations, counts / x.size)
 
     def __repr__(self) -> str:
         return f"Empirical({self.values.size} values from {self.values[0]:.6g} to {self.values[-1]:.6g})"
-
-    def support(self) -> list[tuple[float, float]]:
-        """No interval: there is no continuous part."""
-        return []
-
-    def atoms(self) -> list[tuple[float, float]]:
-        """The points that carry mass of their own: (location, mass), in ascending order."""
-        locations, counts = np.unique(self.values, return_counts=True)
-        return list(zip(locations.tolist(), (counts / self.values.size).tolist(), strict=True))
-
-    def _hull(self) -> tuple[float, float]:
-        return float(self.values[0]), float(self.values[-1])
-
-    def _pdf(self, x: Array) -> Array:
-        return np.zeros_like(x)
 
     def _cdf(self, x: Array) -> Array:
         return np.searchsorted(self.values, x, side="right") / self.values.size
@@ -73,10 +61,3 @@ class Empirical(Law):
     def var(self) -> np.float64:
         """The variance, 1/n times the sum of squared deviations."""
         return np.float64(np.var(self.values))
-
-    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        at = np.isin(z, self.values)
-        with np.errstate(divide="ignore", invalid="ignore"):  # z at a value: infinite, set below
-            m = np.array([np.mean(1 / (self.values - each)) for each in z])
-        m[at] = np.inf
-        return m

@@ -217,7 +217,10 @@ class Law(ABC):
         """
         if not callable(function):
             raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
-        total = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
+        total: Any = 0.0
+        if atoms := self.atoms():
+            locations, masses = np.array(atoms).T
+            total = np.sum(masses * function(locations))
         for interval in self._intervals():
             total = total + integrate(lambda x: function(x) * self._pdf(x), interval)
         return np.asarray(total)[()]
@@ -378,14 +381,18 @@ class Law(ABC):
         size = max(abs(x) for x in (low, high) if math.isfinite(x))
         t = end / 2 if math.isfinite(end) else math.copysign(1 / size if size > 0 else 1.0, w)
         previous = 0.0
+        slope = function(t * 1e-6) / (t * 1e-6)
+        if abs(w) < slope * abs(t * 1e-7):  # bisection from 0 would be slow, and the transform is a straight line here
+            t, previous = 2 * w / slope, w / slope / 2
         for _ in range(200):
-            if t in (0, end):
+            if t in (0, end) or abs(function(t)) >= abs(w):
                 break
-            if abs(function(t)) >= abs(w):
-                return float(brentq(lambda t: function(t) - w, previous, t, xtol=1e-300, rtol=1e-15))
             previous = t
             t = 4 * t if math.isinf(end) else end - (end - t) / 4
-        raise ValueError(f"{self._name}.{method}: w must be in the range of the transform, got {w!r}")
+        if t in (0, end) or abs(function(t)) < abs(w):
+            raise ValueError(f"{self._name}.{method}: w must be in the range of the transform, got {w!r}")
+        # In units of t and of w, so that brentq's products do not underflow.
+        return t * float(brentq(lambda s: function(s * t) / w - 1, previous / t, 1.0, xtol=1e-300, rtol=1e-15))
 
     # ---- new laws from this one ----
 
@@ -403,6 +410,18 @@ class Law(ABC):
         from ._affine import Affine
 
         return Affine(self, 1.0, as_number(f"{self._name}.shift", "c", c))
+
+    def power(self, p: float) -> Law:
+        """The law of a value to the power p: any p but 0 for laws on [0, inf), p = 1, 2, 3, ... for others.
+
+        ``power(0.5)`` turns eigenvalues of ``J @ J.T`` into singular values of J. A negative p wants no mass at 0.
+        """
+        from ._power import Power
+
+        exponent = as_number(f"{self._name}.power", "p", p)
+        if exponent == 0:
+            raise ValueError(f"{self._name}.power: p must not be 0")
+        return self if exponent == 1 else Power(self, exponent)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the density, and the atoms as stems; `options` go to `deeprmt.plots.law`."""

@@ -119,12 +119,12 @@ class MarchenkoPastur(Parametric):
         if self.singular:
             return super()._stieltjes(z)
         c, scale = self.aspect, self.sigma**2
-        z = z / scale + 0j  # -0.0 in the imaginary part is the lower half plane to a square root
+        z = np.asarray(z / scale + 0j)  # -0.0 in the imaginary part is the lower half plane to a square root
         a, b = 1 - c - z, self._root(z)
         # m = (a + b) / (2 c z) = 2 / (a - b): whichever does not cancel.
         plus, minus = a + b, a - b
         with np.errstate(divide="ignore", invalid="ignore"):  # z = 0 where it carries mass or is a hard edge
-            m: NDArray[np.complex128] = np.where(np.abs(plus) > np.abs(minus), plus / (2 * c * z), 2 / minus) / scale
+            m = np.asarray(np.where(np.abs(plus) > np.abs(minus), plus / (2 * c * z), 2 / minus) / scale, complex)
         if c >= 1:
             m[z == 0] = inf
         return m

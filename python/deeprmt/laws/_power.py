@@ -1,0 +1,173 @@
+"""The law of a power of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, isfinite, pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._arguments import shown
+from ._law import Array, Law
+from ._mixture import merged
+
+__all__ = ["Power"]
+
+
+class Power(Law):
+    """The law of ``x**exponent`` where x has the law `base`; made by `Law.power`.
+
+    The map is increasing, decreasing (exponent < 0), or folds the line at 0 (an even exponent and negative values).
+    """
+
+    def __init__(self, base: Law, exponent: float) -> None:
+        self.base, self.exponent = base, exponent
+        low, high = base._hull()
+        whole = float(exponent).is_integer()
+        if low < 0 and not (whole and exponent > 0):
+            raise ValueError(
+                f"{base._name}.power: p must be a whole number above 0 for a law that begins at {low!r} < 0, got"
+                f" {exponent!r}"
+            )
+        if exponent < 0 and any(location == 0 for location, _ in base.atoms()):
+            raise ValueError(f"{base._name}.power: p must be above 0 for a law with mass at 0, got {exponent!r}")
+        self._folds = low < 0 and int(exponent) % 2 == 0
+        ends = [end for end in (low, high) if isfinite(end) and (end != 0 or exponent > 0)]
+        if not all(isfinite(self._image(end)) and (end == 0 or self._image(end) != 0) for end in ends):
+            raise ValueError(f"{base._name}.power: values must stay within the range of doubles, got p = {exponent!r}")
+
+    def __repr__(self) -> str:
+        return f"{self.base!r}.power({self.exponent!r})"
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals (low, high) that carry the continuous part, in ascending order."""
+        out = []
+        for low, high in self.base.support():
+            ends = self._image(low), self._image(high)
+            out.append((0.0, max(ends)) if low < 0 < high and self._folds else (min(ends), max(ends)))
+        return merged(out)
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The points that carry mass of their own: (location, mass), in ascending order."""
+        masses: dict[float, float] = {}
+        for location, mass in self.base.atoms():
+            image = self._image(location)
+            masses[image] = masses.get(image, 0.0) + mass
+        return sorted(masses.items())
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature."""
+        if not callable(function):
+            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+        return self.base.expect(lambda x: function(self._map(x)))
+
+    def _map(self, x: Array) -> Array:
+        p = self.exponent
+        if float(p).is_integer() or self.base._hull()[0] >= 0:
+            return np.asarray(np.sqrt(x) if p == 0.5 else x * x if p == 2 else x**p)
+        return np.sign(x) * np.abs(x) ** p
+
+    def _image(self, x: float) -> float:
+        if x == 0 or not isfinite(x):
+            size = inf if (x == 0) == (self.exponent < 0) else 0.0
+            return -size if x < 0 and not self._folds else size
+        with np.errstate(over="ignore", under="ignore"):
+            return float(self._map(np.array([x]))[0])
+
+    def _inverse(self, y: Array) -> Array:
+        """Back to the base; to its right half if the map folds. Atoms and edges go exactly to where they came from."""
+        p = self.exponent
+        size = np.abs(y)
+        with np.errstate(divide="ignore", over="ignore"):
+            root = (
+                size * size if p == 0.5 else np.sqrt(size) if p == 2 else np.cbrt(size) if p == 3 else size ** (1 / p)
+            )
+        x: Array = np.copysign(root, y)
+        special = [location for location, _ in self.base.atoms()]
+        special += [end for pair in self.base.support() for end in pair if isfinite(end)]
+        for point in special if len(special) <= 64 else ():
+            x[y == self._image(point)] = abs(point) if self._folds else point
+        if len(special) > 64:  # many atoms: the nearest one
+            marks = np.unique(np.abs(special) if self._folds else special)
+            i = np.clip(np.searchsorted(marks, x), 1, marks.size - 1)
+            near = np.where(x - marks[i - 1] < marks[i] - x, marks[i - 1], marks[i])
+            x = np.where(self._map(near) == y, near, x)
+        return x if self._folds else np.asarray(np.clip(x, *self.base._hull()))
+
+    def _at(self, x: Array) -> Array:
+        """The mass of the base's atoms at x."""
+        atoms = np.array(self.base.atoms()).reshape(-1, 2)
+        if atoms.size == 0:
+            return np.zeros_like(x)
+        i = np.minimum(np.searchsorted(atoms[:, 0], x), len(atoms) - 1)
+        return np.where(atoms[i, 0] == x, atoms[i, 1], 0.0)
+
+    def _pdf(self, y: Array) -> Array:
+        x = self._inverse(y)
+        inside = self.base.pdf(x) + (self.base.pdf(-x) if self._folds else 0.0)
+        with np.errstate(all="ignore"):
+            slope = abs(self.exponent) * np.abs(x) ** (self.exponent - 1)
+            return np.where(inside == 0, 0.0, inside / slope)
+
+    def _cdf(self, y: Array) -> Array:
+        x = self._inverse(y)
+        if self._folds:
+            return np.asarray(np.maximum(self.base.cdf(x) - self.base.cdf(-x) + self._at(-x), 0.0))
+        return np.asarray(self.base._cdf(x) if self.exponent > 0 else self.base._sf(x) + self._at(x))
+
+    def _sf(self, y: Array) -> Array:
+        x = self._inverse(y)
+        if self._folds:
+            return np.asarray(self.base.sf(x) + np.maximum(self.base.cdf(-x) - self._at(-x), 0.0))
+        return np.asarray(self.base._sf(x) if self.exponent > 0 else self.base._cdf(x) - self._at(x))
+
+    def _ppf(self, q: Array) -> Array:
+        if self._folds or self.exponent < 0:
+            return super()._ppf(q)
+        return self._map(self.base._ppf(q))
+
+    def _moment(self, k: int) -> float:
+        order = k * self.exponent
+        if order >= 0 and float(order).is_integer():
+            return float(self.base.moment(int(order)))
+        return float(self.base.expect(lambda x: self._map(x) ** k))
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        p = self.exponent
+        if not (float(p).is_integer() and p >= 2):
+            return super()._stieltjes(z)
+        # 1 / (x^n - z) is the sum over the n-th roots r of z of 1 / (n r^(n-1) (x - r)).
+        n = int(p)
+        low, high = self._hull()
+        out = np.empty_like(z)
+        # Near 0 the sum cancels; if the law is far from there the integral is plain.
+        plain = np.abs(z) < 1e-3 * low if low > 0 else np.zeros(z.shape, bool)
+        out[plain] = [self.expect(_pole(w)) for w in z[plain]]
+        live = ~plain & (z != 0)
+        w = np.where(z.imag < 0, np.conj(z), z)[live] + 0j
+        mirrored = (w.real < 0) & (n % 2 == 1)
+        size, angle = np.abs(w) ** (1 / n), np.angle(np.where(mirrored, -np.conj(w), w)) / n
+        first = size * (np.cos(angle) + 1j * np.sin(angle))
+        first = np.where(mirrored, -np.conj(first), first)  # the root near the axis, with exact care for its height
+        total = np.zeros_like(w)
+        for j in range(n):
+            turn = -1.0 if 2 * j == n else complex(np.cos(2 * pi * j / n), np.sin(2 * pi * j / n))
+            root = first * turn
+            if 2 * j == n:
+                root.imag = np.where(first.imag == 0, 0.0, root.imag)
+            m = self.base._stieltjes(root + 0j)
+            if 2 * j == n:  # just below the axis
+                m = np.where(root.imag == 0, np.conj(m), m)
+            with np.errstate(all="ignore"):
+                total = total + m / (n * root ** (n - 1))
+        out[live] = np.where(z[live].imag < 0, np.conj(total), total)
+        if (z == 0).any():
+            out[z == 0] = self._stieltjes_above(0j)
+        out.imag[(z.imag == 0) & ((z.real < low) | (z.real > high))] = 0.0
+        return out
+
+
+def _pole(z: complex) -> Callable[[Array], Any]:
+    return lambda x: 1 / (x - z)
