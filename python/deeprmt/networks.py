@@ -25,9 +25,10 @@ from ._arguments import (
     refuse_beyond_memory,
     refuse_non_finite,
 )
+from ._fixing_rotation import FixingRotation, fixing_rotation
 from .activations import Activation, as_activation
 
-__all__ = ["MLP", "Network"]
+__all__ = ["MLP", "FixingRotation", "Network", "fixing_rotation"]
 
 Output = Literal["preactivation", "activation"]
 

@@ -1,5 +1,6 @@
 """Displays: each takes a result and an axes, draws, and returns the axes. They need ``pip install "deeprmt[plot]"``."""
 
+from .freeness import freeness
 from .hill import hill
 from .law import law
 from .layers import layers
@@ -7,4 +8,4 @@ from .spacing import spacing
 from .spectral_density import spectral_density
 from .spectrum import spectrum
 
-__all__ = ["hill", "law", "layers", "spacing", "spectral_density", "spectrum"]
+__all__ = ["freeness", "hill", "law", "layers", "spacing", "spectral_density", "spectrum"]

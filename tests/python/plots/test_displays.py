@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeprmt import laws, linalg, plots, spectra, tails
+from deeprmt import ensembles, freeprob, laws, linalg, plots, spectra, tails
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -120,3 +120,13 @@ def test_refuses():
             plots.spacing(bad)
     with pytest.raises(ValueError, match="not negative"):
         plots.spacing([-1.0])
+
+
+def test_freeness_draws_a_bar_for_each_word():
+    a, b = ensembles.goe(20, size=2, rng=1)
+    test = freeprob.freeness_test([a, b], rotations=8, rng=1)
+    ax = test.plot()
+    assert [text.get_text() for text in ax.get_yticklabels()] == list(test.words)
+    widths = [bar.get_width() for bar in ax.patches if bar.get_height() == pytest.approx(0.7)]
+    np.testing.assert_allclose(widths, test.z)
+    assert "not free" in plots.freeness(freeprob.freeness_test([a, a], rotations=8, rng=1), most=3).get_title()
