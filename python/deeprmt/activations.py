@@ -7,8 +7,8 @@ is the limit from the left.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +16,9 @@ import numpy as np
 from scipy import special
 
 from ._arguments import as_number
+from ._pieces import Derivative, as_elementwise, kinks_of, parity_of, slopes_of
 
-__all__ = ["Activation", "as_activation", "leaky_relu", "names"]
+__all__ = ["Activation", "as_activation", "elu", "leaky_relu", "names", "shifted_relu"]
 
 Function = Callable[[Any], Any]
 
@@ -40,21 +41,30 @@ class Activation:
     Parameters
     ----------
     phi : callable
-        Array to array, elementwise.
+        Array to array, each entry alone. A function of single numbers is applied entry by entry, which is slow.
     dphi : callable, optional
-        Its derivative. Default: seven-point differences that cross no kink, with an error of about 1e-12 where phi
-        varies on a scale of 1 (float64; kinks at least 0.04 apart). Give it where you know it.
+        Its derivative. Default: that of Chebyshev interpolants, with an error of about 1e-12 where phi varies on a
+        scale of 1 (float64, |h| up to 64; differences beyond). Give it where you know it.
     name : str, optional
         For messages and plots. Default: the name of phi.
     kinks : sequence of float, optional
-        Ascending; every point where phi or phi' jumps. Quadratures split there.
+        Ascending; every point where phi or phi' jumps. Quadratures split there. Default: they are looked for in
+        |h| < 64 (in |h| < 1e6 if phi is piecewise linear) and located to 1e-12; a jump of phi' by less than about 1e-3
+        of the size of phi is not seen. Give () if there are none.
     slopes : sequence of float, optional
         Only if phi is piecewise linear: phi' on each of the len(kinks) + 1 pieces. Laws of phi' are then sums of atoms.
+        Default: looked for.
+
+    Attributes
+    ----------
+    parity : int
+        1 if phi is even, -1 if it is odd, 0 if neither.
 
     Raises
     ------
     TypeError, ValueError
-        If phi or dphi cannot be called; if kinks do not ascend; if slopes has not one value a piece.
+        If phi or dphi cannot be called, is complex, is no function of each entry, or is not finite somewhere; if kinks
+        do not ascend; if slopes has not one value a piece.
 
     Examples
     --------
@@ -63,6 +73,9 @@ class Activation:
     Activation('cube')
     >>> float(cube.dphi(2.0))
     12.0
+    >>> relu6 = Activation(lambda h: np.clip(h, 0, 6))
+    >>> relu6.kinks, relu6.slopes
+    ((0.0, 6.0), (0.0, 1.0, 0.0))
     """
 
     phi: Function
@@ -70,6 +83,7 @@ class Activation:
     name: str = ""
     kinks: tuple[float, ...] = ()
     slopes: tuple[float, ...] | None = None
+    parity: int = field(default=0, compare=False)
 
     def __init__(
         self,
@@ -77,36 +91,55 @@ class Activation:
         dphi: Function | None = None,
         *,
         name: str | None = None,
-        kinks: tuple[float, ...] = (),
-        slopes: tuple[float, ...] | None = None,
+        kinks: Sequence[float] | None = None,
+        slopes: Sequence[float] | None = None,
     ) -> None:
         for argument, value in (("phi", phi), ("dphi", dphi)):
             if not callable(value) and not (value is None and argument == "dphi"):
                 raise TypeError(f"Activation: {argument} must be a function of an array, got {value!r}")
-        kinks = tuple(as_number("Activation", "kinks", kink) for kink in kinks)
-        if any(b <= a for a, b in pairwise(kinks)):
-            raise ValueError(f"Activation: kinks must ascend, got {kinks}")
-        if slopes is not None:
+        name = name or getattr(phi, "__name__", None) or "custom"
+        phi = as_elementwise("phi", phi)
+        dphi = None if dphi is None else as_elementwise("dphi", dphi)
+        if kinks is None:
+            kinks = kinks_of(phi, dphi)
+        else:
+            kinks = tuple(as_number("Activation", "kinks", kink) for kink in kinks)
+            if any(b <= a for a, b in pairwise(kinks)):
+                raise ValueError(f"Activation: kinks must ascend, got {kinks}")
+        if slopes is None:
+            slopes = slopes_of(phi, dphi, kinks)
+        else:
             slopes = tuple(as_number("Activation", "slopes", slope) for slope in slopes)
             if len(slopes) != len(kinks) + 1:
                 raise ValueError(
                     f"Activation: slopes must have one value for each of the {len(kinks) + 1} pieces, got {len(slopes)}"
                 )
+        if dphi is None:
+            differences = _With(_difference, (phi, kinks))
+            dphi = _With(_steps, (kinks, slopes)) if slopes is not None else Derivative(phi, kinks, differences)
         fields = {
             "phi": phi,
-            "dphi": _With(_difference, (phi, kinks)) if dphi is None else dphi,
-            "name": name or getattr(phi, "__name__", None) or "custom",
+            "dphi": dphi,
+            "name": name,
             "kinks": kinks,
             "slopes": slopes,
+            "parity": parity_of(phi, kinks),
         }
-        for field, entry in fields.items():
-            object.__setattr__(self, field, entry)
+        for entry, content in fields.items():
+            object.__setattr__(self, entry, content)
 
     def __call__(self, h: Any) -> Any:
         return self.phi(h)
 
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
+
+
+def _steps(kinks: tuple[float, ...], slopes: tuple[float, ...], h: Any) -> Any:
+    """The derivative of what is linear between kinks."""
+    h = np.asarray(h)
+    out = np.array(slopes, dtype=h.dtype if h.dtype == np.float32 else np.float64)[np.searchsorted(kinks, h)]
+    return np.where(np.isnan(h), h, out)
 
 
 def _difference(phi: Function, kinks: tuple[float, ...], h: Any) -> Any:
@@ -149,12 +182,22 @@ def _relu_slope(h: Any) -> Any:
     return np.heaviside(h, 0)
 
 
-def _shifted_relu(h: Any) -> Any:
-    return np.maximum(h, -0.5)
+def _shifted_relu(shift: float, h: Any) -> Any:
+    return np.maximum(h, -shift)
 
 
-def _shifted_relu_slope(h: Any) -> Any:
-    return np.heaviside(np.asarray(h) + 0.5, 0)
+def _shifted_relu_slope(shift: float, h: Any) -> Any:
+    return np.heaviside(np.asarray(h) + shift, 0)
+
+
+def _elu(alpha: float, h: Any) -> Any:
+    h = np.asarray(h)
+    return np.where(h > 0, h, alpha * np.expm1(np.minimum(h, 0)))
+
+
+def _elu_slope(alpha: float, h: Any) -> Any:
+    h = np.asarray(h)
+    return np.where(h > 0, np.ones_like(h), alpha * np.exp(np.minimum(h, 0)))
 
 
 def _leaky_relu(slope: float, h: Any) -> Any:
@@ -272,25 +315,78 @@ def _make_leaky_relu(name: str, slope: float) -> Activation:
     )
 
 
+def shifted_relu(shift: float = 0.5) -> Activation:
+    """max(h + shift, 0) - shift = max(h, -shift): 0 at 0, linear about it.
+
+    Parameters
+    ----------
+    shift : float
+        Finite, positive.
+
+    Returns
+    -------
+    Activation
+
+    Examples
+    --------
+    >>> float(shifted_relu(2.0).phi(-3.0))
+    -2.0
+    """
+    shift = as_number("shifted_relu", "shift", shift, above=0)
+    return _make_shifted_relu(f"shifted_relu({shift:g})", shift)
+
+
+def _make_shifted_relu(name: str, shift: float) -> Activation:
+    return Activation(
+        _With(_shifted_relu, (shift,)),
+        _With(_shifted_relu_slope, (shift,)),
+        name=name,
+        kinks=(-shift,),
+        slopes=(0.0, 1.0),
+    )
+
+
+def elu(alpha: float = 1.0) -> Activation:
+    """h above 0, alpha (exp(h) - 1) below.
+
+    Parameters
+    ----------
+    alpha : float
+        Finite.
+
+    Returns
+    -------
+    Activation
+        With a kink at 0, where phi' jumps, or phi'' if alpha is 1.
+
+    Examples
+    --------
+    >>> float(elu(2.0).dphi(-0.0))
+    2.0
+    """
+    alpha = as_number("elu", "alpha", alpha)
+    return Activation(_With(_elu, (alpha,)), _With(_elu_slope, (alpha,)), name=f"elu({alpha:g})", kinks=(0.0,))
+
+
 _named: dict[str, Activation] = {
     activation.name: activation
     for activation in (
         Activation(np.abs, _abs_slope, name="abs", kinks=(0.0,), slopes=(-1.0, 1.0)),
-        Activation(np.arctan, _arctan_slope, name="arctan"),
-        Activation(np.cos, _cos_slope, name="cos"),
-        Activation(_erf, _erf_slope, name="erf"),
-        Activation(_erf_unit, _erf_unit_slope, name="erf_unit"),
-        Activation(_gelu, _gelu_slope, name="gelu"),
+        Activation(np.arctan, _arctan_slope, name="arctan", kinks=()),
+        Activation(np.cos, _cos_slope, name="cos", kinks=()),
+        Activation(_erf, _erf_slope, name="erf", kinks=()),
+        Activation(_erf_unit, _erf_unit_slope, name="erf_unit", kinks=()),
+        Activation(_gelu, _gelu_slope, name="gelu", kinks=()),
         Activation(_hard_tanh, _hard_tanh_slope, name="hard_tanh", kinks=(-1.0, 1.0), slopes=(0.0, 1.0, 0.0)),
         _make_leaky_relu("leaky_relu", 0.01),
-        Activation(_linear, _linear_slope, name="linear", slopes=(1.0,)),
+        Activation(_linear, _linear_slope, name="linear", kinks=(), slopes=(1.0,)),
         Activation(_relu, _relu_slope, name="relu", kinks=(0.0,), slopes=(0.0, 1.0)),
-        Activation(_shifted_relu, _shifted_relu_slope, name="shifted_relu", kinks=(-0.5,), slopes=(0.0, 1.0)),
-        Activation(_sigmoid, _sigmoid_slope, name="sigmoid"),
-        Activation(np.sin, np.cos, name="sin"),
-        Activation(_softplus, _sigmoid, name="softplus"),
-        Activation(_swish, _swish_slope, name="swish"),
-        Activation(np.tanh, _tanh_slope, name="tanh"),
+        _make_shifted_relu("shifted_relu", 0.5),
+        Activation(_sigmoid, _sigmoid_slope, name="sigmoid", kinks=()),
+        Activation(np.sin, np.cos, name="sin", kinks=()),
+        Activation(_softplus, _sigmoid, name="softplus", kinks=()),
+        Activation(_swish, _swish_slope, name="swish", kinks=()),
+        Activation(np.tanh, _tanh_slope, name="tanh", kinks=()),
     )
 }
 

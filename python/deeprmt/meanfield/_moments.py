@@ -13,13 +13,15 @@ from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 
-__all__ = ["expect", "gauss_moment", "rounding"]
+__all__ = ["expect", "gauss_moment", "least_variance", "rounding"]
 
 Function = Callable[[Floats], Any]
 # Z beyond 12 has a mass of 4e-33.
 _reach = 12.0
 _nodes, _weights = np.polynomial.legendre.leggauss(24)
 rounding = 32 * np.finfo(float).eps
+# Stands for 0, from above.
+least_variance = 1e-200
 
 
 def gauss_moment(
@@ -115,7 +117,7 @@ def _breaks(activation: Activation, root: float, reach: float) -> Floats:
 
 def expect(activation: Activation, q: float, function: Function, size: Function | None = None) -> float:
     """E function(h), h ~ N(0, q); at q = 0 the limit from above, which tells the two sides of a kink at 0 apart."""
-    root = math.sqrt(max(q, 1e-200))
+    root = math.sqrt(max(q, least_variance))
 
     def times_density(function: Function) -> Function:
         return lambda z: np.exp(-z * z / 2) / math.sqrt(2 * math.pi) * function(root * z)

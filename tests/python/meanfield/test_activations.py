@@ -1,10 +1,11 @@
+import math
 import pickle
 
 import mpmath
 import numpy as np
 import pytest
 
-from deeprmt.activations import Activation, as_activation, leaky_relu, names
+from deeprmt.activations import Activation, as_activation, elu, leaky_relu, names, shifted_relu
 
 exact = {
     "abs": abs,
@@ -83,7 +84,7 @@ def test_kinks_take_the_left_limit_and_slopes_hold_on_the_pieces(name):
         np.testing.assert_array_equal(activation.dphi(points), activation.slopes[0])
 
 
-@pytest.mark.parametrize("activation", [*names, leaky_relu(0.25)])
+@pytest.mark.parametrize("activation", [*names, leaky_relu(0.25), shifted_relu(1.0), elu(2.0), Activation(np.tanh)])
 def test_pickles(activation):
     activation = as_activation("test", activation)
     again = pickle.loads(pickle.dumps(activation))
@@ -112,3 +113,76 @@ def test_scalars_and_calls():
 def test_refuses(make, error, says):
     with pytest.raises(error, match=says):
         make()
+
+
+@pytest.mark.parametrize("name", names)
+def test_finds_kinks_slopes_and_parity_of_its_own(name):
+    known = as_activation("test", name)
+    for found in (Activation(known.phi), Activation(known.phi, known.dphi)):
+        assert (found.kinks, found.slopes) == (known.kinks, known.slopes)
+    odd = {"arctan", "erf", "erf_unit", "hard_tanh", "linear", "sin", "tanh"}
+    assert known.parity == (-1 if name in odd else 1 if name in {"abs", "cos"} else 0)
+
+
+@pytest.mark.parametrize(
+    ("phi", "kinks", "slopes"),
+    [
+        (lambda h: np.clip(h, -1 / 3, math.pi), (-1 / 3, math.pi), (0.0, 1.0, 0.0)),
+        (lambda h: np.where(h > 1 / 7, 1.0, 0.0), (1 / 7,), (0.0, 0.0)),
+        (lambda h: np.heaviside(h, 0.5), (0.0,), (0.0, 0.0)),
+        (lambda h: np.maximum(h, -1e4), (-1e4,), (0.0, 1.0)),
+        (lambda h: 1.0507 * np.where(h > 0, h, 1.67326 * np.expm1(np.minimum(h, 0))), (0.0,), None),
+        (lambda h: h * np.clip(h / 6 + 0.5, 0, 1), (-3.0, 3.0), None),
+        (lambda h: np.abs(np.sin(h)) / (1 + h**2) + np.exp(-np.abs(h - 0.1)), None, None),
+        (lambda h: np.sqrt(np.abs(h)), (0.0,), None),
+        (lambda h: np.sin(100 * h), (), None),
+        (lambda h: np.tanh(1000 * h), (), None),
+    ],
+)
+def test_locates_kinks(phi, kinks, slopes):
+    found = Activation(phi)
+    if kinks is None:  # 0.1, and multiples of pi: the kinks fade like 1 / h^2
+        kinks = sorted([0.1, *(math.pi * k for k in range(-6, 7))])
+        near = [k for k in found.kinks if abs(k) < 20]
+    else:
+        near = list(found.kinks)
+    # Branches rounded by 1e-16 meet at an angle of at least 1e-2.
+    np.testing.assert_allclose(near, kinks, rtol=1e-12, atol=1e-12)
+    assert found.slopes == slopes
+
+
+def test_a_derivative_of_interpolants_follows_fast_functions():
+    found = Activation(lambda h: np.sin(100 * h))
+    h = np.linspace(-3, 3, 101)
+    np.testing.assert_allclose(found.dphi(h), 100 * np.cos(100 * h), atol=1e-9)  # 1e-13 over the cells' width, 1e-3
+    assert found.dphi(np.array([100.0])).shape == (1,)
+
+
+def test_functions_of_one_number_are_applied_to_each():
+    soft = Activation(lambda h: math.tanh(h))
+    np.testing.assert_array_equal(soft.phi(points), [math.tanh(x) for x in points])
+    assert soft.phi(np.float32([0.5])).dtype == np.float32
+    bent = Activation(lambda h: h if h > 0 else 0.1 * h, lambda h: 1.0 if h > 0 else 0.1)
+    assert (bent.kinks, bent.slopes) == ((0.0,), (0.1, 1.0))
+    line = Activation(lambda h: 2 * h, lambda h: 2.0)
+    np.testing.assert_array_equal(line.dphi(points), np.full(points.shape, 2.0))
+    assert pickle.loads(pickle.dumps(Activation(math.tanh))) == Activation(math.tanh)
+
+
+@pytest.mark.parametrize(
+    ("phi", "error", "says"),
+    [
+        (np.sqrt, ValueError, "phi must be finite, is nan at h = -7.99"),
+        (lambda h: 1 / h, ValueError, "phi must be finite, is inf at h = 0"),
+        (lambda h: np.where(np.abs(h) < 40, h, np.nan), ValueError, "phi must be a number everywhere, is nan at h = "),
+        (lambda h: h / np.sum(h), ValueError, "phi must act on each entry alone"),
+        (lambda h: h[:2], ValueError, "phi must return the shape that it is given"),
+        (lambda h: h + 1j, TypeError, "phi must be real, got complex"),
+        (lambda h: "high", TypeError, "phi must return real numbers"),
+        (lambda h, slope: h * slope, TypeError, "phi must be a function of a NumPy array, and raises TypeError"),
+        (lambda h: np.modf(1e6 * np.sin(1e6 * h))[0], ValueError, r"near h = .*; declare kinks"),
+    ],
+)
+def test_refuses_what_is_no_function_of_each_entry(phi, error, says):
+    with pytest.raises(error, match=says):
+        Activation(phi)
