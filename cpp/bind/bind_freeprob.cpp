@@ -1,32 +1,67 @@
 #include <pybind11/complex.h>
 
 #include <complex>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "bind.hpp"
-#include "deeprmt/freeprob/equal_layers.hpp"
+#include "deeprmt/freeprob/explicit_law.hpp"
 
 namespace deeprmt::bind {
 namespace {
 
-using freeprob::EqualLayers;
+using freeprob::ExplicitLaw;
+using freeprob::SquaredSlopes;
 
-py::dict as_dict(const EqualLayers::Report& report) {
+py::dict as_dict(const ExplicitLaw::Report& report) {
   py::dict out;
   out["failed"] = report.failed;
   out["first_failure"] = report.first_failure;
   return out;
 }
 
-EqualLayers make(const Array<double>& d, const Array<double>& weights, const Array<double>& ranges, Index levels,
-                 Index diagonals, Index gaussians, double log_scale) {
+std::shared_ptr<SquaredSlopes> make_slopes(const Array<double>& d, const Array<double>& weights,
+                                           const Array<double>& ranges, Index levels) {
   const auto nodes = view("d", d), masses = view("weights", weights), ends = view("ranges", ranges);
-  return without_gil([&] {
-    return EqualLayers(freeprob::SquaredSlopes(nodes, masses, ends, levels), diagonals, gaussians, log_scale);
-  });
+  return without_gil([&] { return std::make_shared<SquaredSlopes>(nodes, masses, ends, levels); });
 }
 
-py::tuple evaluate(const EqualLayers& law, const Array<double>& x, int threads) {
+py::tuple moments(const SquaredSlopes& law, std::complex<double> omega) {
+  check::that(omega.imag() >= 0, "moments: omega must not lie below the real axis, got ", omega);
+  const auto m = law.moments(law.at(omega));
+  return py::make_tuple(m.y, m.one_plus_y, m.slope, law.mean_argument(law.at(omega)));
+}
+
+/// ("scale", log), ("pole", a, power), ("flow", smooth, jumps), ("slopes", law, power, width)
+/// or ("affine", factor, offset).
+ExplicitLaw::Step as_step(const py::tuple& given) {
+  check::that(given.size() >= 2, "ExplicitLaw: a step must have a name and arguments");
+  const auto name = given[0].cast<std::string>();
+  const auto number = [&](std::size_t i) {
+    check::that(i < given.size(), "ExplicitLaw: the step '", name, "' lacks arguments");
+    return given[i].cast<double>();
+  };
+  if (name == "scale") return ExplicitLaw::Scale{number(1)};
+  if (name == "pole") return ExplicitLaw::Pole{number(1), number(2)};
+  if (name == "flow") return ExplicitLaw::Flow{number(1), number(2)};
+  if (name == "slopes")
+    return ExplicitLaw::Slopes{given[1].cast<std::shared_ptr<SquaredSlopes>>(), number(2), number(3)};
+  check::that(name == "affine", "ExplicitLaw: a step must be 'scale', 'pole', 'flow', 'slopes' or 'affine', got '",
+              name, "'");
+  return ExplicitLaw::Affine{number(1), number(2)};
+}
+
+ExplicitLaw make(const std::vector<py::tuple>& steps, const std::vector<std::pair<double, double>>& atoms,
+                 bool ends_at_last_atom) {
+  std::vector<ExplicitLaw::Step> chain;
+  for (const auto& step : steps) chain.push_back(as_step(step));
+  std::vector<ExplicitLaw::Atom> known;
+  for (const auto& [location, mass] : atoms) known.push_back({location, mass});
+  return without_gil([&] { return ExplicitLaw(chain, known, ends_at_last_atom); });
+}
+
+py::tuple evaluate(const ExplicitLaw& law, const Array<double>& x, int threads) {
   const auto in = vector_view("x", x);
   auto density = empty<double>(in.size()), cdf = empty<double>(in.size());
   const auto report = without_gil([&, p = vector_view_mut(density), f = vector_view_mut(cdf)]() mutable {
@@ -35,14 +70,14 @@ py::tuple evaluate(const EqualLayers& law, const Array<double>& x, int threads) 
   return py::make_tuple(density, cdf, as_dict(report));
 }
 
-py::tuple resolvent(const EqualLayers& law, const std::vector<std::complex<double>>& z, int threads) {
+py::tuple resolvent(const ExplicitLaw& law, const std::vector<std::complex<double>>& z, int threads) {
   std::vector<std::complex<double>> g;
   const auto report = without_gil([&] { return law.resolvent(z, g, threads); });
   return py::make_tuple(py::array_t<std::complex<double>>(static_cast<py::ssize_t>(g.size()), g.data()),
                         as_dict(report));
 }
 
-py::list gaps(const EqualLayers& law) {
+py::list gaps(const ExplicitLaw& law) {
   py::list out;
   for (const auto& gap : law.gaps()) out.append(py::make_tuple(gap.low, gap.high, gap.cdf));
   return out;
@@ -51,9 +86,11 @@ py::list gaps(const EqualLayers& law) {
 }  // namespace
 
 void bind_freeprob(py::module_ m) {
-  py::class_<EqualLayers>(m, "EqualLayers", plain_class())
-      .def(py::init(&make), "d"_a.noconvert(), "weights"_a.noconvert(), "ranges"_a.noconvert(), "levels"_a,
-           "diagonals"_a, "gaussians"_a, "log_scale"_a)
+  py::class_<SquaredSlopes, std::shared_ptr<SquaredSlopes>>(m, "SquaredSlopes", plain_class())
+      .def(py::init(&make_slopes), "d"_a.noconvert(), "weights"_a.noconvert(), "ranges"_a.noconvert(), "levels"_a)
+      .def("moments", &moments, "omega"_a);
+  py::class_<ExplicitLaw>(m, "ExplicitLaw", plain_class())
+      .def(py::init(&make), "steps"_a, "atoms"_a, "ends_at_last_atom"_a)
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
       .def("resolvent", &resolvent, "z"_a, "threads"_a)
       .def("gaps", &gaps);

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +8,18 @@ class _Report(TypedDict):
     failed: int
     first_failure: float
 
-class EqualLayers:
+class SquaredSlopes:
+    def __init__(
+        self, d: NDArray[np.float64], weights: NDArray[np.float64], ranges: NDArray[np.float64], levels: int
+    ) -> None: ...
+    def moments(self, omega: complex) -> tuple[complex, complex, complex, float]: ...
+
+class ExplicitLaw:
     def __init__(
         self,
-        d: NDArray[np.float64],
-        weights: NDArray[np.float64],
-        ranges: NDArray[np.float64],
-        levels: int,
-        diagonals: int,
-        gaussians: int,
-        log_scale: float,
+        steps: Sequence[tuple[Any, ...]],
+        atoms: Sequence[tuple[float, float]],
+        ends_at_last_atom: bool,
     ) -> None: ...
     def evaluate(
         self, x: NDArray[np.float64], threads: int

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import as_choice, as_number, available_threads
-from ..activations import Activation
 from ..errors import ConvergenceError
 from ..laws import Law
 from ..laws._quadrature import Interval, integrate
-from ..meanfield import fixed_point, gauss_moment
 from ..networks import MLP
-from ._slopes import Direct, SquaredSlopes, squared_slopes
+from ._layers import Chain, chain, variances
+from ._series import moment
+from ._slopes import Direct
 
 __all__ = ["JacobianLaw", "law"]
 
@@ -30,97 +30,73 @@ _settled = 1e-10
 
 
 class JacobianLaw(Law):
-    """The law of the eigenvalues of J J^T: J a product of square free factors, of which some are diagonal.
+    """The law of the eigenvalues of J J^T: J a product of free factors, of which some are diagonal.
 
-    Made by `law`; `to_dict` names what it is made of. Moments up to the eighth come from the exact series of the
-    S-transform.
+    Made by `law`; `to_dict` names what it is made of. Moments come from the exact series of the S-transform.
 
     Attributes
     ----------
-    activation : Activation
-    weights : str
-        "gaussian" or "haar".
-    sigma_w : float
-    depth : int
-        The number of weights.
+    mlp : networks.MLP
+        The network; only ratios of its widths count.
+    activation, weights, sigma_w, depth
+        Those of the network.
     diagonals : int
         The number of diagonals phi'(h): depth, or depth - 1.
-    q : float
-        The variance of the preactivations h, the same in every layer.
+    output : str
+        "preactivation" or "activation".
+    q : (diagonals,) ndarray
+        The variances of the preactivations h_l of the layers whose diagonal phi'(h_l) takes part.
+    log_scale : float
+        0, or what has been added to ln x, so that the mean is 1.
     """
 
-    def __init__(
-        self, activation: Activation, weights: str, sigma_w: float, depth: int, diagonals: int, q: float
-    ) -> None:
-        self.activation, self.weights, self.sigma_w = activation, weights, sigma_w
-        self.depth, self.diagonals, self.q = depth, diagonals, q
-        self._gaussians = depth if weights == "gaussian" else 0
-        self._log_scale = 2 * depth * math.log(sigma_w)
+    def __init__(self, mlp: MLP, output: str, q: Array, log_scale: float = 0.0) -> None:
+        self.mlp, self.output, self.q, self.log_scale = mlp, output, q, log_scale
+        self.activation, self.weights, self.sigma_w = mlp.activation, mlp.weights, float(mlp.sigma_w)
+        self.depth, self.diagonals = mlp.depth, q.size
 
     def __repr__(self) -> str:
+        mlp = self.mlp
+        same = len(set(mlp.widths)) == 1
+        widths = f"depth={mlp.depth}" if same else f"widths={list(mlp.widths)}" if mlp.depth < 8 else "widths=..."
+        varies = self.q.size and np.ptp(self.q) > 1e-12 * self.q.max()
+        q = f"{self.q[0]:.6g}..{self.q[-1]:.6g}" if varies else f"{self.q[0]:.6g}" if self.q.size else "none"
         return (
-            f"JacobianLaw({self.activation.name}, {self.weights}, sigma_w={self.sigma_w:.6g}, depth={self.depth},"
-            f" diagonals={self.diagonals}, q={self.q:.6g})"
+            f"JacobianLaw({mlp.activation.name}, {mlp.weights}, sigma_w={mlp.sigma_w:.6g}, {widths},"
+            f" diagonals={self.q.size}, q={q})"
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in ("_solver", "_slopes")}
+        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
 
     def to_dict(self) -> dict[str, Any]:
         """What the law is made of, its support and its atoms."""
         return {
-            "activation": self.activation.name,
-            "weights": self.weights,
-            "sigma_w": self.sigma_w,
-            "depth": self.depth,
-            "diagonals": self.diagonals,
-            "q": self.q,
+            "activation": self.mlp.activation.name,
+            "weights": self.mlp.weights,
+            "sigma_w": self.mlp.sigma_w,
+            "widths": list(self.mlp.widths),
+            "depth": self.mlp.depth,
+            "diagonals": self.q.size,
+            "q": self.q.tolist(),
+            "log_scale": self.log_scale,
             "support": self.support(),
             "atoms": self.atoms(),
         }
 
     @cached_property
-    def _slopes(self) -> SquaredSlopes:
-        if self.diagonals == 0:
-            return SquaredSlopes(self.activation, self.q, np.ones(1), np.ones(1), np.zeros(0))
-        return squared_slopes(self.activation, self.q)
+    def _chain(self) -> Chain:
+        return chain(self.mlp, self.q, self.log_scale)
 
     @cached_property
-    def _atoms(self) -> list[tuple[float, float]]:
-        """An atom of a free product is a product of atoms whose masses leave something over."""
-        values, masses = self._slopes.values, self._slopes.masses
-        if values is None or masses is None:
-            return []
-        n = max(self.diagonals, 1)
-        out = [(0.0, float(mass)) for value, mass in zip(values, masses, strict=True) if value == 0]
-        if self._gaussians == 0:
-            for i in np.flatnonzero(values > 0):
-                mass = 1 - n * float(np.delete(masses, i).sum())
-                if mass > 1e-15:
-                    out.append((math.exp(self._log_scale + n * math.log(values[i])), mass))
-        return out
-
-    @cached_property
-    def _solver(self) -> _Steps | Direct | _core.freeprob.EqualLayers:
-        slopes, n = self._slopes, max(self.diagonals, 1)
-        if slopes.values is not None and (len(slopes.values) == 1 or n == 1) and self._gaussians == 0:
-            return _Steps(self._atoms)
-        if slopes.values is not None and slopes.values[-1] == 0:
-            return _Steps([(0.0, 1.0)])
-        if n == 1 and self._gaussians == 0:
-            return Direct(slopes, math.exp(self._log_scale))
-        panels = slopes.panels()
-        if slopes.values is None:  # quadrature of its own, which finds narrow places: did the panels see them too?
-            level = len(panels.d) // (2**panels.levels - 1)
-            seen, mean = float(np.sum(panels.d[:level] * panels.weights[:level])), self._slope_moments[0]
-            if not abs(seen - mean) <= 1e-8 * mean:
-                raise ConvergenceError(
-                    f"jacobian.law: the law of phi'(h)^2 with {self.activation.name} at q = {self.q:g} is not resolved",
-                    {"mean": mean, "mean of the panels": seen},
-                )
-        return _core.freeprob.EqualLayers(
-            panels.d, panels.weights, panels.ranges, panels.levels, n, self._gaussians, self._log_scale
-        )
+    def _solver(self) -> _Steps | Direct | _core.freeprob.ExplicitLaw:
+        made = self._chain
+        if made.is_discrete:
+            return _Steps(list(made.atoms))
+        single = made.single
+        if single is not None:
+            return Direct(single.slopes, math.exp(made.log_scale), 1 / single.width)
+        return made.solver()
 
     # ---- the protocol ----
 
@@ -147,18 +123,18 @@ class JacobianLaw(Law):
 
     @cached_property
     def _thins_out_to_zero(self) -> bool:
-        return self._slopes.falls_to_zero()
+        return any(each.slopes.falls_to_zero() for each in self._chain.factors)
 
     def atoms(self) -> list[tuple[float, float]]:
         """0 with the mass of the flat parts of phi; with Haar weights also a top atom, while depth leaves one."""
-        return list(self._atoms)
+        return list(self._chain.atoms)
 
     def _evaluate_both(self, x: Array) -> tuple[Array, Array]:
         """Density and distribution function at x >= 0."""
         solver = self._solver
-        at_zero = dict(self._atoms).get(0.0, 0.0)
+        at_zero = dict(self._chain.atoms).get(0.0, 0.0)
         inside = np.ascontiguousarray(np.maximum(x, _least))  # the limit at 0, which may be infinite
-        if isinstance(solver, _core.freeprob.EqualLayers):
+        if isinstance(solver, _core.freeprob.ExplicitLaw):
             density, cdf, report = solver.evaluate(inside, available_threads())
             self._check(report, "x")
             # Below the range of doubles there may be a little mass.
@@ -186,8 +162,13 @@ class JacobianLaw(Law):
         low, high = self.support()[0] if self.support() else (1.0, 1.0)
         if low > 0:
             return False
-        slopes = self._slopes
-        if self._gaussians == 0 and slopes.values is None and slopes.d(slopes.turns[1:-1]).min(initial=1.0) > 1e-20:
+        slopes = [each.slopes for each in self._chain.factors]
+        if (
+            self._chain.gaussians == 0
+            and slopes
+            and all(each.values is None and each.d(each.turns[1:-1]).min(initial=1.0) > 1e-20 for each in slopes)
+            and not self._chain.atoms
+        ):
             return False  # phi' tends to 0 but never is: ln x has thin tails
         near, far = self._evaluate_both(high * np.array([1e-20, 1e-10]))[0]
         return bool(near > 1e3 * far > 0)
@@ -196,7 +177,7 @@ class JacobianLaw(Law):
         return self._evaluate_both(x)[1]
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        if not isinstance(self._solver, _core.freeprob.EqualLayers):
+        if not isinstance(self._solver, _core.freeprob.ExplicitLaw):
             return super()._stieltjes(z)
         upper = np.where(z.imag < 0, np.conj(z), z)
         upper = np.where(upper == 0, -_least, upper)  # the limit from the left, which may be infinite
@@ -235,21 +216,21 @@ class JacobianLaw(Law):
         return np.asarray(total)[()]
 
     def _moment(self, k: int) -> float:
-        if k > 8:
-            return super()._moment(k)
-        return _moment(self._slope_moments[:k], k, max(self.diagonals, 1), self._gaussians, self._log_scale)
+        made = self._chain
+        if self._is_zero:
+            return 0.0
+        factors = [(each.moments(k), each.power, each.width) for each in made.factors]
+        return moment(k, made.log_scale, made.poles, factors)
 
-    @cached_property
-    def _slope_moments(self) -> Array:
-        values, masses = self._slopes.values, self._slopes.masses
-        if values is not None and masses is not None:
-            return np.array([float(np.sum(masses * values**k)) for k in range(1, 9)])
-        return np.array([gauss_moment(self.activation, self.q, power=2 * k, derivative=True) for k in range(1, 9)])
+    @property
+    def _is_zero(self) -> bool:
+        return self._chain.atoms == ((0.0, 1.0),)
 
     def var(self) -> np.float64:
         """The variance: relative variances add under free products."""
-        mean, (mu1, mu2) = float(self.mean()), self._slope_moments[:2]
-        return np.float64(mean * mean * (self._gaussians + max(self.diagonals, 1) * (mu2 / mu1**2 - 1)))
+        if self._is_zero:
+            return np.float64(0)
+        return np.float64(float(self.mean()) ** 2 * self._chain.relative_variance)
 
 
 class SingularLaw(Law):
@@ -294,53 +275,6 @@ class _Steps:
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         cdf = sum((mass * (x >= location) for location, mass in self._atoms), np.zeros_like(x))
         return np.zeros_like(x), np.minimum(cdf, 1.0)
-
-
-def _moment(mu: Array, k: int, diagonals: int, gaussians: int, log_scale: float) -> float:
-    """m_k = [y^(k-1)] ((1 + y) / S(y))^k / k, Lagrange's inversion, with 1 / S = e^log_scale (1 + y)^g Q(y)^n.
-
-    Q = 1 / S_D follows from y = sum mu_j u^j: Q = (y / u) / (1 + y).
-    """
-    if mu[0] == 0:
-        return 0.0
-    mean = mu[0]
-    scaled = mu / mean ** np.arange(1, k + 1)  # u in units of 1 / mean
-    inverse = _revert(scaled)  # u = y + ...
-    quotient = _divide(_divide(_one(k), inverse), np.array([1.0, 1.0, *np.zeros(k)])[:k])
-    series = _product(
-        _power(quotient, k * diagonals), _power(np.array([1.0, 1.0, *np.zeros(k)])[:k], k * (1 + gaussians))
-    )
-    return float(series[k - 1] / k) * math.exp(k * (log_scale + diagonals * math.log(mean)))
-
-
-def _one(k: int) -> Array:
-    return np.array([1.0, *np.zeros(k - 1)])
-
-
-def _product(a: Array, b: Array) -> Array:
-    return np.convolve(a, b)[: len(a)]
-
-
-def _divide(a: Array, b: Array) -> Array:
-    out = np.zeros(len(a))
-    for i in range(len(a)):
-        out[i] = (a[i] - out[:i] @ b[i:0:-1]) / b[0]
-    return out
-
-
-def _power(a: Array, n: int) -> Array:
-    """a^n with a[0] = 1, by Miller's recurrence."""
-    out = _one(len(a))
-    for i in range(1, len(a)):
-        j = np.arange(1, i + 1)
-        out[i] = np.sum(((n + 1) * j - i) * a[1 : i + 1] * out[i - 1 :: -1][:i]) / i
-    return out
-
-
-def _revert(a: Array) -> Array:
-    """From y = u (a_0 + a_1 u + ...), a_0 = 1: the coefficients of u / y as a series in y (Lagrange)."""
-    reciprocal = _divide(_one(len(a)), a)
-    return np.array([_power(reciprocal, j)[j - 1] / j for j in range(1, len(a) + 1)])
 
 
 def law(
@@ -394,36 +328,7 @@ def law(
     output = as_choice("jacobian.law", "output", output, ("preactivation", "activation"))
     if not isinstance(mlp, MLP):
         raise TypeError(f"jacobian.law: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
-    if len(set(mlp.widths)) != 1:
-        raise ValueError(f"jacobian.law: mlp.widths must all be equal, got {list(mlp.widths)}")
-    depth = mlp.depth
-    diagonals = depth - (output == "preactivation")
-    q = _variance(mlp, diagonals, q0)
-    out = JacobianLaw(mlp.activation, mlp.weights, float(mlp.sigma_w), depth, diagonals, q)
-    return SingularLaw(out) if singular else out
-
-
-def _variance(mlp: MLP, diagonals: int, q0: float | None) -> float:
-    """The variance of the preactivations, if it is the same in every layer."""
-    activation = mlp.activation
     if q0 is not None:
         q0 = as_number("jacobian.law", "q0", q0, above=0)
-    if diagonals == 0 or (activation.slopes is not None and set(activation.kinks) <= {0.0}):
-        return 1.0  # the slopes do not depend on it
-    if q0 is None:
-        q = fixed_point(activation, mlp.sigma_w, mlp.sigma_b).q_star
-        if not math.isfinite(q):
-            raise ValueError(
-                f"jacobian.law: with {activation.name}, sigma_w = {mlp.sigma_w:g} and sigma_b = {mlp.sigma_b:g} the"
-                " variance of the preactivations grows without end, and there is no fixed point"
-            )
-        return q
-    first = q = mlp.sigma_w**2 * q0 + mlp.sigma_b**2
-    for layer in range(2, diagonals + 1):
-        q = float(mlp.sigma_w**2 * gauss_moment(activation, q) + mlp.sigma_b**2)
-        if abs(q - first) > 1e-9 * first:
-            raise ValueError(
-                f"jacobian.law: q0 must lead to the same variance in every layer (default: the fixed point), but"
-                f" q0 = {q0:g} gives {first:.6g} in layer 1 and {q:.6g} in layer {layer}"
-            )
-    return first
+    out = JacobianLaw(mlp, output, variances(mlp, mlp.depth - (output == "preactivation"), q0))
+    return SingularLaw(out) if singular else out

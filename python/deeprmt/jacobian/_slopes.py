@@ -241,10 +241,13 @@ def _halved(breaks: Array) -> Array:
 
 
 class Direct:
-    """The law of scale phi'(h)^2 itself, for a continuous phi': densities and masses by solving for h."""
+    """The law of scale phi'(h)^2 itself, for a continuous phi': densities and masses by solving for h.
 
-    def __init__(self, slopes: SquaredSlopes, scale: float) -> None:
-        self._slopes, self._scale = slopes, scale
+    `share` of the mass, the rest being at 0.
+    """
+
+    def __init__(self, slopes: SquaredSlopes, scale: float, share: float = 1.0) -> None:
+        self._slopes, self._scale, self._share = slopes, scale, share
         root = math.sqrt(slopes.q)
         nudged = list(zip(slopes.turns, _nudge(slopes.turns, root), strict=True))
         self._pieces = [(float(a + up), float(b - down)) for (a, up), (b, down) in pairwise(nudged)]
@@ -257,7 +260,7 @@ class Direct:
     def expect(self, function: Callable[[Array], Any]) -> Any:
         """The mean of a function, by Gauss nodes in h."""
         d, weights = self._slopes._level(_halved(_halved(self._slopes._breaks())))
-        return np.sum(weights * function(self._scale * d.ravel()).reshape(d.shape))
+        return self._share * np.sum(weights * function(self._scale * d.ravel()).reshape(d.shape))
 
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         """Density and distribution function."""
@@ -302,4 +305,5 @@ class Direct:
             normal = 1 / period if slopes.phase else np.exp(-h * h / (2 * slopes.q)) / math.sqrt(2 * math.pi * slopes.q)
             with np.errstate(divide="ignore"):  # the density is infinite where phi' turns
                 density[inside] += normal / (x[inside] * np.abs(log_slope))
-        return density, np.clip(below, 0, 1)
+        below = np.clip(below, 0, 1)
+        return self._share * density, below if self._share == 1 else 1 - self._share * (1 - below)

@@ -12,7 +12,7 @@ from deeprmt.jacobian import JacobianLaw, law
 from deeprmt.jacobian._slopes import squared_slopes
 from deeprmt.meanfield import critical_point, fixed_point, gauss_moment
 from deeprmt.networks import MLP
-from reference.freeprob import equal_layers as reference
+from reference.freeprob import explicit_law as reference
 
 
 def network(name, weights, depth, q=0.5, width=100):
@@ -261,10 +261,8 @@ def test_an_infinite_mean_and_a_failed_solver_say_so():
 @pytest.mark.parametrize(
     ("change", "options", "says"),
     [
-        ({"widths": (5, 6, 5)}, {}, r"widths must all be equal, got \[5, 6, 5\]"),
         ({}, {"output": "logits"}, "output must be one of"),
         ({}, {"q0": -1.0}, "q0 must be finite and above 0"),
-        ({}, {"q0": 3.0, "output": "activation"}, "the same variance in every layer"),
         ({"activation": as_activation("", "softplus"), "sigma_w": 3.0}, {}, "grows without end"),
     ],
 )
@@ -280,16 +278,19 @@ def test_refuses_what_is_no_network():
 
 
 def test_the_solver_refuses_what_it_cannot_take():
-    d, weights, ranges = np.ones((1, 16)), np.full((1, 16), 1 / 16), np.ones((1, 2))
-    make = _core.freeprob.EqualLayers
-    with pytest.raises(ValueError, match="not constant"):
-        make(d, weights, ranges, 1, 3, 0, 0.0)
-    with pytest.raises(ValueError, match="diagonals must be at least 1"):
-        make(d, weights, ranges, 1, 0, 1, 0.0)
-    with pytest.raises(ValueError, match="must be finite, found nan"):
-        make(d * np.nan, weights, ranges, 1, 1, 1, 0.0)
-    with pytest.raises(ValueError, match="do not make 2 levels"):
-        make(d, weights, ranges, 2, 1, 1, 0.0)
+    make = _core.freeprob.ExplicitLaw
+    for steps, says in [
+        ([("pole", -1.0, 1.0)], "a pole must be finite and above 0, got -1"),
+        ([("scale", math.inf)], "a logarithm must be finite"),
+        ([("flow", -1.0, 0.0)], "variances must be finite and at least 0"),
+        ([("affine", 0.0, 1.0)], "wants factor > 0"),
+        ([("turn", 1.0)], "a step must be 'scale', 'pole'"),
+        ([("pole", 1.0)], "the step 'pole' lacks arguments"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            make(steps, [], False)
+    with pytest.raises(ValueError, match="no atom for the law to end at"):
+        make([("pole", 1.0, 1.0)], [], True)
 
 
 @pytest.mark.parametrize("name", ["tanh", "erf", "sigmoid"])
@@ -317,7 +318,7 @@ def test_a_wide_periodic_activation_has_the_arcsine_law():
     # One period's turns stand for hundreds.
     assert not squared_slopes(as_activation("test", "sin"), 15.0).phase
     assert squared_slopes(as_activation("test", "sin"), 51.0).phase
-    single = JacobianLaw(as_activation("test", "sin"), "haar", 1.0, 1, 1, 51.0)
+    single = JacobianLaw(MLP([9, 9], "sin", weights="haar", sigma_w=1.0), "activation", np.array([51.0]))
     x = np.array([0.01, 0.3, 0.7, 0.99])
     # The turns are stepped off by 1e-13 in h.
     np.testing.assert_allclose(single.cdf(x), stats.arcsine.cdf(x), rtol=0, atol=1e-13)
@@ -326,7 +327,7 @@ def test_a_wide_periodic_activation_has_the_arcsine_law():
 
 def test_a_place_too_narrow_for_the_panels_is_refused():
     steep = Activation(lambda h: np.tanh(1e3 * h), lambda h: 1e3 / np.cosh(np.clip(1e3 * h, -300, 300)) ** 2)
-    law_ = JacobianLaw(steep, "haar", 1.0, 3, 3, 1.0)
+    law_ = JacobianLaw(MLP([9] * 4, steep, weights="haar", sigma_w=1.0), "activation", np.ones(3))
     with pytest.raises(ConvergenceError, match="not resolved"):
         law_.cdf(1.0)
 

@@ -1,0 +1,170 @@
+// Laws on [0, inf) that a chain of free products and affine maps makes from the point mass at 1: the squared singular
+// values of a Jacobian, a network's tangent kernel at one input, the conjugate kernel.
+//
+// A law mu enters by M(z) = z G(z) - 1, G(z) = int mu(dx) / (z - x). Its S-transform S(y) = (1 + y) / (y M^{-1}(y))
+// multiplies under free products (Voiculescu 1987), so that each step of the chain acts on a pair (y, ln z) with
+// y = M(z), and on the logarithmic potential U(z) = int ln(z - x) mu(dx), for which dU = (1 + y) d ln z:
+//
+//   the point mass at 1            ln z = ln(1 + y) - ln y              U = -ln y
+//   times e^s                      ln z += s                            U += s
+//   free product, S = (1+ay)^-c    ln z += c ln(1 + a y)                U += c [y + (1 - 1/a) ln(1 + a y)]
+//   free product, S = exp(-g y - h y/(1+y)) ln z += g y + h y/(1+y)  U += g (y + y^2/2) + h ln(1 + y)
+//   n free products with slopes    ln z += n [ln by - ln(1+by) + ln w]  U += n [ln by - (1 - 1/b) ln(1 + b y)]
+//     d, compressed to 1 / b            where E d/(w-d) = b y                + (n/b) [E ln(w-d) + (b-1) ln w]
+//   f x + o                        z <- f z + o, y += o (1 + y) / f z   U += ln f
+//
+// On the way z stays in the upper half-plane, as do the subordination points w; every y stays in the lower one. So all
+// logarithms are principal ones: no branch is ever chosen, and powers c and n need not be whole. Belinschi & Bercovici
+// (2007). The distribution function 1 - Im U(x + i0) / pi needs no integral of the density.
+//
+// The unknowns are one subordination point, the lead, and the w of all other steps: Newton's method takes them all at
+// once, by carrying through the chain the derivative to the lead and, to first order, what the other w still lack.
+#pragma once
+
+#include <complex>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "deeprmt/core/types.hpp"
+#include "deeprmt/freeprob/squared_slopes.hpp"
+
+namespace deeprmt::freeprob {
+
+class ExplicitLaw {
+ public:
+  /// Each value times e^log.
+  struct Scale {
+    double log;
+  };
+  /// S(y) = (1 + a y)^-power, a > 0. A square Gaussian factor is a = 1; Marchenko-Pastur of aspect g, a = g.
+  struct Pole {
+    double a, power;
+  };
+  /// S(y) = exp(-smooth y - jumps y / (1 + y)): infinitely many factors, each infinitely close to 1, with that total
+  /// variance, of which `jumps` comes from factors that are projections.
+  struct Flow {
+    double smooth, jumps;
+  };
+  /// `power` factors with the law of squared slopes, each compressed: S(y) = S_d(width y)^power. width is 1 for a law
+  /// normalised by the number of the slopes itself.
+  struct Slopes {
+    std::shared_ptr<const SquaredSlopes> law;
+    double power, width;
+  };
+  /// Each value x becomes factor x + offset: factor > 0, offset >= 0.
+  struct Affine {
+    double factor, offset;
+  };
+  using Step = std::variant<Scale, Pole, Flow, Slopes, Affine>;
+  struct Atom {
+    double location, mass;
+  };
+
+  /// @param steps     in order, from the point mass at 1 on
+  /// @param atoms     ascending; the caller knows them, for they follow from counting dimensions
+  /// @param ends_at_last_atom  no mass lies above the last atom, which may have the mass 0 if the density ends there
+  /// Without a continuous part, or where the law is that of one of the slopes itself, there is nothing to solve, and
+  /// the caller should not ask.
+  ExplicitLaw(const std::vector<Step>& steps, std::vector<Atom> atoms, bool ends_at_last_atom);
+
+  /// An open interval free of mass, and the distribution function there.
+  struct Gap {
+    double low, high, cdf;
+  };
+  /// Ascending, within (0, right end); the last one starts at the right end and has high = inf.
+  const std::vector<Gap>& gaps() const { return gaps_; }
+
+  /// What did not converge. Where nothing failed, `failed` is 0.
+  struct Report {
+    Index failed = 0;
+    double first_failure = 0;  // the x or |z| of the first point that did not converge
+  };
+
+  /// Density without atoms, and distribution function from the right with them, at each x; NaN where it did not
+  /// converge.
+  /// @param threads  >= 1, never changes the result: points are solved in chunks of 64, in ascending order
+  Report evaluate(VecIn<double> x, VecOut<double> density, VecOut<double> cdf, int threads) const;
+
+  /// G(z) off the support, for Im z >= 0; on the positive axis the limit from above.
+  Report resolvent(const std::vector<std::complex<double>>& z, std::vector<std::complex<double>>& g, int threads) const;
+
+ private:
+  using Complex = std::complex<double>;
+  /// A subordination point; it moves by to_lead times the lead's step, and by `lack`.
+  struct Place : SquaredSlopes::Point {
+    Complex to_lead, lack;
+  };
+  struct Point {
+    SquaredSlopes::Point lead;
+    std::vector<Place> rest;
+  };
+  struct Term {
+    double a, power;
+  };
+  struct Group {
+    std::shared_ptr<const SquaredSlopes> law;
+    double power, width;
+  };
+  /// What happens up to the next affine map: ln z += log_scale + log_y ln y + sum of terms and groups.
+  struct Segment {
+    double log_scale = 0, log_y = 0, total = 0;  // total: log_y and all powers of terms
+    double smooth = 0, jumps = 0;
+    std::vector<Term> terms;
+    std::vector<Group> groups;
+    double factor = 1, offset = 0;
+  };
+  struct Value {
+    Complex log_z, lack, slope, y, one_plus_y;
+    double rounding;  // of log_z
+  };
+  struct RealValue {
+    bool exists = false;
+    double turns = 0;                    // arg z / pi
+    double log_z = 0, slope = 0, y = 0;  // ln |z| and its derivative to the lead
+    double one_plus_y = 0, phase = 0;    // Im U / pi
+    /// Whether the point is one of an interval free of mass, seen from above.
+    bool free() const;
+  };
+  /// A simple end of the support: ln z = log_x + curvature (lead - its end)^2 / 2.
+  struct Edge {
+    double log_x, curvature;
+    Point at;
+  };
+
+  void add(const std::vector<Step>& steps);
+  void choose_lead();
+  Point point() const;
+  Complex one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m, Complex y) const;
+  static Complex one_plus(double a, Complex y, Complex one_plus_y);
+  Value value(Point& p) const;
+  double angle(const Point& p) const;
+  RealValue real(Point& p, const std::vector<int>& branches) const;
+  bool move(Point& p, Complex step, double& size) const;
+  bool newton(Point& p, Complex log_z, int steps) const;
+  bool negative_root(Point& p, double log_modulus) const;
+  bool from_afar(Point& p, double log_modulus, double argument) const;
+  bool in_bulk(Point& p, bool& warm, double& last, double log_x) const;
+  bool solve(double low, double high, double x, Point& p, bool& warm, double& last) const;
+  void find_right_end(bool known);
+  void find_gaps(double low, double high, const std::vector<int>& branches);
+  void find_floor();
+  void snap_to_atoms();
+  Edge refine(Point outside, Point inside, const std::vector<int>& branches) const;
+  double snapped(double log_x) const;
+
+  std::vector<Segment> segments_;
+  std::shared_ptr<const SquaredSlopes> lead_;
+  double lead_power_ = 0, lead_width_ = 1;
+  std::size_t rest_ = 0;  // subordination points beside the lead
+  std::vector<const SquaredSlopes*> rest_laws_;
+  std::vector<Atom> atoms_;
+  bool affine_ = false, lead_is_pole_ = false;
+  double log_floor_ = -std::numeric_limits<double>::infinity();  // below it the mass is not resolved
+  std::vector<Gap> gaps_;
+  std::vector<Edge> edges_;
+};
+
+}  // namespace deeprmt::freeprob

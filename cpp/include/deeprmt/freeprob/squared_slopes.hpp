@@ -1,0 +1,70 @@
+// The law of a squared slope phi'(h)^2 and its M-transform, M(omega) = E d / (omega - d), right up to the real axis.
+#pragma once
+
+#include <complex>
+#include <vector>
+
+#include "deeprmt/core/types.hpp"
+
+namespace deeprmt::freeprob {
+
+/// A law on [0, inf) of a squared slope d = phi'(h)^2: atoms, or Gauss nodes on panels of h that refine themselves
+/// where a resolvent is wanted close to the axis.
+class SquaredSlopes {
+ public:
+  static constexpr int nodes = 16;  // a panel
+
+  /// Level k has 2^k times the panels of level 0; panels 2i and 2i + 1 of level k + 1 are the halves of panel i of k.
+  /// @param d, weights  (panels, 16)  all levels, one after the other; weights >= 0, each level's sum to 1
+  /// @param ranges      (panels, 2)   least and largest d on the panel
+  /// @param levels      >= 1; with one level nothing is refined, which is right for atoms
+  SquaredSlopes(MatIn<double> d, MatIn<double> weights, MatIn<double> ranges, Index levels);
+  /// The slopes 0 and 1, the latter with probability p.
+  static SquaredSlopes two_valued(double p);
+
+  /// A point omega, with omega - d_max kept beside it: whichever is smaller is the exact one.
+  struct Point {
+    std::complex<double> omega, above;
+  };
+  Point at(std::complex<double> omega) const { return {omega, omega - top_}; }
+  Point at_above(std::complex<double> above) const { return {above + top_, above}; }
+  void move(Point& p, std::complex<double> step) const;
+
+  struct Moments {
+    std::complex<double> one_plus_y, y, slope;  // E omega/(omega-d), E d/(omega-d), and the derivative of y
+  };
+  Moments moments(const Point& p) const;
+  /// E arg(omega - d), in [0, pi].
+  double mean_argument(const Point& p) const;
+  /// P(d > x).
+  double mass_above(double x) const;
+  double mass_at_zero() const { return mass_at_zero_; }
+
+  /// Below this d the law is not resolved, because phi' goes through 0 there; 0 if it does so nowhere.
+  double resolved() const { return resolved_; }
+  double top() const { return top_; }
+  double bottom() const { return bottom_; }
+  /// Distinct atoms, ascending; empty for a continuous law.
+  const std::vector<double>& atoms() const { return atoms_; }
+
+ private:
+  SquaredSlopes() = default;
+  struct Panel {
+    double low, high;
+    double d[nodes], root[nodes], weight[nodes], offset[nodes], is_near_top[nodes];
+    void set(int i, double value, double mass, bool near_top, double top);
+  };
+  static bool far(const Panel& panel, std::complex<double> omega);
+  template <class Visit>
+  void visit(std::complex<double> omega, const Visit& each) const;
+  template <class Visit>
+  void visit_halves(const Panel& panel, std::complex<double> omega, int depth, double rounding,
+                    const Visit& each) const;
+
+  std::vector<Panel> panels_;
+  std::vector<std::size_t> level_start_;
+  std::vector<double> atoms_;
+  double top_, bottom_, resolved_ = 0, mass_at_zero_ = 0, single_ = 0;  // the mass at the top, if the rest is at 0
+};
+
+}  // namespace deeprmt::freeprob

@@ -1,0 +1,847 @@
+#include "deeprmt/freeprob/explicit_law.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <utility>
+
+#include "deeprmt/core/check.hpp"
+#include "deeprmt/core/interrupt.hpp"
+#include "deeprmt/core/parallel.hpp"
+
+namespace deeprmt::freeprob {
+namespace {
+
+using Complex = std::complex<double>;
+using Omega = SquaredSlopes::Point;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double pi = std::numbers::pi;
+constexpr double large = 4;  // |y| from which 1 + a y is taken as y (a + 1 / y)
+
+/// The nearer of the distances to 0 and to the largest slope: the length on which ln z changes.
+double reach(const Omega& p) { return std::min(std::abs(p.omega), std::abs(p.above)); }
+
+/// The intervals free of slopes on which a real omega may lie: 0 below the least positive one, then between atoms, and
+/// last the one above all.
+std::vector<double> positive_atoms(const SquaredSlopes& law) {
+  std::vector<double> out;
+  for (const double d : law.atoms())
+    if (d > 0) out.push_back(d);
+  return out;
+}
+int branches_of(const SquaredSlopes& law) { return std::max<int>(static_cast<int>(positive_atoms(law).size()), 1) + 1; }
+
+/// A real omega on a branch, in a coordinate that runs over the whole line.
+class Coordinate {
+ public:
+  enum class Kind { below, between, above };
+  Coordinate(const SquaredSlopes& law, Kind kind, double low, double high)
+      : law_(law), kind_(kind), low_(low), high_(high) {}
+
+  Omega at(double v) const {
+    if (kind_ == Kind::below) return law_.at(-std::exp(v));
+    if (kind_ == Kind::above) return law_.at_above(law_.top() * std::exp(v));
+    const double width = high_ - low_;
+    return high_ == law_.top() ? law_.at_above(-width / (1 + std::exp(-v))) : law_.at(low_ + width / (1 + std::exp(v)));
+  }
+  double of(const Omega& p) const {
+    if (kind_ == Kind::below) return std::log(-p.omega.real());
+    if (kind_ == Kind::above) return std::log(p.above.real() / law_.top());
+    const double below = high_ == law_.top() ? -p.above.real() : high_ - p.omega.real();
+    return std::log(below / (p.omega.real() - low_));
+  }
+  /// d omega / d v.
+  double speed(const Omega& p) const {
+    if (kind_ == Kind::below) return p.omega.real();
+    if (kind_ == Kind::above) return p.above.real();
+    const double below = high_ == law_.top() ? -p.above.real() : high_ - p.omega.real();
+    return -below * (p.omega.real() - low_) / (high_ - low_);
+  }
+  double least() const { return kind_ == Kind::above ? -41.5 : kind_ == Kind::between ? -36 : -690; }
+  double most() const { return kind_ == Kind::between ? 36 : 690; }
+
+ private:
+  const SquaredSlopes& law_;
+  Kind kind_;
+  double low_, high_;
+};
+
+/// The real omega on a branch with M(omega) = y, if there is one; p is where to start, if it lies there.
+bool invert(const SquaredSlopes& law, double y, double one_plus_y, int branch, Omega& p) {
+  using Kind = Coordinate::Kind;
+  const auto atoms = positive_atoms(law);
+  const int last = branches_of(law) - 1;
+  Kind kind = Kind::between;
+  double low = 0, high = law.bottom();
+  if (branch == last) {
+    if (!(y > 0)) return false;
+    kind = Kind::above;
+  } else if (branch > 0) {
+    low = atoms[static_cast<std::size_t>(branch) - 1];
+    high = atoms[static_cast<std::size_t>(branch)];
+  } else {
+    if (!(y < 0)) return false;
+    if (!atoms.empty()) high = atoms.front();
+    if (one_plus_y > law.mass_at_zero())
+      kind = Kind::below;
+    else if (!(high > 0) || one_plus_y == law.mass_at_zero())
+      return false;
+  }
+  const Coordinate line(law, kind, low, high);
+  const bool near_zero = kind == Kind::below && y < -0.5;
+  const double goal = kind == Kind::between ? std::asinh(y) : std::log(near_zero ? one_plus_y : std::abs(y));
+  const auto residual = [&](double v, double& gradient) {
+    p = line.at(v);
+    const auto m = law.moments(p);
+    const double speed = line.speed(p) * m.slope.real(), found = m.y.real(), plus = m.one_plus_y.real();
+    gradient = speed / (kind == Kind::between ? std::sqrt(1 + found * found) : near_zero ? plus : found);
+    return (kind == Kind::between ? std::asinh(found) : std::log(near_zero ? plus : std::abs(found))) - goal;
+  };
+  double from = line.least(), to = line.most(), v = line.of(p), gradient = 0;
+  bool from_is_known = false, to_is_known = false;
+  if (!(v > from && v < to)) v = 0;
+  for (int i = 0; i < 300; ++i) {
+    const double r = residual(v, gradient);
+    if (r == 0) return true;
+    if (!std::isfinite(r)) return false;
+    // The residual rises with v where omega passes from 0 to -infinity and 1 + y counts; else it falls.
+    const bool beyond = (r > 0) == near_zero;
+    if (v == (beyond ? line.least() : line.most())) return false;
+    (beyond ? to : from) = v;
+    (beyond ? to_is_known : from_is_known) = true;
+    const double step = std::clamp(-r / gradient, -40.0, 40.0);
+    if (std::abs(step) <= 4e-16 * std::max(1.0, std::abs(v))) return true;
+    double next = v + step;
+    if (!(next > from && next < to)) {
+      next = (from + to) / 2;
+      if (beyond && !from_is_known) next = std::max(v - 40, from);
+      if (!beyond && !to_is_known) next = std::min(v + 40, to);
+    }
+    if (next == v || to - from < 4e-16 * std::max(1.0, std::abs(v))) return true;
+    v = next;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool ExplicitLaw::RealValue::free() const { return exists && (turns == 0 ? slope > 0 : turns == 1 && slope < 0); }
+
+ExplicitLaw::ExplicitLaw(const std::vector<Step>& steps, std::vector<Atom> atoms, bool ends_at_last_atom)
+    : atoms_(std::move(atoms)) {
+  add(steps);
+  choose_lead();
+  check::that(!ends_at_last_atom || !atoms_.empty(), "ExplicitLaw: there is no atom for the law to end at");
+  // Where several steps have atoms of their own, a gap may see them on different branches.
+  std::vector<int> counts;
+  std::size_t product = 1;
+  for (const auto* law : rest_laws_) {
+    counts.push_back(branches_of(*law));
+    product *= counts.back() > 2 ? static_cast<std::size_t>(counts.back()) : 1;
+    if (product > 64) break;
+  }
+  const auto scan = [&](double low, double high, int branch) {
+    std::vector<int> now(rest_laws_.size(), -1);  // by the sign of y
+    if (product > 64 || product == 1) {
+      for (std::size_t k = 0; k < now.size(); ++k)
+        if (product > 1 && branches_of(*rest_laws_[k]) == branches_of(*lead_)) now[k] = branch;
+      return find_gaps(low, high, now);
+    }
+    for (std::size_t index = 0; index < product; ++index) {
+      std::size_t left = index;
+      for (std::size_t k = 0; k < now.size(); ++k)
+        if (counts[k] > 2) {
+          now[k] = static_cast<int>(left % static_cast<std::size_t>(counts[k]));
+          left /= static_cast<std::size_t>(counts[k]);
+        }
+      find_gaps(low, high, now);
+    }
+  };
+  if (affine_) scan(-infinity, 0, 0);
+  if (lead_->bottom() > 0) scan(0, lead_->bottom(), 0);
+  const auto& slopes = lead_->atoms();
+  for (std::size_t i = 1; i < slopes.size(); ++i) scan(slopes[i - 1], slopes[i], slopes[i - 1] > 0 ? 1 : 0);
+  std::sort(gaps_.begin(), gaps_.end(), [](const Gap& a, const Gap& b) { return a.low < b.low; });
+  find_right_end(ends_at_last_atom);
+  snap_to_atoms();
+  find_floor();
+}
+
+// ---- the chain ----
+
+void ExplicitLaw::add(const std::vector<Step>& steps) {
+  segments_.emplace_back();
+  segments_.back().log_y = -1;
+  segments_.back().terms.push_back({1, 1});
+  const auto pole = [&](double a, double power) {
+    auto& terms = segments_.back().terms;
+    const auto same = std::find_if(terms.begin(), terms.end(), [&](const Term& t) { return t.a == a; });
+    if (same != terms.end())
+      same->power += power;
+    else
+      terms.push_back({a, power});
+  };
+  for (const Step& step : steps) {
+    Segment& now = segments_.back();
+    if (const auto* scale = std::get_if<Scale>(&step)) {
+      check::that(std::isfinite(scale->log), "ExplicitLaw: a logarithm must be finite, got ", scale->log);
+      now.log_scale += scale->log;
+    } else if (const auto* each = std::get_if<Pole>(&step)) {
+      check::that(each->a > 0 && std::isfinite(each->a) && std::isfinite(each->power),
+                  "ExplicitLaw: a pole must be finite and above 0, got ", each->a, " to the power ", each->power);
+      pole(each->a, each->power);
+    } else if (const auto* flow = std::get_if<Flow>(&step)) {
+      check::that(flow->smooth >= 0 && flow->jumps >= 0 && std::isfinite(flow->smooth + flow->jumps),
+                  "ExplicitLaw: variances must be finite and at least 0, got ", flow->smooth, " and ", flow->jumps);
+      now.smooth += flow->smooth;
+      now.jumps += flow->jumps;
+    } else if (const auto* slopes = std::get_if<Slopes>(&step)) {
+      const double n = slopes->power, b = slopes->width;
+      check::that(n > 0 && b > 0 && std::isfinite(n + b), "ExplicitLaw: power and width must be above 0, got ", n,
+                  " and ", b);
+      const auto atoms = positive_atoms(*slopes->law);
+      if (atoms.size() == 1) {  // w = d (1 + p / by)
+        const double p = slopes->law->mass_above(0);
+        now.log_scale += n * (std::log(atoms[0]) + std::log(p));
+        pole(b / p, n);
+        pole(b, -n);
+      } else {
+        now.log_scale += n * std::log(b);
+        now.log_y += n;
+        pole(b, -n);
+        const auto same = std::find_if(now.groups.begin(), now.groups.end(),
+                                       [&](const Group& g) { return g.law == slopes->law && g.width == b; });
+        if (same != now.groups.end())
+          same->power += n;
+        else
+          now.groups.push_back({slopes->law, n, b});
+      }
+    } else if (const auto* affine = std::get_if<Affine>(&step)) {
+      check::that(affine->factor > 0 && affine->offset >= 0 && std::isfinite(affine->factor + affine->offset),
+                  "ExplicitLaw: an affine map wants factor > 0 and offset >= 0, got ", affine->factor, " and ",
+                  affine->offset);
+      now.factor = affine->factor;
+      now.offset = affine->offset;
+      affine_ |= affine->offset > 0;
+      segments_.emplace_back();
+    }
+  }
+}
+
+/// The step that bounds the rank from above: with its omega as the unknown, small eigenvalues keep their digits.
+void ExplicitLaw::choose_lead() {
+  Segment& first = segments_.front();
+  const auto steepest = std::max_element(first.terms.begin(), first.terms.end(), [](const Term& s, const Term& t) {
+    return (s.power > 0 ? s.a : 0) < (t.power > 0 ? t.a : 0);
+  });
+  const auto bound = [](const Group& g) { return g.width / (1 - g.law->mass_at_zero()); };
+  const auto widest = std::max_element(first.groups.begin(), first.groups.end(),
+                                       [&](const Group& s, const Group& t) { return bound(s) < bound(t); });
+  const double a = steepest->power > 0 ? steepest->a : 0;
+  if (widest != first.groups.end() && bound(*widest) >= a) {
+    lead_ = widest->law;
+    lead_power_ = widest->power;
+    lead_width_ = widest->width;
+    first.groups.erase(widest);
+  } else {  // 1 + a y = a y w, a y = 1 / (w - 1)
+    lead_ = std::make_shared<const SquaredSlopes>(SquaredSlopes::two_valued(1));
+    lead_width_ = a > 0 ? a : 1;
+    lead_is_pole_ = true;
+    if (a > 0) {
+      lead_power_ = steepest->power;
+      first.log_scale += steepest->power * std::log(a);
+      first.log_y += steepest->power;
+      steepest->power = 0;
+    }
+  }
+  for (Segment& each : segments_) {
+    std::erase_if(each.terms, [](const Term& t) { return t.power == 0; });
+    each.total = each.log_y;
+    for (const Term& t : each.terms) each.total += t.power;
+    for (const Group& g : each.groups) rest_laws_.push_back(g.law.get());
+    rest_ += each.groups.size();
+  }
+}
+
+ExplicitLaw::Point ExplicitLaw::point() const {
+  Point p;
+  p.rest.resize(rest_);
+  return p;
+}
+
+/// 1 + a y without cancellation where y comes from the lead: where w is exact near 0, so is 1 + y next to its zero.
+Complex ExplicitLaw::one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m,
+                              Complex y) const {
+  if (a == lead_width_) return m.one_plus_y;
+  if (lead_is_pole_) return (lead.omega - (lead_width_ - a) / lead_width_) / lead.above;
+  return 1.0 + a * y;
+}
+
+/// 1 + a y where 1 + y is the number that has its digits.
+Complex ExplicitLaw::one_plus(double a, Complex y, Complex one_plus_y) {
+  if (a == 1) return one_plus_y;
+  return std::abs(one_plus_y) < 0.5 ? a * (one_plus_y - (a - 1) / a) : 1.0 + a * y;
+}
+
+ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
+  const auto start = lead_->moments(p.lead);
+  Value v;
+  v.y = start.y / lead_width_;
+  v.one_plus_y = one_plus(1, p.lead, start, v.y);
+  Complex y_slope = start.slope / lead_width_, y_lack = 0;  // of y: to the lead, and what is lacking
+  v.log_z = lead_power_ != 0 ? lead_power_ * std::log(p.lead.omega) : 0;
+  v.slope = lead_power_ / p.lead.omega;
+  v.lack = 0;
+  v.rounding = 1 + std::abs(v.log_z);
+  bool first = true;
+  auto place = p.rest.begin();
+  for (const Segment& now : segments_) {
+    Complex by_y;  // d ln z / d y
+    const auto count = [&](Complex part) {
+      v.log_z += part;
+      v.rounding += std::abs(part);
+    };
+    v.log_z += now.log_scale;
+    v.rounding += std::abs(now.log_scale);
+    if (std::abs(v.y) > large) {
+      const Complex inverse = 1.0 / v.y;
+      if (now.total != 0) count(now.total * std::log(v.y));
+      by_y = now.total;
+      for (const Term& t : now.terms) {
+        const Complex sum = t.a + inverse;
+        count(t.power * std::log(sum));
+        by_y -= t.power * inverse / sum;
+      }
+      by_y *= inverse;
+    } else {
+      by_y = 0;
+      if (now.log_y != 0) {
+        count(now.log_y * std::log(v.y));
+        by_y = now.log_y / v.y;
+      }
+      for (const Term& t : now.terms) {
+        const Complex plus = first ? one_plus(t.a, p.lead, start, v.y) : one_plus(t.a, v.y, v.one_plus_y);
+        count(t.power * std::log(plus));
+        by_y += t.power * t.a / plus;
+      }
+    }
+    if (now.smooth != 0) {
+      count(now.smooth * v.y);
+      by_y += now.smooth;
+    }
+    if (now.jumps != 0) {
+      count(now.jumps * v.y / v.one_plus_y);
+      by_y += now.jumps / (v.one_plus_y * v.one_plus_y);
+    }
+    v.slope += by_y * y_slope;
+    v.lack += by_y * y_lack;
+    for (const Group& g : now.groups) {
+      const auto m = g.law->moments(*place);
+      const Complex goal = g.width * v.y;
+      const Complex plus = first ? one_plus(g.width, p.lead, start, v.y) : one_plus(g.width, v.y, v.one_plus_y);
+      const Complex excess = std::abs(plus) < std::abs(goal) ? m.one_plus_y - plus : m.y - goal;
+      const Complex inverse = 1.0 / m.slope;
+      place->to_lead = g.width * y_slope * inverse;
+      place->lack = (g.width * y_lack - excess) * inverse;
+      const Complex each = g.power / place->omega;
+      count(g.power * std::log(place->omega));
+      v.slope += each * place->to_lead;
+      v.lack += each * place->lack;
+      ++place;
+    }
+    if (now.offset > 0) {
+      const Complex z = now.factor * std::exp(v.log_z), share = now.offset / z, whole = 1.0 + share;
+      y_slope += share * (y_slope - v.slope * v.one_plus_y);
+      y_lack += share * (y_lack - v.lack * v.one_plus_y);
+      v.y += share * v.one_plus_y;
+      v.one_plus_y *= whole;
+      v.log_z = std::log(z + now.offset);
+      v.slope /= whole;
+      v.lack /= whole;
+    } else {
+      v.log_z += std::log(now.factor);
+    }
+    first = false;
+  }
+  v.rounding *= 4e-16;
+  return v;
+}
+
+/// Im U at a solution.
+double ExplicitLaw::angle(const Point& p) const {
+  const auto start = lead_->moments(p.lead);
+  Complex y = start.y / lead_width_, one_plus_y = one_plus(1, p.lead, start, y);
+  bool first = true;
+  const auto of_slopes = [](const SquaredSlopes& law, double power, double width, const Omega& w) {
+    double sum = power / width * law.mean_argument(w);
+    if (width != 1) sum += power * (1 - 1 / width) * std::arg(w.omega);
+    return sum;
+  };
+  double sum = of_slopes(*lead_, lead_power_, lead_width_, p.lead);
+  Complex log_z = lead_power_ != 0 && affine_ ? lead_power_ * std::log(p.lead.omega) : 0;
+  auto place = p.rest.begin();
+  for (const Segment& now : segments_) {
+    const double turn = std::arg(y);
+    sum += now.total * y.imag() + now.log_y * turn;
+    for (const Term& t : now.terms)
+      if (t.a != 1) {
+        const Complex plus = first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y);
+        const double each = std::abs(y) > large ? turn + std::arg(t.a + 1.0 / y) : std::arg(plus);
+        sum += t.power * (1 - 1 / t.a) * each;
+      }
+    sum += now.smooth * (y.imag() + y.imag() * y.real());
+    if (now.jumps != 0) sum += now.jumps * std::arg(one_plus_y);
+    if (affine_) {
+      log_z += now.log_scale + now.log_y * std::log(y) + now.smooth * y + now.jumps * y / one_plus_y;
+      for (const Term& t : now.terms)
+        log_z += t.power * std::log(first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y));
+    }
+    for (const Group& g : now.groups) {
+      sum += of_slopes(*g.law, g.power, g.width, *place);
+      if (affine_) log_z += g.power * std::log(place->omega);
+      ++place;
+    }
+    if (affine_) {
+      const Complex z = now.factor * std::exp(log_z);
+      y += now.offset / z * one_plus_y;
+      one_plus_y *= 1.0 + now.offset / z;
+      log_z = std::log(z + now.offset);
+    }
+    first = false;
+  }
+  return sum;
+}
+
+/// The chain at a real lead outside the slopes; omegas of the other steps are solved for, each on its branch (-1: by
+/// the sign of y).
+ExplicitLaw::RealValue ExplicitLaw::real(Point& p, const std::vector<int>& branches) const {
+  RealValue v;
+  const auto start = lead_->moments(p.lead);
+  double y = start.y.real() / lead_width_, plus = one_plus(1, p.lead, start, y).real();
+  double y_slope = start.slope.real() / lead_width_;
+  bool first = true;
+  const auto of_slopes = [&](const SquaredSlopes& law, double power, double width, const Omega& w, double to_lead) {
+    const double omega = w.omega.real();
+    if (power != 0) v.log_z += power * std::log(std::abs(omega));
+    v.slope += power * to_lead / omega;
+    v.turns += power * (omega < 0);
+    v.phase += power / width * law.mass_above(omega) + power * (1 - 1 / width) * (omega < 0);
+  };
+  of_slopes(*lead_, lead_power_, lead_width_, p.lead, 1);
+  auto place = p.rest.begin();
+  for (const Segment& now : segments_) {
+    const double inverse = 1 / y;
+    double by_y = std::abs(y) > large ? now.total : now.log_y;
+    v.log_z += now.log_scale + (std::abs(y) > large ? now.total : now.log_y) * std::log(std::abs(y));
+    v.turns -= now.log_y * (y < 0);
+    v.phase -= now.log_y * (y < 0);
+    for (const Term& t : now.terms) {
+      const double each = (first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, plus)).real();
+      if (std::abs(y) > large) {
+        v.log_z += t.power * std::log(std::abs(t.a + inverse));
+        by_y -= t.power * inverse / (t.a + inverse);
+      } else {
+        v.log_z += t.power * std::log(std::abs(each));
+        by_y += t.power * t.a * y / each;
+      }
+      v.turns -= t.power * (each < 0);
+      v.phase -= t.power * (1 - 1 / t.a) * (each < 0);
+    }
+    v.log_z += now.smooth * y + now.jumps * y / plus;
+    v.phase -= now.jumps * (plus < 0);
+    v.slope += (by_y * inverse + now.smooth + now.jumps / (plus * plus)) * y_slope;
+    for (const Group& g : now.groups) {
+      const std::size_t k = static_cast<std::size_t>(place - p.rest.begin());
+      const int branch = !branches.empty() && branches[k] >= 0 ? branches[k] : y > 0 ? branches_of(*g.law) - 1 : 0;
+      const double goal = g.width * y;
+      const double goal_plus = (first ? one_plus(g.width, p.lead, start, y) : one_plus(g.width, y, plus)).real();
+      if (!invert(*g.law, goal, goal_plus, branch, *place)) return v;
+      place->to_lead = g.width * y_slope / g.law->moments(*place).slope.real();
+      place->lack = 0;
+      of_slopes(*g.law, g.power, g.width, *place, place->to_lead.real());
+      ++place;
+    }
+    v.turns = std::abs(v.turns - std::round(v.turns)) < 1e-6 ? std::round(v.turns) : v.turns;
+    if (now.offset > 0) {
+      if (v.turns != 0 && v.turns != 1) return v;
+      const double z = now.factor * std::exp(v.log_z) * (v.turns == 1 ? -1 : 1);
+      if (!(z * v.slope > 0)) return v;
+      const double share = now.offset / z, whole = 1 + share;
+      y_slope += share * (y_slope - v.slope * plus);
+      y += share * plus;
+      plus *= whole;
+      v.log_z = std::log(std::abs(z + now.offset));
+      v.slope /= whole;
+      v.turns = z + now.offset < 0 ? 1 : 0;
+    } else {
+      v.log_z += std::log(now.factor);
+    }
+    first = false;
+  }
+  v.y = y;
+  v.one_plus_y = plus;
+  v.exists = std::isfinite(v.log_z) && std::isfinite(v.slope);
+  return v;
+}
+
+// ---- Newton's method, and the way there ----
+
+/// Takes the lead by `step` and the others along, less far if one would leave the half-plane or go more than half of
+/// the way to a singular point. size: the largest relative step. False if it is not finite.
+bool ExplicitLaw::move(Point& p, Complex step, double& size) const {
+  double share = 1;
+  size = 0;
+  const auto limit = [&](const Omega& w, Complex each) {
+    const double most = reach(w) / 2, length = std::abs(each);
+    size = std::max(size, length / (2 * most));
+    if (length * share > most) share = most / length;
+    if (w.omega.imag() + share * each.imag() <= 0) share *= 0.9 * w.omega.imag() / (-share * each.imag());
+  };
+  limit(p.lead, step);
+  for (const auto& w : p.rest) limit(w, w.to_lead * step + w.lack);
+  if (!std::isfinite(size)) return false;
+  lead_->move(p.lead, share * step);
+  for (std::size_t k = 0; k < p.rest.size(); ++k)
+    rest_laws_[k]->move(p.rest[k], share * (p.rest[k].to_lead * step + p.rest[k].lack));
+  size *= share;
+  return true;
+}
+
+/// Solves ln z = log_z from a guess p in the upper half-plane, and stays there.
+bool ExplicitLaw::newton(Point& p, Complex log_z, int steps) const {
+  double last = infinity;
+  for (int i = 0; i < steps; ++i) {
+    const Value v = value(p);
+    const Complex residual = log_z - v.log_z - v.lack;
+    double size = 0;
+    if (!move(p, residual / v.slope, size)) return false;
+    // Converged, or as far as rounding lets it: close to an edge the slope is small and rounding large.
+    if (size <= 1e-14 || (std::abs(residual) <= v.rounding && size > last / 4 && size < 1e-3)) return true;
+    last = size;
+  }
+  return false;
+}
+
+/// The lead at z = -e^log_modulus: it is negative too, and z rises with it.
+bool ExplicitLaw::negative_root(Point& p, double log_modulus) const {
+  double low = -infinity, high = infinity, t = 0;
+  for (int i = 0; i < 400; ++i) {
+    p.lead = lead_->at(-std::exp(t));
+    const RealValue v = real(p, {});
+    const bool there = v.exists && v.turns == 1;
+    const double r = there ? v.log_z - log_modulus : -1;
+    (r > 0 ? high : low) = t;
+    const double step = there ? std::clamp(-r / (p.lead.omega.real() * v.slope), -30.0, 30.0) : 1.0;
+    if (there && std::abs(step) < 1e-13 * std::max(1.0, std::abs(t))) return true;
+    if (high - low < 4e-16 * std::abs(t)) return there;
+    t += step;
+    if (!(t > low && t < high)) t = std::isinf(low) ? high - 1 : std::isinf(high) ? low + 1 : (low + high) / 2;
+    if (std::abs(t) > 700) return false;
+  }
+  return false;
+}
+
+/// The point at |z| e^{i argument}, argument in [0, pi): starts on the negative axis, where it is the root of a
+/// monotone function, and turns.
+bool ExplicitLaw::from_afar(Point& p, double log_modulus, double argument) const {
+  p = point();
+  if (!negative_root(p, log_modulus)) return false;
+  double here = pi, turn = 0.25;
+  Complex slope = real(p, {}).slope;
+  while (here > argument) {
+    const double there = std::max(here - turn, argument);
+    Point next = p;
+    const Complex step = Complex(0, there - here) / slope;
+    const double scale = reach(p.lead);
+    bool good = std::abs(step) < scale / 2 && p.lead.omega.imag() + step.imag() > 0;
+    for (auto& w : next.rest) {
+      w.lack = 0;
+      good = good && std::abs(w.to_lead * step) < reach(w) / 2 && w.omega.imag() + (w.to_lead * step).imag() > 0;
+    }
+    double size = 0;
+    if (good && move(next, step, size))
+      good = newton(next, {log_modulus, there}, 10) && std::abs(next.lead.omega - p.lead.omega - step) < scale / 4;
+    if (good) {
+      p = next;
+      here = there;
+      slope = value(p).slope;
+      turn *= 1.5;
+    } else {
+      turn *= 0.4;
+      if (turn < 1e-18) return false;
+    }
+  }
+  return true;
+}
+
+/// The point at x + i0 inside the support: from the last point, from an edge nearby, or from afar.
+bool ExplicitLaw::in_bulk(Point& p, bool& warm, double& last, double log_x) const {
+  const double before = std::exchange(last, log_x);
+  for (const Edge& edge : edges_) {
+    const double square = 2 * (log_x - edge.log_x) / edge.curvature;
+    if (std::abs(log_x - edge.log_x) > 1e-4 || square >= 0) continue;
+    Point guess = edge.at;
+    double size = 0;
+    if (move(guess, Complex(0, std::sqrt(-square)), size) && newton(guess, log_x, 30)) {
+      p = std::move(guess);
+      return warm = true;
+    }
+  }
+  if (warm && std::abs(log_x - before) < 1) {
+    Point guess = p;
+    const Value v = value(guess);
+    const Complex step = (log_x - before) / v.slope;
+    double size = 0;
+    if (std::abs(step) < reach(p.lead) / 2 && p.lead.omega.imag() + step.imag() > 0 && move(guess, step, size) &&
+        newton(guess, log_x, 8)) {
+      p = std::move(guess);
+      return true;
+    }
+  }
+  return warm = from_afar(p, log_x, 0);
+}
+
+/// in_bulk, or, where x is within rounding of an end of (low, high), at the nearest point that can be told from it.
+bool ExplicitLaw::solve(double low, double high, double x, Point& p, bool& warm, double& last) const {
+  const double log_x = std::max(std::log(x), log_floor_);
+  if (in_bulk(p, warm, last, log_x)) return true;
+  const double inwards = high - x < x - low ? -1 : 1;
+  for (double nudge = 1e-15; nudge < 2e-11 && std::min(high - x, x - low) < nudge * x; nudge *= 10)
+    if (in_bulk(p, warm, last, log_x + inwards * nudge)) return true;
+  return false;
+}
+
+// ---- support first ----
+
+/// The end of a real interval of the lead that is free of mass, by bisection.
+ExplicitLaw::Edge ExplicitLaw::refine(Point outside, Point inside, const std::vector<int>& branches) const {
+  for (int i = 0; i < 200; ++i) {
+    check_interrupt();
+    Point middle = outside;
+    const auto &out = outside.lead, &in = inside.lead;
+    const bool from_zero = std::abs(out.omega) < std::abs(out.above);
+    lead_->move(middle.lead, (from_zero ? in.omega - out.omega : in.above - out.above) / 2.0);
+    const auto& now = middle.lead;
+    if ((now.above == out.above && now.omega == out.omega) || (now.above == in.above && now.omega == in.omega)) break;
+    (real(middle, branches).free() ? outside : inside) = middle;
+  }
+  Point left = outside, right = outside;
+  const double h = 1e-5 * reach(outside.lead);
+  lead_->move(left.lead, -h);
+  lead_->move(right.lead, h);
+  Edge edge{real(outside, branches).log_z, 0, outside};
+  const RealValue before = real(left, branches), after = real(right, branches), here = real(edge.at, branches);
+  // At the end of what the others reach there is no point on the far side.
+  edge.curvature = before.exists && after.exists ? (after.slope - before.slope) / (2 * h)
+                   : after.exists                ? (after.slope - here.slope) / h
+                                                 : (here.slope - before.slope) / h;
+  return edge;
+}
+
+/// An atom's place, if that is where log_x is but for rounding.
+double ExplicitLaw::snapped(double log_x) const {
+  const double x = std::exp(log_x);
+  for (const Atom& atom : atoms_)
+    if (atom.location > 0 && std::abs(log_x - std::log(atom.location)) < 1e-12 * std::max(1.0, std::abs(log_x)))
+      return atom.location;
+  return x;
+}
+
+void ExplicitLaw::find_right_end(bool known) {
+  const double top = lead_->top();
+  double high = known ? atoms_.back().location : infinity;
+  if (!known) {
+    Point outside = point(), inside = point();
+    outside.lead = lead_->at_above(top * 1e8);
+    double log_x = real(outside, {}).log_z;
+    bool found = false;
+    for (double t = std::log(1e8); t > std::log(1e-18) && !found; t -= 0.15) {
+      check_interrupt();
+      inside = outside;
+      inside.lead = lead_->at_above(top * std::exp(t));
+      const RealValue v = real(inside, {});
+      found = !v.free();
+      if (!found) {
+        outside = inside;
+        log_x = v.log_z;
+      }
+    }
+    // If not found, the slopes thin out so fast towards the largest one that omega reaches it.
+    if (found) {
+      edges_.push_back(refine(outside, inside, {}));
+      log_x = edges_.back().log_x;
+    }
+    high = snapped(log_x);
+  }
+  gaps_.push_back({high, infinity, 1.0});
+}
+
+/// The images of a lead in (low, high), an interval free of slopes, that are real and increase: intervals free of mass.
+void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& branches) {
+  const auto at = [&](double u) {
+    if (std::isinf(low)) return lead_->at(-std::exp(-u));
+    const double width = high - low, below = width / (1 + std::exp(u));
+    return high == lead_->top() ? lead_->at_above(-below) : lead_->at(low + width / (1 + std::exp(-u)));
+  };
+  const double end = 36, step = 0.1;
+  const int steps = static_cast<int>(2 * end / step);
+  bool inside = false;
+  Gap gap{};
+  Point p = point(), before = p;
+  RealValue last;
+  const auto place = [](const RealValue& v) { return v.turns == 1 ? 0.0 : std::exp(v.log_z); };
+  for (int i = 0; i <= steps + 1; ++i) {
+    check_interrupt();
+    before = p;
+    p.lead = at(-end + i * step);
+    const RealValue v = i <= steps ? real(p, branches) : RealValue{};
+    const bool now = v.free();
+    if (now && !inside) {
+      gap.cdf = 1 - v.phase;
+      if (i == 0) {
+        gap.low = std::isinf(low) ? 0.0 : low == 0 && !affine_ ? 0.0 : place(v);
+      } else {
+        edges_.push_back(refine(p, before, branches));
+        gap.low = v.turns == 1 ? 0.0 : snapped(edges_.back().log_x);
+      }
+    } else if (!now && inside) {
+      if (i > steps) {
+        gap.high = place(last);
+      } else {
+        edges_.push_back(refine(before, p, branches));
+        gap.high = snapped(edges_.back().log_x);
+      }
+      if (gap.low == 0) gap.cdf = 0;
+      if (gap.high > gap.low * (1 + 1e-14) && gap.high > 0) gaps_.push_back(gap);
+    }
+    inside = now;
+    if (now) last = v;
+  }
+}
+
+/// Gaps end exactly at atoms where they end there at all, and never hold one.
+void ExplicitLaw::snap_to_atoms() {
+  const double at_zero = !atoms_.empty() && atoms_.front().location == 0 ? atoms_.front().mass : 0;
+  std::vector<Gap> out;
+  for (Gap gap : gaps_) {
+    if (gap.low == 0) gap.cdf = at_zero;
+    gap.cdf = std::clamp(gap.cdf, 0.0, 1.0);
+    for (const Atom& atom : atoms_) {
+      const double x = atom.location;
+      if (x <= 0) continue;
+      if (std::abs(gap.low - x) < 1e-12 * x) gap.low = x;
+      if (std::abs(gap.high - x) < 1e-12 * x) gap.high = x;
+      if (gap.low < x && x < gap.high) {
+        out.push_back({gap.low, x, gap.cdf});
+        gap = {x, gap.high, gap.cdf + atom.mass};
+      }
+    }
+    if (gap.high > gap.low) out.push_back(gap);
+  }
+  gaps_ = std::move(out);
+}
+
+/// Where slopes go through 0, eigenvalues below those of the least resolved slope are not resolved.
+void ExplicitLaw::find_floor() {
+  double least = 0;  // y: the one that is reached first
+  const auto take = [&](const SquaredSlopes& law, double width) {
+    if (law.resolved() > 0) least = std::min(least, law.moments(law.at(-law.resolved())).y.real() / width);
+  };
+  take(*lead_, lead_width_);
+  if (segments_.size() == 1)
+    for (const Group& g : segments_.front().groups) take(*g.law, g.width);
+  if (least == 0) return;
+  Point p = point();
+  p.lead = lead_->at(-std::max(lead_->resolved(), 1e-300));
+  if (!(lead_->resolved() > 0) || lead_->moments(p.lead).y.real() / lead_width_ < least * (1 + 1e-15))
+    if (!invert(*lead_, least * lead_width_, 1 + least * lead_width_, 0, p.lead)) return;
+  const RealValue v = real(p, {});
+  if (v.exists) log_floor_ = v.log_z;
+}
+
+// ---- what users ask for ----
+
+ExplicitLaw::Report ExplicitLaw::evaluate(VecIn<double> x, VecOut<double> density, VecOut<double> cdf,
+                                          int threads) const {
+  check::that(density.size() == x.size() && cdf.size() == x.size(), "evaluate: outputs must be as long as x");
+  check::that(x.size() == 0 || !x.hasNaN(), "evaluate: x must not be NaN");
+  std::vector<Index> order(static_cast<std::size_t>(x.size()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return x[a] < x[b] || (x[a] == x[b] && a < b); });
+  std::vector<char> bad(order.size(), 0);
+  parallel_ranges(x.size(), 64, threads, [&](Index begin, Index end) {
+    Point p = point();
+    bool warm = false;
+    double last = 0;
+    for (Index k = begin; k < end; ++k) {
+      const Index i = order[static_cast<std::size_t>(k)];
+      density[i] = 0;
+      cdf[i] = 0;
+      if (x[i] <= 0) continue;
+      const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const Gap& g) { return x[i] < g.high; });
+      if (gap == gaps_.end() || x[i] >= gap->low) {
+        cdf[i] = gap == gaps_.end() ? 1.0 : gap->cdf;
+      } else if (solve(gap == gaps_.begin() ? 0.0 : std::prev(gap)->high, gap->low, x[i], p, warm, last)) {
+        const Value v = value(p);
+        density[i] = std::log(x[i]) < log_floor_ ? 0.0 : std::max(-v.y.imag(), 0.0) / (pi * x[i]);
+        cdf[i] = std::clamp(1 - angle(p) / pi, 0.0, 1.0);
+      } else {
+        density[i] = cdf[i] = not_a_number;
+        bad[static_cast<std::size_t>(k)] = 1;
+      }
+    }
+  });
+  Report report;
+  for (std::size_t k = bad.size(); k-- > 0;)
+    if (bad[k]) {
+      ++report.failed;
+      report.first_failure = x[order[k]];
+    }
+  return report;
+}
+
+ExplicitLaw::Report ExplicitLaw::resolvent(const std::vector<Complex>& z, std::vector<Complex>& g, int threads) const {
+  g.resize(z.size());
+  std::vector<char> bad(z.size(), 0);
+  parallel_ranges(static_cast<Index>(z.size()), 16, threads, [&](Index begin, Index end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      check::that(z[i].imag() >= 0 && std::isfinite(std::abs(z[i])) && z[i] != 0.0,
+                  "resolvent: z must be finite, not 0, and not below the real axis, got ", z[i]);
+      const double log_modulus = std::log(std::abs(z[i]));
+      Point p = point();
+      if (z[i].imag() == 0 && z[i].real() < 0) {
+        bad[i] = !negative_root(p, log_modulus);
+        g[i] = bad[i] ? Complex(not_a_number, 0) : real(p, {}).one_plus_y / z[i].real();
+        continue;
+      }
+      bool warm = false, good = false, in_gap = false;
+      double last = 0;
+      if (z[i].imag() == 0) {
+        const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const Gap& g) { return z[i].real() < g.high; });
+        in_gap = gap == gaps_.end() || z[i].real() >= gap->low;
+      }
+      // In a gap omega is real: come as close as rounding allows.
+      if (in_gap)
+        good = from_afar(p, log_modulus, 1e-14);
+      else if (z[i].imag() == 0)
+        good = in_bulk(p, warm, last, std::max(log_modulus, log_floor_));
+      else
+        good = from_afar(p, log_modulus, std::arg(z[i]));
+      g[i] = good ? value(p).one_plus_y / z[i] : Complex(not_a_number, 0);
+      if (in_gap && good) g[i] = g[i].real();
+      bad[i] = !good;
+    }
+  });
+  Report report;
+  for (std::size_t i = bad.size(); i-- > 0;)
+    if (bad[i]) {
+      ++report.failed;
+      report.first_failure = std::abs(z[i]);
+    }
+  return report;
+}
+
+}  // namespace deeprmt::freeprob

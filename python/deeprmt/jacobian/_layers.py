@@ -1,0 +1,313 @@
+"""What the law of J J^T is made of: poles and squared slopes, with their powers, and the atoms they leave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..activations import Activation
+from ..errors import ConvergenceError
+from ..meanfield import fixed_point, gauss_moment
+from ..networks import MLP
+from ._slopes import SquaredSlopes, squared_slopes
+
+Array = NDArray[np.float64]
+
+# Variances this close give the same law to rounding; below the least one phi' is phi'(0).
+_same = 2e-15
+_least = 1e-30
+# Distinct variances that are worth an unknown each; more are put together.
+_few = 8
+_most = 40
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Diagonals of one variance: S(y) = S_d(width y)^power; width is n_L / n_l, power their number."""
+
+    slopes: SquaredSlopes
+    power: float
+    width: float
+
+    @cached_property
+    def core(self) -> _core.freeprob.SquaredSlopes:
+        """For the solver."""
+        panels = self.slopes.panels()
+        if self.slopes.values is None:  # quadrature of its own, which finds narrow places: did the panels see them too?
+            level = len(panels.d) // (2**panels.levels - 1)
+            seen, mean = float(np.sum(panels.d[:level] * panels.weights[:level])), self.moments(1)[0]
+            if not abs(seen - mean) <= 1e-8 * mean:
+                raise ConvergenceError(
+                    f"jacobian.law: the law of phi'(h)^2 with {self.slopes.activation.name} at q = {self.slopes.q:g}"
+                    " is not resolved",
+                    {"mean": mean, "mean of the panels": seen},
+                )
+        return _core.freeprob.SquaredSlopes(panels.d, panels.weights, panels.ranges, panels.levels)
+
+    def moments(self, count: int) -> Array:
+        """E d^k for k = 1 .. count."""
+        slopes = self.slopes
+        if slopes.values is not None and slopes.masses is not None:
+            return np.array([float(np.sum(slopes.masses * slopes.values**k)) for k in range(1, count + 1)])
+        known: list[float] = vars(self).setdefault("_known", [])
+        for k in range(len(known) + 1, count + 1):
+            known.append(float(gauss_moment(slopes.activation, slopes.q, power=2 * k, derivative=True)))
+        return np.array(known[:count])
+
+    @cached_property
+    def relative_variance(self) -> float:
+        """Var d / (E d)^2, without cancellation."""
+        slopes = self.slopes
+        if slopes.values is not None and slopes.masses is not None:
+            d, weights = slopes.values, slopes.masses
+            if len(d) == 2 and d[0] == 0:
+                return float(weights[0] / weights[1])
+        else:
+            panels = slopes.panels()
+            level = len(panels.d) // (2**panels.levels - 1)
+            d, weights = panels.d[:level], panels.weights[:level]
+        mean = np.sum(weights * d)
+        return float(np.sum(weights * (d - mean) ** 2) / mean**2)
+
+    @cached_property
+    def mean_log(self) -> float:
+        """E ln d."""
+        slopes = self.slopes
+        if slopes.values is not None and slopes.masses is not None:
+            with np.errstate(divide="ignore"):
+                return float(np.sum(slopes.masses * np.log(slopes.values)))
+        d, weights = slopes._level(slopes._breaks())
+        return float(np.sum(weights * np.log(np.maximum(d, 1e-300))))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """ln z = log_scale - ln y + sum of power ln(1 + a y) over poles - sum of ln S over factors, and the atoms."""
+
+    log_scale: float
+    poles: dict[float, float]
+    factors: tuple[Factor, ...]
+    atoms: tuple[tuple[float, float], ...]
+    top: float | None
+    """The largest value that there can be, if mass or density may reach it, as it does between Haar weights."""
+    gaussians: int
+    relative_variance: float
+    """Var / mean^2, without cancellation."""
+
+    @property
+    def single(self) -> Factor | None:
+        """The factor whose law this is, up to scale and zeros, if there is nothing else."""
+        if len(self.factors) == 1 and not self.remaining and self.factors[0].power == 1:
+            return self.factors[0]
+        return None
+
+    @cached_property
+    def remaining(self) -> dict[float, float]:
+        """Powers of 1 + a y that do not cancel: slopes bring (1 + width y)^-power."""
+        out = dict(self.poles)
+        for each in self.factors:
+            out[each.width] = out.get(each.width, 0.0) - each.power
+        return {a: power for a, power in out.items() if power != 0}
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether there are atoms alone."""
+        if not self.factors:
+            return list(self.remaining.values()) == [1.0]
+        single = self.single
+        return single is not None and single.slopes.values is not None
+
+    def solver(self) -> _core.freeprob.ExplicitLaw:
+        """The chain in the solver's words."""
+        poles = dict(self.poles)
+        poles[1.0] = poles.get(1.0, 0.0) - 1  # which the point mass brings
+        steps: list[tuple[Any, ...]] = [("scale", self.log_scale)]
+        steps += [("pole", a, power) for a, power in poles.items() if power != 0]
+        steps += [("slopes", each.core, each.power, each.width) for each in self.factors]
+        atoms, ends = list(self.atoms), False
+        if self.top is not None:
+            if not atoms or atoms[-1][0] < self.top:
+                atoms.append((self.top, 0.0))
+            ends = True
+        return _core.freeprob.ExplicitLaw(steps, atoms, ends)
+
+
+def chain(mlp: MLP, variances: Array, log_scale: float) -> Chain:
+    """The law's parts; variances has one entry for each diagonal, log_scale is added to ln x."""
+    widths, haar = np.array(mlp.widths, dtype=float), mlp.weights == "haar"
+    ratio = widths[-1] / widths
+    log_scale += 2 * mlp.depth * math.log(mlp.sigma_w)
+    poles: dict[float, float] = {float(ratio[0]): 1.0}
+
+    def pole(a: float, power: float) -> None:
+        poles[a] = poles.get(a, 0.0) + power
+
+    room = 1 / ratio[0]  # dimensions, in units of the output's, in which nothing has been lost: between Haar weights
+    top = log_scale
+    for layer, (before, after) in enumerate(pairwise(ratio), start=1):
+        if not haar:
+            pole(float(after), 1.0)
+        elif after > before:
+            pole(float(after), 1.0)
+            pole(float(before), -1.0)
+            room -= 1 / before - 1 / after
+        elif after < before:
+            top += math.log(widths[layer] / widths[layer - 1])
+    factors: list[Factor] = []
+    relative = sum(a * power for a, power in poles.items()) - 1
+    rank = min(1 / ratio[0], *(1 / ratio[1:]))
+    at: list[tuple[float, float]] = [(top, float(room))]  # candidates: ln x, mass
+    continuous = False
+    for each in _grouped(mlp.activation, ratio[1 : len(variances) + 1], variances):
+        values, masses = each.slopes.values, each.slopes.masses
+        if values is None or values[-1] > 0:
+            relative += each.width * each.power * each.relative_variance
+        if values is None or masses is None:
+            continuous = True
+            factors.append(each)
+            continue
+        if values[-1] == 0:
+            return Chain(log_scale, {1.0: 1.0}, (), ((0.0, 1.0),), None, 0, 0.0)
+        flat = float(masses[0]) if values[0] == 0 else 0.0
+        rank = min(rank, (1 - flat) / each.width)
+        lost = [(math.log(v), each.power * float(np.delete(masses, i).sum()) / each.width)
+                for i, v in enumerate(values) if v > 0]  # fmt: skip
+        at = [(x + each.power * v, mass - less) for x, mass in at for v, less in lost]
+        highest = max(x for x, _ in at)
+        at = [(x, mass) for x, mass in at if mass > 1e-15 or x == highest]
+        if np.count_nonzero(values) == 1:
+            p = float(masses[-1])
+            log_scale += each.power * (math.log(values[-1]) + math.log(p))
+            pole(each.width / p, each.power)
+            pole(each.width, -each.power)
+        else:
+            factors.append(each)
+    atoms = [(0.0, 1 - rank)] if rank < 1 else []
+    end = None
+    if haar and not continuous:
+        atoms += [(_exp(x), mass) for x, mass in sorted(at) if mass > 1e-15]
+        highest, mass = max(at)
+        end = _exp(highest) if mass > -1e-12 else None
+    poles = {a: power for a, power in poles.items() if power != 0}
+    return Chain(log_scale, poles, tuple(factors), tuple(atoms), end, 0 if haar else mlp.depth, relative)
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 709 else math.inf
+
+
+def variances(mlp: MLP, count: int, q0: float | None) -> Array:
+    """q_l, the variances of the preactivations, in the layers 1 .. count."""
+    activation = mlp.activation
+    if count == 0 or (activation.slopes is not None and set(activation.kinks) <= {0.0}):
+        return np.ones(count)  # the slopes do not depend on it
+    if q0 is None:
+        q = fixed_point(activation, mlp.sigma_w, mlp.sigma_b).q_star
+        if not math.isfinite(q):
+            raise ValueError(
+                f"jacobian.law: with {activation.name}, sigma_w = {mlp.sigma_w:g} and sigma_b = {mlp.sigma_b:g} the"
+                " variance of the preactivations grows without end, and there is no fixed point; give q0"
+            )
+        return np.full(count, q)
+    out = np.empty(count)
+    out[0] = mlp.sigma_w**2 * q0 + mlp.sigma_b**2
+    for layer in range(1, count):
+        q = float(mlp.sigma_w**2 * gauss_moment(activation, out[layer - 1]) + mlp.sigma_b**2)
+        if not q < 1e150:
+            raise ValueError(
+                f"jacobian.law: from q0 = {q0:g} the variance of the preactivations grows beyond 1e150 in layer"
+                f" {layer + 1}"
+            )
+        out[layer] = q
+        if abs(q - out[layer - 1]) <= _same * q or q < _least:
+            out[layer:] = q
+            break
+    return out
+
+
+def _grouped(activation: Activation, ratio: Array, q: Array) -> list[Factor]:
+    """Diagonals with the same width and variance put together; many variances are replaced by fewer."""
+    factors: list[Factor] = []
+    for width in np.unique(ratio):
+        mine = np.maximum(np.sort(q[ratio == width]), _least)
+        new = np.concatenate([[True], np.diff(mine) > _same * mine[1:]])
+        distinct, counts = mine[new], np.diff(np.append(np.flatnonzero(new), mine.size)).astype(float)
+        first = squared_slopes(activation, float(distinct[0]))
+        two_valued = first.values is not None and np.count_nonzero(first.values) == 1
+        if len(distinct) > _few and not two_valued:
+            distinct, counts = _fewer(activation, distinct, counts)
+        factors += [
+            Factor(squared_slopes(activation, float(each)), float(n), float(width))
+            for each, n in zip(distinct, counts, strict=True)
+        ]
+    return factors
+
+
+def _fewer(activation: Activation, q: Array, counts: Array) -> tuple[Array, Array]:
+    """Few variances, with powers that need not be whole, in the place of many: sums of ln S_q(y) are the same.
+
+    ln S_q(y) is a smooth function of q, so that a Gauss rule for the measure of the layers' variances adds it up. Its
+    order rises until two answers agree, on the negative axis of omega where all of them can be told at once.
+    """
+    x = np.log(q + 0.05 * q.max())
+    before: Array | None = None
+    for order in range(4, min(_most, len(q)), 3):
+        nodes, weights = _gauss_rule(x, counts, order)
+        at = np.exp(nodes) - 0.05 * q.max()
+        factors = [Factor(squared_slopes(activation, float(max(each, _least))), 1.0, 1.0) for each in at]
+        now = np.array([_log_s(factors, weights, y) for y in (-0.98, -0.6, -0.2)])
+        if before is not None and np.all(np.abs(now - before) <= 1e-13 * counts.sum()):
+            return at, weights
+        before = now
+    return q, counts
+
+
+def _gauss_rule(x: Array, weights: Array, order: int) -> tuple[Array, Array]:
+    """The Gauss rule of a sum of point masses: Lanczos' method on their places, re-orthogonalised."""
+    total = weights.sum()
+    basis = [np.sqrt(weights / total)]
+    diagonal, beside = [], []
+    for _ in range(order):
+        v = x * basis[-1]
+        diagonal.append(float(basis[-1] @ v))
+        for _ in range(2):
+            for each in basis:
+                v = v - (each @ v) * each
+        size = float(np.linalg.norm(v))
+        if len(diagonal) == order or size < 1e-14 * np.abs(x).max():
+            break
+        beside.append(size)
+        basis.append(v / size)
+    beside = beside[: len(diagonal) - 1]
+    matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+    nodes, vectors = np.linalg.eigh(matrix)
+    return nodes, total * vectors[0] ** 2
+
+
+def _log_s(factors: Iterable[Factor], weights: Array, y: float) -> float:
+    """Sum of weights ln omega_q with E d / (omega - d) = y, y in (-1, 0)."""
+    total = 0.0
+    for each, weight in zip(factors, weights, strict=True):
+        d, w = each.slopes._level(each.slopes._breaks()) if each.slopes.values is None else (
+            each.slopes.values, each.slopes.masses)  # fmt: skip
+        low, high, t = -700.0, 700.0, 0.0
+        for _ in range(200):  # M(-e^t) rises from -1 to 0
+            e = math.exp(t)
+            g = 1 / (e + d)
+            m, slope = -float(np.sum(w * d * g)), float(np.sum(w * d * g * g)) * e
+            low, high = (t, high) if m < y else (low, t)
+            step = (y - m) / slope if slope > 0 else math.nan
+            t_next = t + step
+            if abs(step) < 1e-15:
+                break
+            t = t_next if low < t_next < high else (low + high) / 2
+        total += weight * t
+    return total
