@@ -1,5 +1,3 @@
-import numpy as np
-
 from deeprmt import _core
 from deeprmt.activations import as_activation
 from deeprmt.jacobian._slopes import squared_slopes

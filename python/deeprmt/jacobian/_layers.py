@@ -63,29 +63,28 @@ class Factor:
         return np.array(known[:count])
 
     @cached_property
-    def relative_variance(self) -> float:
-        """Var d / (E d)^2, without cancellation."""
+    def nodes(self) -> tuple[Array, Array]:
+        """Values and weights, for sums far from the axis."""
         slopes = self.slopes
         if slopes.values is not None and slopes.masses is not None:
-            d, weights = slopes.values, slopes.masses
-            if len(d) == 2 and d[0] == 0:
-                return float(weights[0] / weights[1])
-        else:
-            panels = slopes.panels()
-            level = len(panels.d) // (2**panels.levels - 1)
-            d, weights = panels.d[:level], panels.weights[:level]
+            return slopes.values, slopes.masses
+        return slopes._level(slopes._breaks())
+
+    @cached_property
+    def relative_variance(self) -> float:
+        """Var d / (E d)^2, without cancellation."""
+        d, weights = self.nodes
+        if len(d) == 2 and self.slopes.values is not None and d[0] == 0:
+            return float(weights[0] / weights[1])
         mean = np.sum(weights * d)
         return float(np.sum(weights * (d - mean) ** 2) / mean**2)
 
     @cached_property
     def mean_log(self) -> float:
         """E ln d."""
-        slopes = self.slopes
-        if slopes.values is not None and slopes.masses is not None:
-            with np.errstate(divide="ignore"):
-                return float(np.sum(slopes.masses * np.log(slopes.values)))
-        d, weights = slopes._level(slopes._breaks())
-        return float(np.sum(weights * np.log(np.maximum(d, 1e-300))))
+        d, weights = self.nodes
+        with np.errstate(divide="ignore"):
+            return float(np.sum(weights * np.log(d if self.slopes.values is not None else np.maximum(d, 1e-300))))
 
 
 @dataclass(frozen=True)
@@ -276,7 +275,7 @@ def _gauss_rule(x: Array, weights: Array, order: int) -> tuple[Array, Array]:
     basis = [np.sqrt(weights / total)]
     diagonal, beside = [], []
     for _ in range(order):
-        v = x * basis[-1]
+        v: Array = x * basis[-1]
         diagonal.append(float(basis[-1] @ v))
         for _ in range(2):
             for each in basis:
@@ -296,8 +295,7 @@ def _log_s(factors: Iterable[Factor], weights: Array, y: float) -> float:
     """Sum of weights ln omega_q with E d / (omega - d) = y, y in (-1, 0)."""
     total = 0.0
     for each, weight in zip(factors, weights, strict=True):
-        d, w = each.slopes._level(each.slopes._breaks()) if each.slopes.values is None else (
-            each.slopes.values, each.slopes.masses)  # fmt: skip
+        d, w = each.nodes
         low, high, t = -700.0, 700.0, 0.0
         for _ in range(200):  # M(-e^t) rises from -1 to 0
             e = math.exp(t)

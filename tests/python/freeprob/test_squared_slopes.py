@@ -35,10 +35,10 @@ def test_close_to_the_axis_as_far_from_it():
     for x in (0.1, 0.5, 0.9):
         h = math.sqrt(-2 * math.log(x) / math.pi)
         density = 2 * math.exp(-h * h / (2 * q)) / math.sqrt(2 * math.pi * q) / (math.pi * h * x)
-        found = law.moments(complex(x, 1e-10))
-        assert -found[0].imag == pytest.approx(math.pi * density * x, rel=1e-8)  # off by about the height
+        found = law.moments(complex(x, 1e-7))
+        assert -found[0].imag == pytest.approx(math.pi * density * x, rel=1e-6)  # off by a few heights
         # E arg(omega - d) is pi P(d > x) on the axis.
-        assert found[3] == pytest.approx(math.pi * (1 - special.erfc(h / math.sqrt(2 * q))), abs=1e-9)
+        assert found[3] == pytest.approx(math.pi * (1 - special.erfc(h / math.sqrt(2 * q))), abs=1e-6)
 
 
 def test_one_value_beside_zero_is_exact():
