@@ -17,6 +17,7 @@
 #include "deeprmt/linalg/tridiagonal.hpp"
 #include "scale.hpp"
 #include "small.hpp"
+#include "tridiagonal_vectors.hpp"
 
 namespace deeprmt::linalg {
 namespace {
@@ -83,31 +84,28 @@ void values_of(MatIn<T> a, T scale, T* values, int threads) {
 /// destroyed.
 template <class T>
 void pairs_in_place(MatOut<T> w, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads) {
-  using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // as LAPACK wants it
-  const int n = blas::narrow(w.rows()), liwork = 3 + 5 * n, lwork = blas::narrow(Index{1} + 6 * n + 2 * Index{n} * n);
-  std::vector<T> work(static_cast<std::size_t>(lwork));
-  std::vector<int> iwork(static_cast<std::size_t>(liwork));
-  int info = 0;
+  const int n = blas::narrow(w.rows());
   if (n < small::symmetric_below) {
+    using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // as LAPACK wants it
+    const int liwork = 3 + 5 * n, lwork = 1 + 6 * n + 2 * n * n;
+    std::vector<T> work(static_cast<std::size_t>(lwork));
+    std::vector<int> iwork(static_cast<std::size_t>(liwork));
+    int info = 0;
     blas::call<T>(blas::Routine::syevd, "V", "L", &n, w.data(), &n, values.data(), work.data(), &lwork, iwork.data(),
                   &liwork, &info);
+    if (info != 0) throw std::runtime_error("eigh: LAPACK syevd did not converge, info " + std::to_string(info));
     const Eigen::Map<const Columns> all(w.data(), n, n);
     vectors = all(Eigen::all, which);
-  } else {
-    std::vector<BlockReflector<T>> blocks;
-    Chased<T> q;
-    Vec<T> off(n);
-    reduce_to_symmetric_band<T>(w, band, &blocks, threads);
-    band_to_tridiagonal<T>(w, band, values, off, &q, threads);
-    check_interrupt();
-    Columns all(n, n);
-    blas::call<T>(blas::Routine::stedc, "I", &n, values.data(), off.data(), all.data(), &n, work.data(), &lwork,
-                  iwork.data(), &liwork, &info);
-    vectors = all(Eigen::all, which);
-    turn_back<T>(q, band, vectors, threads);
-    turn_back<T>(blocks, vectors, threads);
+    return;
   }
-  if (info != 0) throw std::runtime_error("eigh: LAPACK did not converge, info " + std::to_string(info));
+  std::vector<BlockReflector<T>> blocks;
+  Chased<T> q;
+  Vec<T> off(n);
+  reduce_to_symmetric_band<T>(w, band, &blocks, threads);
+  band_to_tridiagonal<T>(w, band, values, off, &q, threads);
+  vectors_of_tridiagonal<T>(values, off.data(), which, vectors, threads);
+  turn_back<T>(q, band, vectors, threads);
+  turn_back<T>(blocks, vectors, threads);
 }
 
 }  // namespace
@@ -133,7 +131,6 @@ void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<
   check::that(values.size() == count, "eigh: values must have ", count, " entries, got ", values.size());
   for (const Index i : which)
     check::that(i >= 0 && i < n, "eigh: which must hold numbers from 0 to ", n - 1, ", got ", i);
-  check::that(n <= 32765, "eigh: n must be at most 32765, or LAPACK's workspace is beyond 32 bits, got ", n);
   if (count == 0) return;
   const T scale = scale_to_one<T>("eigh", a, threads);
   if (scale == 0) {

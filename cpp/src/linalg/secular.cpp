@@ -177,6 +177,46 @@ DEEPRMT_LEAF void rows_loop(const double* pole, const double* weight, const doub
   }
 }
 
+/// Rows `right` of four roots, z / (pole - root), and `left`, d times that; `first` and `last` become what normalises
+/// them, the latter with one entry of 1 more.
+template <int Width, bool both>
+DEEPRMT_LEAF void vectors_loop(const double* pole, const double* z, const double* d, Index count, Rows& s,
+                               double* right, double* left) {
+  using V = Vector<Width>;
+  double sums[2][group][lanes];
+  for (int slice = 0; slice < lanes / Width; ++slice) {
+    V norm[group] = {}, other[group] = {}, x[group];
+    for (Index j = 0; j < count; ++j) {
+      for (int r = 0; r < group; ++r) x[r] = (part<Width>(pole, j, slice) - s.origin[r]) - s.offset[r];
+      invert(x);
+      for (int r = 0; r < group; ++r) {
+        const V t = part<Width>(z, j, slice) * x[r];
+        *reinterpret_cast<V*>(right + (r * count + j) * lanes + slice * Width) = t;
+        norm[r] += t * t;
+        if constexpr (both) {
+          const V u = part<Width>(d, j, slice) * t;
+          *reinterpret_cast<V*>(left + (r * count + j) * lanes + slice * Width) = u;
+          other[r] += u * u;
+        }
+      }
+    }
+    for (int r = 0; r < group; ++r)
+      for (int lane = 0; lane < Width; ++lane) {
+        sums[0][r][slice * Width + lane] = norm[r][lane];
+        sums[1][r][slice * Width + lane] = other[r][lane];
+      }
+  }
+  for (int r = 0; r < group; ++r) {
+    s.first[r] = 1 / std::sqrt(sum(sums[0][r]));
+    s.last[r] = 1 / std::sqrt(1 + sum(sums[1][r]));
+  }
+}
+
+template <class T>
+DEEPRMT_LEAF void scale_loop(const double* x, double scale, T* out, Index size) {
+  for (Index j = 0; j < size; ++j) out[j] = static_cast<T>(x[j] * scale);
+}
+
 /// The loop for the width of this machine's registers.
 template <class Wide, class Middle, class Narrow, class... Arguments>
 void by_width(const Wide& wide, const Middle& middle, const Narrow& narrow, Arguments&&... arguments) {
@@ -358,5 +398,62 @@ void Secular::rotate(Index begin, Index end) {
     }
   }
 }
+
+SecularVectors::SecularVectors(const Secular& q, const std::vector<Index>& place)
+    : q_(q), pole_(q.size), z_(q.size), root_of_pole_(q.size) {
+  for (Index p = 0; p < q.size; ++p) {
+    const Index j = place[static_cast<std::size_t>(p)];
+    if (j == 0) first_ = p;
+    pole_[p] = q.pole[j];
+    z_[p] = q.first[j];
+    root_of_pole_[p] = std::sqrt(std::max(q.pole[j], 0.0));
+  }
+  if (q.size > 0)
+    for (Index p = q.size; p % lanes != 0; ++p) {
+      pole_[p] = q.pole[q.size - 1] + 4 * q.weight + 1;
+      z_[p] = root_of_pole_[p] = 0;
+    }
+}
+
+template <bool both, class T>
+void SecularVectors::fill(const Index* roots, Index count, T* right, T* left, Index ld) const {
+  const Index packs = (q_.size + lanes - 1) / lanes;
+  Lanes r_rows(group * packs * lanes), l_rows(both ? group * packs * lanes : 0);
+  for (Index at = 0; at < count; at += group) {
+    Rows s;
+    const Index inside = std::min<Index>(group, count - at);
+    for (int r = 0; r < group; ++r) {
+      const Index i = roots[at + std::min<Index>(r, inside - 1)];
+      s.origin[r] = q_.origin[i];
+      s.offset[r] = q_.offset[i];
+    }
+    const double *pole = pole_.data(), *z = z_.data(), *d = root_of_pole_.data();
+    by_width(clones<vectors_loop<8, both>>, clones<vectors_loop<4, both>>, clones<vectors_loop<2, both>>, pole, z, d,
+             packs, s, r_rows.data(), l_rows.data());
+    for (Index r = 0; r < inside; ++r) {
+      clones<scale_loop<T>>(r_rows.data() + r * packs * lanes, s.first[r], right + (at + r) * ld, q_.size);
+      if constexpr (both) {
+        clones<scale_loop<T>>(l_rows.data() + r * packs * lanes, s.last[r], left + (at + r) * ld, q_.size);
+        left[(at + r) * ld + first_] = static_cast<T>(-s.last[r]);
+      }
+    }
+  }
+}
+
+template <class T>
+void SecularVectors::eigenvectors(const Index* roots, Index count, T* out, Index ld) const {
+  fill<false, T>(roots, count, out, nullptr, ld);
+}
+
+template <class T>
+void SecularVectors::singular_vectors(const Index* roots, Index count, T* right, T* left, Index ld) const {
+  fill<true, T>(roots, count, right, left, ld);
+}
+
+#define DEEPRMT_INSTANTIATE(T)                                                         \
+  template void SecularVectors::eigenvectors<T>(const Index*, Index, T*, Index) const; \
+  template void SecularVectors::singular_vectors<T>(const Index*, Index, T*, T*, Index) const;
+DEEPRMT_INSTANTIATE(float)
+DEEPRMT_INSTANTIATE(double)
 
 }  // namespace deeprmt::linalg

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "deeprmt/core/types.hpp"
 
@@ -54,6 +55,28 @@ struct Secular {
   void refine(Index begin, Index end);
   /// Rows of Q U, entries [begin, end), after all of refine.
   void rotate(Index begin, Index end);
+};
+
+/// A solved equation with its poles in an order of the caller's choice, from which come whole vectors.
+class SecularVectors {
+ public:
+  /// After all of refine, before which `first` was 1 and is now z. Entry p of the vectors belongs to pole place[p].
+  SecularVectors(const Secular& q, const std::vector<Index>& place);
+  /// Unit vectors of roots[0], ..., roots[count - 1], one a row of `out`.
+  template <class T>
+  void eigenvectors(const Index* roots, Index count, T* out, Index ld) const;
+  /// Unit singular vectors of the matrix of first row z and diagonal `sqrt(pole)` below, pole[0] being 0 and having no
+  /// row: `right` as above, and `left`, whose entry for pole 0 is that of the first row.
+  template <class T>
+  void singular_vectors(const Index* roots, Index count, T* right, T* left, Index ld) const;
+
+ private:
+  template <bool both, class T>
+  void fill(const Index* roots, Index count, T* right, T* left, Index ld) const;
+
+  const Secular& q_;
+  Index first_ = 0;  // where pole 0 went
+  Lanes pole_, z_, root_of_pole_;
 };
 
 /// Pieces handed to solve and rotate, and to refine, should begin at multiples of this.

@@ -7,6 +7,7 @@
 #include "back.hpp"
 #include "band.hpp"
 #include "bidiagonal.hpp"
+#include "bidiagonal_vectors.hpp"
 #include "chase.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
@@ -155,7 +156,7 @@ void small_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, V
   u = columns<T>(right.transpose(), which);
 }
 
-/// The same by two stages and divide and conquer (LAPACK's bdsdc, on one thread).
+/// The same by two stages and divide and conquer.
 template <class T>
 void two_stage_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> v,
                         int threads) {
@@ -165,21 +166,8 @@ void two_stage_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> 
   Vec<T> e(n);
   reduce_to_band<T>(w, band, &left, &right, threads);
   band_to_bidiagonal<T>(w.topRows(n), band, s, e, &q, &p, threads);
-  {
-    Columns<T> x(n, n), yt(n, n);
-    Vec<T> work(3 * n * n + 4 * n);
-    std::vector<int> iwork(static_cast<std::size_t>(8 * n));
-    const int ln = blas::narrow(n);
-    int none = 0, info = 0;
-    T unused = 0;
-    check_interrupt();
-    blas::call<T>(blas::Routine::bdsdc, "U", "I", &ln, s.data(), e.data(), x.data(), &ln, yt.data(), &ln, &unused,
-                  &none, work.data(), iwork.data(), &info);
-    if (info != 0) throw std::runtime_error("svd: LAPACK bdsdc did not converge, info " + std::to_string(info));
-    u.setZero();
-    u.topRows(n) = columns<T>(x, which);
-    v = columns<T>(yt.transpose(), which);
-  }
+  u.bottomRows(u.rows() - n).setZero();
+  vectors_of_bidiagonal<T>(s, e.data(), which, u.topRows(n), v, threads);
   turn_back<T>(q, band, u.topRows(n), threads);
   turn_back<T>(left, u, threads);
   turn_back<T>(p, band, v, threads);
@@ -211,7 +199,6 @@ void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, 
   check::that(s.size() == count, "svd: s must have ", count, " entries, got ", s.size());
   for (const Index i : which)
     check::that(i >= 0 && i < k, "svd: which must hold numbers from 0 to ", k - 1, ", got ", i);
-  check::that(k <= 26754, "svd: min(m, n) must be at most 26754, or LAPACK's workspace is beyond 32 bits, got ", k);
   if (count == 0) return;
   const T scale = scale_to_one<T>("svd", a, threads);
   if (scale == 0) {

@@ -100,7 +100,7 @@ def eigh(
 
     Notes
     -----
-    Memory: about 6 n^2 numbers and the result. Divide and conquer runs on one thread and is not interrupted by Ctrl-C.
+    Memory: about 6 n^2 numbers and the result. Ctrl-C is answered between blocks.
 
     References
     ----------

@@ -112,8 +112,8 @@ def svd(
 
     Notes
     -----
-    Memory: about 10 min(m, n)^2 numbers, three copies of a matrix, and the result. Divide and conquer runs on one
-    thread and is not interrupted by Ctrl-C; all else is, between blocks.
+    Memory: about 10 min(m, n)^2 numbers, three copies of a matrix, and the result. Ctrl-C is answered between
+    blocks.
 
     References
     ----------

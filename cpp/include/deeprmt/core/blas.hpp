@@ -23,11 +23,11 @@ namespace deeprmt::blas {
   X(trmm, "cccciixxixi")         \
   X(trmv, "cccixixi")            \
   X(trsm, "cccciixxixi")         \
-  X(bdsdc, "ccixxxixixixii")     \
   X(bdsqr, "ciiiixxxixixixi")    \
   X(geqrt3, "iixixii")           \
   X(gesdd, "ciixixxixixiii")     \
-  X(stedc, "cixxxixiiii")        \
+  X(lasdq, "ciiiiixxxixixixi")   \
+  X(steqr, "cixxxixi")           \
   X(sterf, "ixxi")               \
   X(syevd, "ccixixxiiii")
 

@@ -19,8 +19,8 @@ template <class T>
 void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads);
 
 /// Eigenpairs number which[0], which[1], ... of a symmetric a (n, n), number 0 being the smallest: a v_i = values_i
-/// v_i. The same two stages, divide and conquer for the vectors of the tridiagonal matrix (LAPACK's stedc, on one
-/// thread), and the reflectors of both stages on the chosen vectors alone.
+/// v_i. The same two stages, divide and conquer for the vectors of the tridiagonal matrix, and the reflectors of both
+/// stages on the chosen vectors alone.
 /// @param which    c numbers in [0, n)
 /// @param values   (c), vectors (n, c), overwritten
 /// @param threads  >= 1, never changes the result

@@ -22,9 +22,8 @@ template <class T>
 void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads);
 
 /// Singular triplets number which[0], which[1], ... of a (m, n), number 0 being the largest: a vt_i^T = s_i u_i.
-/// Two stages as for the values, divide and conquer for the vectors of the bidiagonal matrix (LAPACK's bdsdc, on one
-/// thread), and the reflectors of both stages on the chosen vectors alone. M. Gu & S. C. Eisenstat, SIMAX 16, 79
-/// (1995).
+/// Two stages as for the values, divide and conquer for the vectors of the bidiagonal matrix, and the reflectors of both
+/// stages on the chosen vectors alone. M. Gu & S. C. Eisenstat, SIMAX 16, 79 (1995).
 /// @param which    c numbers in [0, min(m, n))
 /// @param u        (m, c), s (c), vt (c, n), overwritten
 /// @param threads  >= 1, never changes the result
