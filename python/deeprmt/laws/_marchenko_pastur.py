@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import comb, inf, sqrt
+from decimal import Decimal
+from math import comb, inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from scipy.special import hyp2f1
 
 from .. import _core
 from .._arguments import as_number, available_threads
+from ._edges import Edge, precise, root
 from ._law import Array
 from ._parametric import Parametric
 
@@ -58,6 +60,7 @@ class MarchenkoPastur(Parametric):
     sigma: float
     singular: bool
     _edges: tuple[float, float]
+    _ends: tuple[Edge, Edge]
 
     def __init__(self, aspect: float, sigma: float = 1.0, *, singular: bool = False) -> None:
         aspect = as_number("MarchenkoPastur", "aspect", aspect, above=0)
@@ -66,6 +69,7 @@ class MarchenkoPastur(Parametric):
             raise TypeError(f"MarchenkoPastur: singular must be True or False, got {singular!r}")
         self._set(aspect=aspect, sigma=sigma, singular=bool(singular))
         self._set(_edges=(self._kernel.low, self._kernel.high))
+        self._set(_ends=(precise(_low, aspect, sigma), precise(_high, aspect, sigma)))
 
     def __repr__(self) -> str:
         ending = ", singular=True" if self.singular else ""
@@ -109,22 +113,15 @@ class MarchenkoPastur(Parametric):
         """The variance."""
         return super().var() if self.singular else np.float64(self.aspect * self.sigma**4)
 
-    def _root(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """The square root in m, of z in units of sigma^2."""
-        low, high = (1 - sqrt(self.aspect)) ** 2, (1 + sqrt(self.aspect)) ** 2
-        root: NDArray[np.complex128] = np.sqrt(z - low) * np.sqrt(z - high)
-        return root
-
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         if self.singular:
             return super()._stieltjes(z)
         c, scale = self.aspect, self.sigma**2
-        z = np.asarray(z / scale + 0j)  # -0.0 in the imaginary part is the lower half plane to a square root
-        a, b = 1 - c - z, self._root(z)
-        # m = (a + b) / (2 c z) = 2 / (a - b): whichever does not cancel.
+        a, b = (1 - c) * scale - z, root(z, *self._ends)
+        # m = (a + b) / (2 c scale z) = 2 / (a - b): whichever does not cancel.
         plus, minus = a + b, a - b
         with np.errstate(divide="ignore", invalid="ignore"):  # z = 0 where it carries mass or is a hard edge
-            m = np.asarray(np.where(np.abs(plus) > np.abs(minus), plus / (2 * c * z), 2 / minus) / scale, complex)
+            m = np.where(np.abs(plus) > np.abs(minus), plus / (2 * c * scale * z), 2 / minus)
         if c >= 1:
             m[z == 0] = inf
         return m
@@ -132,12 +129,11 @@ class MarchenkoPastur(Parametric):
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         if self.singular:
             return super()._stieltjes_derivative(z)
-        c, scale = self.aspect, self.sigma**2
-        m, root = self._stieltjes(z), self._root(z / scale + 0j)
+        m, b = self._stieltjes(z), root(z, *self._ends)
         with np.errstate(divide="ignore", invalid="ignore"):  # edges, and 0 where it carries mass
-            # m scale solves c z m^2 + (z + c - 1) m + 1 = 0, z in units of scale.
-            out: NDArray[np.complex128] = -m * (1 / scale + c * m) / root
-        out[(root == 0) | np.isinf(m)] = inf
+            # m solves c scale z m^2 + (z + (c - 1) scale) m + 1 = 0.
+            out: NDArray[np.complex128] = -m * (1 + self.aspect * self.sigma**2 * m) / b
+        out[(b == 0) | np.isinf(m)] = inf
         return out
 
     def _r_transform(self, w: Array) -> Array:
@@ -151,3 +147,12 @@ class MarchenkoPastur(Parametric):
             return super()._s_transform(w)
         with np.errstate(divide="ignore"):  # the pole
             return 1 / (self.sigma**2 * (1 + self.aspect * w))
+
+
+def _low(aspect: Decimal, sigma: Decimal) -> Decimal:
+    """The lower edge of the eigenvalues."""
+    return (sigma * (1 - aspect.sqrt())) ** 2
+
+
+def _high(aspect: Decimal, sigma: Decimal) -> Decimal:
+    return (sigma * (1 + aspect.sqrt())) ** 2

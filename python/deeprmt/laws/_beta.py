@@ -1,0 +1,71 @@
+"""The beta laws."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from scipy import special
+
+from .._arguments import as_number
+from ._law import Array
+from ._parametric import Parametric
+
+__all__ = ["Beta"]
+
+
+class Beta(Parametric):
+    """The beta law: density ``x^(a - 1) (1 - x)^(b - 1) / B(a, b)`` on [0, 1].
+
+    Parameters
+    ----------
+    a, b : float
+        In [0.001, 1e9].
+
+    Examples
+    --------
+    >>> Beta(0.5, 0.5).moment(2)  # the arcsine law
+    np.float64(0.375)
+    """
+
+    a: float
+    b: float
+
+    def __init__(self, a: float, b: float) -> None:
+        self._set(a=as_number("Beta", "a", a, above=0), b=as_number("Beta", "b", b, above=0))
+        for name, value in (("a", self.a), ("b", self.b)):
+            if not 1e-3 <= value <= 1e9:
+                raise ValueError(f"Beta: {name} must be in [0.001, 1e9], got {value!r}")
+
+    def __repr__(self) -> str:
+        return f"Beta(a={self.a!r}, b={self.b!r})"
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals (low, high) that carry the continuous part, in ascending order."""
+        return [(0.0, 1.0)]
+
+    def _logpdf(self, x: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.asarray(
+                special.xlogy(self.a - 1, x) + special.xlog1py(self.b - 1, -x) - special.betaln(self.a, self.b)
+            )
+
+    def _pdf(self, x: Array) -> Array:
+        return np.exp(self._logpdf(x))
+
+    def _cdf(self, x: Array) -> Array:
+        return np.asarray(special.betainc(self.a, self.b, x))
+
+    def _sf(self, x: Array) -> Array:
+        return np.asarray(special.betainc(self.b, self.a, 1 - x))
+
+    def _ppf(self, q: Array) -> Array:
+        return np.asarray(special.betaincinv(self.a, self.b, q))
+
+    def _moment(self, k: int) -> float:
+        return prod((self.a + j) / (self.a + self.b + j) for j in range(k))
+
+    def var(self) -> np.float64:
+        """The variance."""
+        total = self.a + self.b
+        return np.float64(self.a / total * (self.b / total) / (total + 1))
