@@ -28,7 +28,7 @@ class _Falling(Parametric):
     _top: float
 
     @abstractmethod
-    def _x(self, z: Array) -> Array:
+    def _x(self, z: Any) -> Array:
         """x at z >= 0."""
 
     @abstractmethod
@@ -118,7 +118,8 @@ class _Falling(Parametric):
             at = v[mine, None]
             with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
                 short = self._short(z)  # x(z) - w without the rounding of the smaller one
-                inverse = 1 / np.where(short < self._top / 2, (self._top - at) - short, self._x(z) - at)
+                gap: Any = np.where(short < self._top / 2, (self._top - at) - short, self._x(z) - at)
+                inverse = 1 / gap
                 total: Any = inverse @ weight
                 change: Any = (inverse * inverse) @ weight
                 for each in poles:
