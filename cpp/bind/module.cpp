@@ -125,6 +125,7 @@ PYBIND11_MODULE(_core, m) {
   bind_jacobian(m.def_submodule("jacobian"));
   bind_laws(m.def_submodule("laws"));
   bind_linalg(m.def_submodule("linalg"));
+  bind_meanfield(m.def_submodule("meanfield"));
   bind_random(m.def_submodule("random"));
   bind_spectra(m.def_submodule("spectra"));
   bind_tails(m.def_submodule("tails"));

@@ -5,6 +5,7 @@ from . import freeprob as freeprob
 from . import jacobian as jacobian
 from . import laws as laws
 from . import linalg as linalg
+from . import meanfield as meanfield
 from . import random as random
 from . import spectra as spectra
 from . import tails as tails

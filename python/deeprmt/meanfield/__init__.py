@@ -7,7 +7,18 @@ the weights' entries have variance sigma_w^2 / n_in, the biases sigma_b^2.
 
 from ._critical import CriticalPoint, critical_point
 from ._fixed_point import FixedPoint, fixed_point
+from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
 from ._moments import gauss_moment
 from ._products import gauss_product
 
-__all__ = ["CriticalPoint", "FixedPoint", "critical_point", "fixed_point", "gauss_moment", "gauss_product"]
+__all__ = [
+    "CriticalPoint",
+    "FixedPoint",
+    "KernelLaw",
+    "conjugate_kernel_law",
+    "critical_point",
+    "fixed_point",
+    "gauss_moment",
+    "gauss_product",
+    "ntk_law",
+]

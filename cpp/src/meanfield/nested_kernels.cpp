@@ -1,0 +1,328 @@
+#include "deeprmt/meanfield/nested_kernels.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <utility>
+
+#include "deeprmt/core/check.hpp"
+#include "deeprmt/core/clones.hpp"
+#include "deeprmt/core/interrupt.hpp"
+#include "deeprmt/core/parallel.hpp"
+
+namespace deeprmt::meanfield {
+namespace {
+
+constexpr double pi = std::numbers::pi;
+
+/// Means of Re and Im of 1/w, x/w, 1/w^2, x/w^2 and x^2/w^2, w = alpha + beta x.
+DEEPRMT_LEAF void add_means_loop(const double* x, const double* mass, Index n, double alpha_re, double alpha_im,
+                                 double beta_re, double beta_im, double* sums) {
+  constexpr int lanes = 8;
+  double lane[10][lanes] = {};
+  const auto add = [&](Index i, int k) {
+    const double re = alpha_re + beta_re * x[i], im = alpha_im + beta_im * x[i];
+    const double inverse = 1 / (re * re + im * im);
+    const double c = re * inverse, s = -im * inverse, p = mass[i], px = p * x[i], pxx = px * x[i];
+    const double c2 = c * c - s * s, s2 = 2 * c * s;
+    lane[0][k] += p * c;
+    lane[1][k] += p * s;
+    lane[2][k] += px * c;
+    lane[3][k] += px * s;
+    lane[4][k] += p * c2;
+    lane[5][k] += p * s2;
+    lane[6][k] += px * c2;
+    lane[7][k] += px * s2;
+    lane[8][k] += pxx * c2;
+    lane[9][k] += pxx * s2;
+  };
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (int k = 0; k < lanes; ++k) add(i + k, k);
+  for (int k = 0; i < n; ++i, ++k) add(i, k);
+  for (int j = 0; j < 10; ++j) {
+    sums[j] = 0;
+    for (int k = 0; k < lanes; ++k) sums[j] += lane[j][k];
+  }
+}
+constexpr auto add_means = clones<add_means_loop>;
+
+/// The argument of a number of the closed lower half-plane, in [-pi, 0]; rounding may have put it a little above.
+double lower_argument(std::complex<double> w) {
+  return w.imag() < 0 ? std::atan2(w.imag(), w.real()) : w.real() < 0 ? -pi : 0.0;
+}
+
+}  // namespace
+
+NestedKernels::State::State(std::size_t layers)
+    : rho(layers),
+      residual(layers),
+      jacobian(layers * layers),
+      t(layers),
+      beta(layers + 1),
+      slope_z(layers),
+      d_alpha(layers),
+      d_beta((layers + 1) * layers),
+      d_trace(layers + 1),
+      d_below(layers + 1),
+      d_t(layers) {}
+
+NestedKernels::NestedKernels(VecIn<double> values, VecIn<double> masses, double q0, double shift,
+                             const std::vector<Layer>& layers)
+    : values_(values.data(), values.data() + values.size()),
+      masses_(masses.data(), masses.data() + masses.size()),
+      q0_(q0),
+      shift_(shift),
+      layers_(layers) {
+  const char* name = "NestedKernels";
+  check::that(values.size() > 0 && values.size() == masses.size(), name, ": values and masses must be of one length");
+  check::that(values.allFinite() && values.minCoeff() >= 0, name, ": values must be finite and at least 0");
+  check::that(masses.minCoeff() > 0 && std::abs(masses.sum() - 1) < 1e-9, name, ": masses must be positive, sum 1");
+  check::that(!layers.empty() && layers.back().q > 0, name, ": the last layer must count");
+  check::that(q0 >= 0 && shift >= 0 && std::isfinite(q0 + shift), name, ": q0 and shift must be finite and at least 0");
+  double largest = values.maxCoeff();  // of K_l
+  size_ = shift + q0 * largest;
+  for (const Layer& l : layers) {
+    check::that(l.gamma > 0 && l.a >= 0 && l.c >= 0 && l.q >= 0 && std::isfinite(l.gamma + l.a + l.c + l.q), name,
+                ": gamma must be positive, a, c and q at least 0");
+    largest = (l.a + l.c * largest) * (1 + std::sqrt(l.gamma)) * (1 + std::sqrt(l.gamma));
+    size_ += l.q * largest;
+  }
+  check::that(std::isfinite(size_) && size_ > 0, name, ": the kernels must be finite and not 0");
+}
+
+NestedKernels::Sums NestedKernels::sums(Complex alpha, Complex beta) const {
+  double s[10];
+  add_means(values_.data(), masses_.data(), static_cast<Index>(values_.size()), alpha.real(), alpha.imag(), beta.real(),
+            beta.imag(), s);
+  return {{s[0], s[1]}, {s[2], s[3]}, {s[4], s[5]}, {s[6], s[7]}, {s[8], s[9]}};
+}
+
+/// Residuals, their derivatives to each rho (row-major), and to z.
+void NestedKernels::equations(Complex z, State& s) const {
+  const std::size_t n = layers_.size();
+  // beta[l], l = 0..n; layer l of the text is layers_[l - 1]. d_beta[l n + k] is the derivative to rho_k.
+  s.alpha = shift_ - z;
+  std::fill(s.d_alpha.begin(), s.d_alpha.end(), 0.0);
+  std::fill(s.d_beta.begin(), s.d_beta.end(), 0.0);
+  s.beta[n] = layers_[n - 1].q;
+  for (std::size_t l = n; l-- > 0;) {
+    const Layer& layer = layers_[l];
+    s.t[l] = s.rho[l] * s.beta[l + 1];
+    s.alpha += layer.a * s.t[l];
+    s.beta[l] = (l > 0 ? layers_[l - 1].q : q0_) + layer.c * s.t[l];
+    for (std::size_t k = l; k < n; ++k) {
+      const Complex d = s.rho[l] * s.d_beta[(l + 1) * n + k] + (k == l ? s.beta[l + 1] : 0.0);
+      s.d_alpha[k] += layer.a * d;
+      s.d_beta[l * n + k] = layer.c * d;
+    }
+  }
+  const Sums e = sums(s.alpha, s.beta[0]);
+  s.m = e.one;
+  for (std::size_t k = 0; k <= n; ++k) {  // k = n: the derivative to z
+    const Complex alpha = k < n ? s.d_alpha[k] : -1.0, beta = k < n ? s.d_beta[k] : 0.0;
+    const Complex d_m = -(e.one2 * alpha + e.x2 * beta);
+    Complex below = e.x, d_below = -(e.x2 * alpha + e.xx2 * beta);  // rho_{l-1} T_{l-1}
+    for (std::size_t l = 0; l < n; ++l) {
+      const Layer& layer = layers_[l];
+      const Complex trace = layer.a * e.one + layer.c * below, d_trace = layer.a * d_m + layer.c * d_below;
+      const Complex scale = layer.gamma * s.beta[l + 1];
+      const Complex d_beta = k < n ? s.d_beta[(l + 1) * n + k] : 0.0;
+      const Complex d = s.rho[l] * (layer.gamma * d_beta * trace + scale * d_trace);
+      if (k < n)
+        s.jacobian[l * n + k] = d + (k == l ? 1.0 + scale * trace : 0.0);
+      else
+        s.slope_z[l] = d;
+      if (k == 0) s.residual[l] = s.rho[l] * (1.0 + scale * trace) - 1.0;
+      d_below = s.rho[l] * d_trace + (k == l ? trace : 0.0);
+      below = s.rho[l] * trace;
+    }
+  }
+}
+
+/// Gauss elimination with pivots: residual and slope_z become what the Jacobian takes to them.
+bool NestedKernels::step(State& s) const {
+  const std::size_t n = layers_.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    std::size_t best = i;
+    for (std::size_t r = i + 1; r < n; ++r)
+      if (std::abs(s.jacobian[r * n + i]) > std::abs(s.jacobian[best * n + i])) best = r;
+    if (!(std::abs(s.jacobian[best * n + i]) > 0)) return false;
+    if (best != i) {
+      std::swap_ranges(&s.jacobian[i * n], &s.jacobian[i * n] + n, &s.jacobian[best * n]);
+      std::swap(s.residual[i], s.residual[best]);
+      std::swap(s.slope_z[i], s.slope_z[best]);
+    }
+    for (std::size_t r = i + 1; r < n; ++r) {
+      const Complex f = s.jacobian[r * n + i] / s.jacobian[i * n + i];
+      for (std::size_t k = i + 1; k < n; ++k) s.jacobian[r * n + k] -= f * s.jacobian[i * n + k];
+      s.residual[r] -= f * s.residual[i];
+      s.slope_z[r] -= f * s.slope_z[i];
+    }
+  }
+  for (std::size_t i = n; i-- > 0;) {
+    for (std::size_t k = i + 1; k < n; ++k) {
+      s.residual[i] -= s.jacobian[i * n + k] * s.residual[k];
+      s.slope_z[i] -= s.jacobian[i * n + k] * s.slope_z[k];
+    }
+    s.residual[i] /= s.jacobian[i * n + i];
+    s.slope_z[i] /= s.jacobian[i * n + i];
+  }
+  return true;
+}
+
+/// Solves at z from the guess in s. On success s holds the solution with alpha, beta, t, m, and slope_z = -d rho/d z.
+bool NestedKernels::newton(Complex z, State& s, int steps) const {
+  double last = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < steps; ++i) {
+    equations(z, s);
+    if (!step(s)) return false;
+    double size = 0;
+    for (std::size_t l = 0; l < s.rho.size(); ++l) size = std::max(size, std::abs(s.residual[l]) / std::abs(s.rho[l]));
+    if (!std::isfinite(size) || size > 4) return false;
+    const double damp = size > 0.5 ? 0.5 / size : 1.0;
+    for (std::size_t l = 0; l < s.rho.size(); ++l) s.rho[l] -= damp * s.residual[l];
+    // Converged, or as far as rounding lets it: close to an edge the Jacobian is small.
+    if (size <= 4e-15 || (size < 1e-7 && size > last / 4)) {
+      equations(z, s);
+      return step(s);
+    }
+    last = size;
+  }
+  return false;
+}
+
+/// Whether the point is the one seen from the upper half-plane.
+bool NestedKernels::inside(const State& s) const {
+  const auto above = [](Complex w) { return w.imag() > 1e-9 * std::abs(w); };
+  if (above(s.alpha) || s.m.imag() < -1e-9 * std::abs(s.m)) return false;
+  return std::none_of(s.t.begin(), s.t.end(), above);
+}
+
+/// From the solution at `from` to that at `to`, by tangents and Newton steps, on a straight line; gives up at steps
+/// below the part `least` of it.
+bool NestedKernels::follow(Complex from, Complex to, State& s, double least) const {
+  double at = 0, length = 1;
+  State next = s;
+  while (at < 1) {
+    check_interrupt();
+    const double there = std::min(1.0, at + length);
+    const Complex z = from + there * (to - from), dz = (there - at) * (to - from);
+    next.rho = s.rho;
+    double size = 0;
+    for (std::size_t l = 0; l < s.rho.size(); ++l) {
+      next.rho[l] -= s.slope_z[l] * dz;
+      size = std::max(size, std::abs(s.slope_z[l] * dz) / std::abs(s.rho[l]));
+    }
+    const std::vector<Complex> guess = next.rho;
+    bool good = size < 0.5 && newton(z, next, 8) && inside(next);
+    for (std::size_t l = 0; good && l < s.rho.size(); ++l)
+      good = std::abs(next.rho[l] - guess[l]) < 0.3 * std::abs(guess[l]);
+    if (good) {
+      std::swap(s, next);
+      at = there;
+      length *= 2;
+    } else {
+      length *= 0.4;
+      if (length < least) return false;
+    }
+  }
+  return true;
+}
+
+/// The solution at z, from high above it, where every rho is close to 1.
+bool NestedKernels::from_afar(Complex z, State& s) const {
+  double height = std::max(8 * (size_ + std::abs(z)), z.imag());
+  std::fill(s.rho.begin(), s.rho.end(), 1.0);
+  if (!newton({z.real(), height}, s, 40) || !inside(s)) return false;
+  const double scale = size_ + std::abs(z);
+  State trial = s;
+  while (height > z.imag()) {
+    if (height < 1e-2 * scale) {
+      trial = s;
+      if (follow({z.real(), height}, z, trial, 0.1)) {
+        s = std::move(trial);
+        return true;
+      }
+    }
+    const double lower = height > 16 * z.imag() ? height / 8 : z.imag();
+    // What fails on the way to the axis only is close to an edge: come as close as rounding allows.
+    if (!follow({z.real(), height}, {z.real(), lower}, s, 1e-6)) return z.imag() == 0 && height < 1e-11 * scale;
+    height = lower;
+    if (height < 1e-16 * scale) return true;
+  }
+  return true;
+}
+
+double NestedKernels::cdf(const State& s) const {
+  double sum = 0;
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    sum += (lower_argument(s.t[l]) - lower_argument(s.beta[l + 1]) - s.rho[l].imag()) / layers_[l].gamma;
+  for (std::size_t i = 0; i < values_.size(); ++i) sum -= masses_[i] * lower_argument(s.alpha + s.beta[0] * values_[i]);
+  return std::clamp(sum / pi, 0.0, 1.0);
+}
+
+NestedKernels::Report NestedKernels::evaluate(VecIn<double> x, VecOut<double> density, VecOut<double> cdf,
+                                              int threads) const {
+  check::that(density.size() == x.size() && cdf.size() == x.size(), "evaluate: outputs must be as long as x");
+  check::that(x.size() == 0 || x.allFinite(), "evaluate: x must be finite");
+  std::vector<Index> order(static_cast<std::size_t>(x.size()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return x[a] < x[b] || (x[a] == x[b] && a < b); });
+  std::vector<char> bad(order.size(), 0);
+  parallel_ranges(x.size(), 64, threads, [&](Index begin, Index end) {
+    State s(layers_.size());
+    bool warm = false;
+    double before = 0;
+    for (Index k = begin; k < end; ++k) {
+      const Index i = order[static_cast<std::size_t>(k)];
+      // From the last point, if that lies in the bulk, straight along the axis; else from above.
+      const bool beside = warm && std::abs(x[i] - before) < 0.2 * size_;
+      bool good = false;
+      if (beside) {
+        State trial = s;
+        good = follow(before, x[i], trial, 0.1) && trial.m.imag() > 1e-6 * std::abs(trial.m);
+        if (good) s = std::move(trial);
+      }
+      if (!good) good = from_afar(x[i], s);
+      density[i] = good ? std::max(s.m.imag(), 0.0) / pi : std::numeric_limits<double>::quiet_NaN();
+      cdf[i] = good ? this->cdf(s) : density[i];
+      bad[static_cast<std::size_t>(k)] = !good;
+      warm = good && s.m.imag() > 1e-4 * std::abs(s.m);
+      before = x[i];
+    }
+  });
+  Report report;
+  for (std::size_t k = bad.size(); k-- > 0;)
+    if (bad[k]) {
+      ++report.failed;
+      report.first_failure = x[order[k]];
+    }
+  return report;
+}
+
+NestedKernels::Report NestedKernels::stieltjes(const std::vector<Complex>& z, std::vector<Complex>& m,
+                                               int threads) const {
+  m.resize(z.size());
+  std::vector<char> bad(z.size(), 0);
+  parallel_ranges(static_cast<Index>(z.size()), 16, threads, [&](Index begin, Index end) {
+    State s(layers_.size());
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      check::that(z[i].imag() >= 0 && std::isfinite(std::abs(z[i])),
+                  "stieltjes: z must be finite and not below the real axis, got ", z[i]);
+      const bool good = from_afar(z[i], s);
+      m[i] = good ? s.m : Complex(std::numeric_limits<double>::quiet_NaN(), 0);
+      bad[i] = !good;
+    }
+  });
+  Report report;
+  for (std::size_t i = bad.size(); i-- > 0;)
+    if (bad[i]) {
+      ++report.failed;
+      report.first_failure = std::abs(z[i]);
+    }
+  return report;
+}
+
+}  // namespace deeprmt::meanfield

@@ -1,0 +1,456 @@
+"""Limit laws of the conjugate kernel and the neural tangent kernel when widths grow like the number of inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from .._arguments import as_count, as_number, as_real, available_threads, refuse_non_finite, shown
+from ..activations import Activation, as_activation
+from ..errors import ConvergenceError
+from ..laws import Empirical, Law, MarchenkoPastur
+from ..laws._quadrature import Interval
+from ._moments import gauss_moment
+
+__all__ = ["KernelLaw", "conjugate_kernel_law", "ntk_law"]
+
+Array = NDArray[np.float64]
+# Im m below this part of |m| is no density: it is what Newton's method leaves where m is real.
+_real = 1e-7
+_panels = 48  # of 20 nodes, for each interval of a continuous law of the inputs
+
+
+class KernelLaw(Law):
+    """The law of the eigenvalues of a kernel matrix over n inputs; made by `conjugate_kernel_law` and `ntk_law`.
+
+    Attributes
+    ----------
+    kind : str
+        "conjugate" or "tangent".
+    activation : Activation
+    gammas : tuple of float
+        n / d_l of each layer.
+    inputs : Law
+        Of the eigenvalues of X_0^T X_0.
+    offset, factor : float
+        The normalised activation is factor (phi - offset).
+    a, b : float
+        E sigma'^2 and E sigma' of the normalised activation.
+    ridge : float
+        The multiple of the identity that the tangent kernel has in it: no eigenvalue is below. Conjugate kernel: 0.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        activation: Activation,
+        gammas: tuple[float, ...],
+        inputs: Law,
+        offset: float,
+        factor: float,
+        a: float,
+        b: float,
+    ) -> None:
+        self.kind, self.activation, self.gammas, self.inputs = kind, activation, gammas, inputs
+        self.offset, self.factor, self.a, self.b = offset, factor, a, b
+        depth, b2 = len(gammas), b * b
+        tangent = kind == "tangent"
+        self._weights = [b2 ** (depth - k) if tangent else float(k == depth) for k in range(depth + 1)]
+        self.ridge = math.fsum(a ** (depth - k) - b2 ** (depth - k) for k in range(depth)) if tangent else 0.0
+
+    def __repr__(self) -> str:
+        gammas = ", ".join(f"{each:.6g}" for each in self.gammas)
+        return f"KernelLaw({self.kind}, {self.activation.name}, gammas=({gammas}), inputs={self.inputs!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_solver"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the law is made of, its support and its atoms."""
+        return {
+            "kind": self.kind,
+            "activation": self.activation.name,
+            "gammas": list(self.gammas),
+            "inputs": repr(self.inputs),
+            "offset": self.offset,
+            "factor": self.factor,
+            "a": self.a,
+            "b": self.b,
+            "ridge": self.ridge,
+            "support": self.support(),
+            "atoms": self.atoms(),
+        }
+
+    # ---- the solver ----
+
+    @cached_property
+    def _layers(self) -> tuple[Array, Array, float, list[tuple[float, float, float, float]]]:
+        """Values and masses at the bottom, the weight there, and (gamma, a, c, q) of each layer."""
+        b2, q = self.b * self.b, self._weights
+        b2 = 1.0 if b2 > 1 - 1e-13 else b2  # linear, up to rounding
+        layers = [(gamma, 1 - b2, b2, weight) for gamma, weight in zip(self.gammas, q[1:], strict=True)]
+        if isinstance(self.inputs, MarchenkoPastur):  # one more layer, on orthonormal inputs
+            bottom = np.array([self.inputs.sigma**2])
+            return bottom, np.ones(1), 0.0, [(self.inputs.aspect, 0.0, 1.0, q[0]), *layers]
+        values, masses = _points(self.inputs)
+        return values, masses, q[0], layers
+
+    @cached_property
+    def _solver(self) -> _core.meanfield.NestedKernels:
+        values, masses, weight, layers = self._layers
+        return _core.meanfield.NestedKernels(values, masses, weight, self.ridge, layers)
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        """What the eigenvalues lie between, by norms of sums and products."""
+        values, _, weight, layers = self._layers
+        low, high = float(values.min()), float(values.max())
+        least, most = self.ridge + weight * low, self.ridge + weight * high
+        for gamma, a, c, q in layers:
+            low = (a + c * low) * max(1 - math.sqrt(gamma), 0.0) ** 2
+            high = (a + c * high) * (1 + math.sqrt(gamma)) ** 2
+            least, most = least + q * low, most + q * high
+        return least, most
+
+    def _solve(self, x: Array) -> tuple[Array, Array]:
+        """Density and distribution function; at an atom from its right."""
+        nudge = 1e-11 * self._bounds[1]
+        at = x
+        for location, _ in self._atoms:
+            at = np.where(np.abs(x - location) < nudge, location + nudge, at)
+        density, cdf, report = self._solver.evaluate(np.ascontiguousarray(at), available_threads())
+        self._check(report, "x")
+        return density, cdf
+
+    def _check(self, report: Any, argument: str) -> None:
+        if report["failed"]:
+            raise ConvergenceError(
+                f"KernelLaw: {report['failed']} points did not converge, the first at {argument} ="
+                f" {report['first_failure']:g}",
+                {**report, "law": repr(self)},
+            )
+
+    # ---- the protocol ----
+
+    @cached_property
+    def _atoms(self) -> list[tuple[float, float]]:
+        """Where the random parts of all layers vanish together, in general position, an input's atom is left."""
+        layers = list(zip(self.gammas, self._weights[1:], strict=True))
+        ranks = math.fsum(min(1.0, 1 / gamma) for gamma, weight in layers if weight > 0)
+        found: dict[float, float] = {}
+        counts = self._weights[0] > 0
+        atoms = self.inputs.atoms() if counts else [(0.0, 1.0)]  # the inputs' kernel itself has no part in the sum
+        zero_input = dict(self.inputs.atoms()).get(0.0, 0.0)
+        for value, mass in [*atoms, (0.0, 0.0)]:
+            if value == 0 and self.b * self.b > 1 - 1e-14:
+                # A linear network hands the null space of a layer on to all later ones: the first that counts decides.
+                first = next(k for k, weight in enumerate(self._weights) if weight > 0)
+                left = max([zero_input, *(1 - 1 / gamma for gamma in self.gammas[:first])])
+            else:
+                left = mass - ranks
+            if left > 1e-12:
+                found[self.ridge + self._weights[0] * value] = left
+        return sorted(found.items())
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The smallest eigenvalue if all layers together are narrower than the inputs are many; atoms of inputs."""
+        return list(self._atoms)
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals that carry the continuous part."""
+        return list(self._support)
+
+    @cached_property
+    def _support(self) -> list[tuple[float, float]]:
+        low, high = self._bounds
+        size = high - low
+        if size <= 0:
+            return []
+        x = low + size * np.unique(np.concatenate([np.geomspace(1e-13, 1, 160), np.linspace(0.003, 1, 240)]))
+        density, cdf = self._solve(x)
+        # Where the distribution function rises between points without density there is a narrow interval.
+        jumps = np.array([location for location, _ in self._atoms])
+        for _ in range(50):
+            inside = density > self._least_density
+            rises = (np.diff(cdf) > 1e-10) & ~inside[1:] & ~inside[:-1] & (np.diff(x) > 1e-13 * size)
+            if jumps.size:
+                rises &= ~((x[:-1, None] < jumps) & (jumps <= x[1:, None])).any(axis=1)
+            if not rises.any():
+                break
+            middle = (x[1:] + x[:-1])[rises] / 2
+            more, below = self._solve(middle)
+            order = np.argsort(np.concatenate([x, middle]))
+            x, density, cdf = (np.concatenate(pair)[order] for pair in ((x, middle), (density, more), (cdf, below)))
+        inside = density > self._least_density
+        starts = np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]]))
+        ends = np.flatnonzero(inside & ~np.concatenate([inside[1:], [False]]))
+        out = []
+        for i, j in zip(starts, ends, strict=True):
+            left = (low, low) if i == 0 else (float(x[i - 1]), float(x[i]))
+            right = (high, high) if j == x.size - 1 else (float(x[j + 1]), float(x[j]))
+            out.append(self._interval(left, right))
+        return out
+
+    def _interval(self, left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+        """An interval of the support from (outside, inside) of both ends; where the two are one that is the end."""
+        for _ in range(40):
+            goal = 2e-4 * (right[1] - left[1])
+            rough = left[1] - left[0] > goal, right[0] - right[1] > goal
+            if not any(rough):
+                break
+            left = self._narrowed(left) if rough[0] else left
+            right = self._narrowed(right) if rough[1] else right
+        return self._end(left), self._end(right)
+
+    def _narrowed(self, bracket: tuple[float, float]) -> tuple[float, float]:
+        """A bracket of an end, 32 times as narrow."""
+        x = np.linspace(*bracket, 33)
+        positive = self._solve(x)[0] > self._least_density
+        positive[0], positive[-1] = False, True
+        first = int(np.argmax(positive))
+        return float(x[first - 1]), float(x[first])
+
+    def _end(self, bracket: tuple[float, float]) -> float:
+        """Where the squared density, an analytic function, reaches 0: by a polynomial through points inside."""
+        outside, inside = bracket
+        if outside == inside:
+            return inside
+        step = inside - outside
+        k = np.arange(7.0)
+        squares = self._solve(inside + k * step)[0] ** 2
+        fit = np.polynomial.Polynomial.fit(k, squares, 6)
+        slope, root = fit.deriv(), -0.5
+        for _ in range(30):
+            root = min(max(root - float(fit(root) / slope(root)), -1.0), 0.0)
+        return inside + root * step
+
+    @property
+    def _least_density(self) -> float:
+        return _real / self._bounds[1]
+
+    def _pdf(self, x: Array) -> Array:
+        return self._solve(self._off_zero(x))[0]
+
+    def _cdf(self, x: Array) -> Array:
+        return self._solve(self._off_zero(x))[1]
+
+    def _off_zero(self, x: Array) -> Array:
+        """Away from an end at which the density may be infinite."""
+        low, high = self._bounds
+        return np.maximum(x, low + 1e-15 * high)
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        upper = [complex(each.real, abs(each.imag)) for each in z]
+        m, report = self._solver.stieltjes(upper, available_threads())
+        self._check(report, "|z|")
+        m = np.where((z.imag == 0) & (np.abs(m.imag) < 1e-13 * np.abs(m)), m.real, m)
+        return np.where(z.imag < 0, np.conj(m), m)
+
+    def _moment(self, k: int) -> float:
+        # By Cauchy's formula on a circle around the support; errors fall by 3/2 with each point, up to rounding.
+        low, high = self._hull()
+        centre, radius, points = (low + high) / 2, 0.75 * (high - low) or 1.0, 192
+        turn = np.exp(1j * math.pi * (np.arange(points // 2) + 0.5) / (points // 2))
+        z = centre + radius * turn
+        return float(-np.mean((z**k * self._stieltjes(z) * radius * turn).real))
+
+
+def _points(law: Law) -> tuple[Array, Array]:
+    """A law as masses on points: its atoms, and Gauss nodes on its continuous part."""
+    if isinstance(law, Empirical):
+        values, counts = np.unique(law.values, return_counts=True)
+        return np.maximum(values, 0.0), np.asarray(counts / counts.sum(), dtype=np.float64)
+    parts = [np.array(law.atoms()).reshape(-1, 2)]
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    half = math.pi / 4 / _panels
+    angles = (np.arange(_panels)[:, None] * 2 * half + half * (1 + nodes)).ravel()
+    for low, high in law.support():
+        x, slope = Interval(low, high).point(angles)
+        parts.append(np.stack([x, np.asarray(law.pdf(x)) * slope * np.tile(half * weights, _panels)], axis=1))
+    x, mass = np.concatenate(parts).T
+    if not abs(mass.sum() - 1) < 1e-8:
+        raise ConvergenceError(f"KernelLaw: {law!r} is not resolved", {"mass": float(mass.sum())})
+    keep = mass > 0
+    return x[keep], mass[keep] / mass[keep].sum()
+
+
+def _kernel_law(
+    name: str, kind: str, activation: Any, gammas: Any, depth: Any, inputs: Any, normalize: Any
+) -> KernelLaw:
+    activation = as_activation(name, activation)
+    if np.ndim(gammas) == 0:
+        ratios = [as_number(name, "gammas", gammas, above=0)] * (1 if depth is None else as_count(name, "depth", depth))
+    else:
+        ratios = [as_number(name, f"gammas[{i}]", each, above=0) for i, each in enumerate(gammas)]
+        if depth is not None and as_count(name, "depth", depth) != len(ratios):
+            raise ValueError(f"{name}: depth must be the number of gammas, {len(ratios)}, or left out, got {depth}")
+    if not ratios:
+        raise ValueError(f"{name}: gammas must be at least one, got none")
+    if not isinstance(normalize, bool | np.bool_):
+        raise TypeError(f"{name}: normalize must be True or False, got {shown(normalize)}")
+    mean, second = (float(gauss_moment(activation, 1.0, power=k)) for k in (1, 2))
+    variance = float(gauss_moment(_shifted(activation, mean), 1.0))
+    if not variance > 1e-20 * max(second, 1e-300):
+        raise ValueError(f"{name}: activation must not be constant, got {activation.name}")
+    factor = 1 / math.sqrt(variance)
+    if not normalize:
+        if abs(mean) > 1e-10 or abs(second - 1) > 1e-10:
+            raise ValueError(
+                f"{name}: activation must have E phi = 0 and E phi^2 = 1 under N(0, 1), or normalize=True, but"
+                f" {activation.name} has {mean:.6g} and {second:.6g}"
+            )
+        mean, factor = 0.0, 1.0
+    b, a = (factor**k * float(gauss_moment(activation, 1.0, power=k, derivative=True)) for k in (1, 2))
+    return KernelLaw(kind, activation, tuple(ratios), _as_inputs(name, inputs), mean, factor, a, b)
+
+
+def _shifted(activation: Activation, mean: float) -> Activation:
+    return Activation(lambda h: activation.phi(h) - mean, activation.dphi, kinks=activation.kinks)
+
+
+def _as_inputs(name: str, inputs: Any) -> Law:
+    if inputs is None:
+        return Empirical([1.0])
+    if isinstance(inputs, Law):
+        law = inputs
+    else:
+        values = as_real(name, "inputs", inputs).astype(np.float64).ravel()
+        refuse_non_finite(name, "inputs", values)
+        if values.size and values.min() < -1e-10 * np.abs(values).max():
+            raise ValueError(f"{name}: inputs must be eigenvalues of X^T X, at least 0, found {values.min():g}")
+        law = Empirical(np.maximum(values, 0.0))
+    low, high = law._hull()
+    if not low >= 0 or not math.isfinite(high):
+        raise ValueError(
+            f"{name}: inputs must be a law on [0, inf) with bounded support, got one on [{low:g}, {high:g}]"
+        )
+    mean = float(law.mean())
+    if not 0.9 < mean < 1.1:
+        raise ValueError(
+            f"{name}: inputs must have mean 1, for the columns of X_0 have length 1 up to a small error, got {mean:g}"
+        )
+    return law
+
+
+def conjugate_kernel_law(
+    activation: str | Activation,
+    gammas: float | Sequence[float],
+    *,
+    depth: int | None = None,
+    inputs: Law | ArrayLike | None = None,
+    normalize: bool = True,
+) -> KernelLaw:
+    """The limit law of the eigenvalues of the conjugate kernel X_L^T X_L over n inputs, n / d_l -> gamma_l.
+
+    X_l = d_l^{-1/2} sigma(W_l X_{l-1}), a d_l x n matrix; W_l has independent N(0, 1) entries, and the columns of X_0
+    are inputs of length 1 that are approximately orthogonal.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        A name of `deeprmt.activations.names`, or one's own.
+    gammas : float or sequence of float
+        n / d_l for l = 1, ..., L; positive. A single number holds for all layers.
+    depth : int, optional
+        L, if gammas is a single number. Default: 1.
+    inputs : Law or array_like, optional
+        The law of the eigenvalues of X_0^T X_0, or the eigenvalues of real data; mean 1 (columns of length 1), at least
+        0. Default: orthonormal inputs. Gaussian inputs of dimension d_0 have ``MarchenkoPastur(n / d_0)``.
+    normalize : bool
+        Take sigma = (phi - E phi) / sd phi under N(0, 1), as the limit needs. False refuses a phi that is not so.
+
+    Returns
+    -------
+    KernelLaw
+        With `a`, `b` and the normalisation as attributes; the distribution function needs no integration.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If gammas are not positive, inputs not on [0, inf) with mean 1, or the activation is constant.
+    ConvergenceError
+        From the law's methods, where the solver fails.
+
+    Notes
+    -----
+    With b = E sigma', the law of layer l is the free product of Marchenko-Pastur's of aspect gamma_l and of the law of
+    (1 - b^2) + b^2 x, x from layer l - 1 [1]_. The proof needs two bounded derivatives; relu matches in experiments.
+
+    References
+    ----------
+    .. [1] Z. Fan, Z. Wang, Spectra of the conjugate kernel and neural tangent kernel for linear-width neural networks,
+       NeurIPS (2020), arXiv:2005.11879.
+
+    Examples
+    --------
+    >>> from deeprmt.laws import MarchenkoPastur
+    >>> law = conjugate_kernel_law("tanh", 1.0, depth=3, inputs=MarchenkoPastur(1.0))
+    >>> [round(float(law.moment(k)), 6) for k in (1, 2, 3)]
+    [1.0, 4.264294, 26.152459]
+    """
+    return _kernel_law("conjugate_kernel_law", "conjugate", activation, gammas, depth, inputs, normalize)
+
+
+def ntk_law(
+    activation: str | Activation,
+    gammas: float | Sequence[float],
+    *,
+    depth: int | None = None,
+    inputs: Law | ArrayLike | None = None,
+    normalize: bool = True,
+) -> KernelLaw:
+    """The limit law of the eigenvalues of the neural tangent kernel over n inputs, n / d_l -> gamma_l.
+
+    The network is w^T X_L with X_l as in `conjugate_kernel_law`, a single output, w and all W_l independent N(0, 1) and
+    all of them trained: the kernel sums the products of derivatives with respect to every weight.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        A name of `deeprmt.activations.names`, or one's own.
+    gammas : float or sequence of float
+        n / d_l for l = 1, ..., L; positive. A single number holds for all layers.
+    depth : int, optional
+        L, if gammas is a single number. Default: 1.
+    inputs : Law or array_like, optional
+        The law of the eigenvalues of X_0^T X_0, or the eigenvalues of real data. Default: orthonormal inputs.
+    normalize : bool
+        Take sigma = (phi - E phi) / sd phi under N(0, 1), as the limit needs. False refuses a phi that is not so.
+
+    Returns
+    -------
+    KernelLaw
+        Its mean is sum_k a^k, k = 0, ..., L, a = E sigma'^2. A finite network's kernel has that mean up to a relative
+        s.d. of about sqrt(2 / d_L), which the random output weights alone bring: divide by the trace to compare shapes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If gammas are not positive, inputs not on [0, inf) with mean 1, or the activation is constant.
+    ConvergenceError
+        From the law's methods, where the solver fails.
+
+    Notes
+    -----
+    The limit is that of r + sum_l b^(2 (L - l)) X_l^T X_l, r = sum_{l<L} (a^(L-l) - b^(2 (L-l))) [1]_. Its resolvent
+    solves L equations at once, by Newton's method from high above the axis; any L.
+
+    References
+    ----------
+    .. [1] Z. Fan, Z. Wang, Spectra of the conjugate kernel and neural tangent kernel for linear-width neural networks,
+       NeurIPS (2020), arXiv:2005.11879.
+
+    Examples
+    --------
+    >>> from deeprmt.laws import MarchenkoPastur
+    >>> law = ntk_law("tanh", [1.0, 1.0], inputs=MarchenkoPastur(1.0))
+    >>> round(law.ridge, 6), round(float(law.mean()), 6), round(law.a, 6)
+    (0.768793, 3.565037, 1.177807)
+    """
+    return _kernel_law("ntk_law", "tangent", activation, gammas, depth, inputs, normalize)

@@ -1,0 +1,264 @@
+"""Laws of conjugate and tangent kernels at linear width: published recursion, closed forms, networks."""
+
+import itertools
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deeprmt.activations import Activation
+from deeprmt.laws import Empirical, MarchenkoPastur, Semicircle
+from deeprmt.meanfield import conjugate_kernel_law, gauss_moment, ntk_law
+
+CASES = {"tanh": (1.0, [1.0, 1.0, 1.0]), "relu": (0.5, [0.75, 0.5, 0.5])}
+
+
+def laws(name, depth):
+    first, gammas = CASES[name]
+    inputs = MarchenkoPastur(first)
+    return (make(name, gammas[:depth], inputs=inputs) for make in (conjugate_kernel_law, ntk_law))
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "moments"),
+    [
+        ("tanh", 1, (2.8657742788, 11.0002226, 48.43412073)),
+        ("tanh", 2, (3.6153393805, 18.238910744, 106.78594675)),
+        ("tanh", 3, (4.2642935658, 26.152458954, 187.55676418)),
+        ("relu", 1, (2.0189899298, 5.3233453018, 16.026494271)),
+        ("relu", 2, (2.0481960594, 5.7165847762, 18.534195831)),
+        ("relu", 3, (2.0639083689, 5.9078860125, 19.840038543)),
+    ],
+)
+def test_moments_of_the_conjugate_kernel(name, depth, moments):
+    """From the S-transform in 30 digits; as many digits as were kept."""
+    law = next(laws(name, depth))
+    assert law.mean() == pytest.approx(1, rel=1e-11)
+    for k, value in enumerate(moments, start=2):
+        assert law.moment(k) == pytest.approx(value, rel=1e-10 if k < 3 else 2e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "z", "conjugate", "tangent", "shift"),
+    [
+        ("tanh", 1, -1, 0.67242882727, 0.44231570802, 0.247337308689),
+        ("tanh", 1, 1 + 1j, -0.19188228665 + 0.57853315409j, 0.033654513395 + 0.5540722957j, 0.247337308689),
+        ("tanh", 1, 2 + 0.5j, -0.3632972381 + 0.35103947928j, -0.22240587179 + 0.45591350155j, 0.247337308689),
+        ("tanh", 2, -1, 0.70261318596, 0.31569104103, 0.768792906404),
+        ("tanh", 2, 1 + 1j, -0.236896769 + 0.56001325221j, 0.21999496899 + 0.49329357452j, 0.768792906404),
+        ("tanh", 2, 2 + 0.5j, -0.3735124892 + 0.29937292926j, -0.15663127885 + 0.53914787706j, 0.768792906404),
+        ("relu", 1, -1, 0.61086258383, 0.32782471171, 0.733471103462),
+        ("relu", 1, 1 + 1j, -0.12279499265 + 0.65129436233j, 0.32891624285 + 0.51195270624j, 0.733471103462),
+        ("relu", 1, 2 + 0.5j, -0.40217522557 + 0.45750789418j, -0.097239000895 + 0.76975948562j, 0.733471103462),
+        ("relu", 2, -1, 0.60510555346, 0.19411484955, 2.3474106823),
+        ("relu", 2, 1 + 1j, -0.13830417159 + 0.66415912398j, 0.29193315989 + 0.11240209919j, 2.3474106823),
+        ("relu", 2, 2 + 0.5j, -0.41982052236 + 0.43362789681j, 0.49982901495 + 0.18967026324j, 2.3474106823),
+    ],
+)
+def test_stieltjes_transforms(name, depth, z, conjugate, tangent, shift):
+    """From nested fixed points in 30 digits, 11 of them kept."""
+    ck, ntk = laws(name, depth)
+    assert abs(ck.stieltjes(z) - conjugate) < 2e-11
+    assert abs(ntk.stieltjes(z) - tangent) < 2e-11
+    assert abs(ntk.stieltjes(np.conj(z)) - np.conj(tangent)) < 2e-11
+    assert ntk.ridge == pytest.approx(shift, rel=1e-10)
+
+
+def test_constants_of_activations():
+    tanh, relu = (next(laws(name, 1)) for name in CASES)
+    assert (tanh.b**2, tanh.a) == pytest.approx((0.9304699236153, 1.177807232304), rel=1e-12)
+    assert (relu.b**2, relu.a) == pytest.approx((0.7334711034621, 1.466942206924), rel=1e-12)
+    # relu has mean 1 / sqrt(2 pi) and variance 1/2 - 1/(2 pi).
+    assert relu.offset == pytest.approx(1 / math.sqrt(2 * math.pi), rel=1e-13)
+    assert relu.factor == pytest.approx((0.5 - 0.5 / math.pi) ** -0.5, rel=1e-13)
+
+
+def test_mean_of_the_tangent_kernel():
+    for depth in (1, 2, 3):
+        for name in CASES:
+            ntk = list(laws(name, depth))[1]
+            assert ntk.mean() == pytest.approx(sum(ntk.a**k for k in range(depth + 1)), rel=1e-11)
+    assert list(laws("tanh", 2))[1].mean() == pytest.approx(3.56503711, rel=1e-8)
+
+
+# ---- closed forms ----
+
+
+def test_odd_free_part_none():
+    """An even activation has b = 0: its conjugate kernel is Marchenko-Pastur's, whatever the inputs."""
+    law, truth = conjugate_kernel_law("abs", [2.0, 0.5], inputs=MarchenkoPastur(0.3)), MarchenkoPastur(0.5)
+    # An edge is extrapolated from squared densities known to 1e-14 or so, over a few 1e-4 of the width.
+    np.testing.assert_allclose(law.support(), truth.support(), rtol=1e-10)
+    x = np.linspace(0.1, 2.8, 40)
+    np.testing.assert_allclose(law.pdf(x), truth.pdf(x), rtol=1e-10)
+    np.testing.assert_allclose(law.cdf(x), truth.cdf(x), atol=1e-12)
+
+
+def test_linear_network_is_a_product_of_wisharts():
+    """Orthonormal inputs, L = 2 square linear layers: Fuss-Catalan, edge 27/4 and density in closed form."""
+    law = conjugate_kernel_law("linear", 1.0, depth=2)
+    assert law.support()[0] == pytest.approx((0, 27 / 4), abs=1e-9)
+    # x = sin^3(3t) / (sin t sin^2 2t), density sin^2 t sin 2t / (pi sin^2 3t).
+    t = np.linspace(0.05, 1.0, 30)
+    x = np.sin(3 * t) ** 3 / (np.sin(t) * np.sin(2 * t) ** 2)
+    np.testing.assert_allclose(law.pdf(x), np.sin(t) ** 2 * np.sin(2 * t) / (np.pi * np.sin(3 * t) ** 2), rtol=1e-10)
+    assert [law.moment(k) for k in (1, 2, 3, 4)] == pytest.approx([1, 3, 12, 55], rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("make", "gammas", "inputs", "atoms"),
+    [
+        (conjugate_kernel_law, [0.3, 2.0], MarchenkoPastur(4.0), [(0.0, 0.5)]),
+        (ntk_law, [3.0, 4.0], MarchenkoPastur(4.0), [(2.3474106823, 1 - 1 / 3 - 1 / 4 - 1 / 4)]),
+        (ntk_law, [3.0, 4.0], MarchenkoPastur(2.0), []),
+        (ntk_law, [3.0, 4.0], None, [(2.3474106823 + 0.7334711034621**2, 1 - 1 / 3 - 1 / 4)]),
+    ],
+)
+def test_atoms(make, gammas, inputs, atoms):
+    """Null spaces of independent layers lie in general position: dimensions add up."""
+    law = make("relu", gammas, inputs=inputs)
+    np.testing.assert_allclose(np.array(law.atoms()).ravel(), np.array(atoms).ravel(), rtol=1e-9)
+    # The continuous part has the rest, to what `expect` aims at.
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-9)
+    for location, mass in law.atoms():
+        jump = law.cdf(location) - law.cdf(location - 1e-6)
+        assert jump == pytest.approx(mass, abs=1e-9)
+
+
+# ---- networks ----
+
+
+def kernels(name, n, widths, seed):
+    """The Gram matrices of all layers and the tangent kernel of one random network on Gaussian inputs."""
+    rng = np.random.default_rng(seed)
+    phi, dphi = {"tanh": (np.tanh, lambda h: 1 / np.cosh(h) ** 2)}[name]
+    factor = 1 / math.sqrt(gauss_moment(name, 1.0))
+    signals, slopes, weights = [rng.normal(size=(widths[0], n)) / math.sqrt(widths[0])], [], []
+    for d_in, d_out in itertools.pairwise(widths):
+        w = rng.normal(size=(d_out, d_in))
+        h = w @ signals[-1]
+        weights.append(w)
+        signals.append(factor * phi(h) / math.sqrt(d_out))
+        slopes.append(factor * dphi(h) / math.sqrt(d_out))
+    back = rng.normal(size=(widths[-1], 1)) * slopes[-1]
+    tangent = signals[-1].T @ signals[-1]
+    for layer in range(len(weights) - 1, -1, -1):
+        tangent += (back.T @ back) * (signals[layer].T @ signals[layer])
+        if layer:
+            back = (weights[layer].T @ back) * slopes[layer - 1]
+    return [each.T @ each for each in signals], tangent
+
+
+def test_networks_have_these_spectra():
+    n, draws = 300, 3
+    ck = conjugate_kernel_law("tanh", 1.0, depth=2, inputs=MarchenkoPastur(1.0))
+    ntk = ntk_law("tanh", 1.0, depth=2, inputs=MarchenkoPastur(1.0))
+    grams, sums, tangents = [], [], []
+    for seed in range(draws):
+        layers, tangent = kernels("tanh", n, [n, n, n], seed)
+        b2 = ntk.b**2
+        grams.append(np.linalg.eigvalsh(layers[-1]))
+        sums.append(np.linalg.eigvalsh(ntk.ridge * np.eye(n) + layers[2] + b2 * layers[1] + b2**2 * layers[0]))
+        tangents.append(np.linalg.eigvalsh(tangent))
+    # Levels repel, so that a matrix's distribution is off by O(1/n): 0.02 is six levels of 300.
+    assert ck.ks_distance(grams) < 0.02
+    assert ntk.ks_distance(sums) < 0.02
+    # The tangent kernel's output weights are few: its scale has a relative s.d. of sqrt(2 / n) = 0.08. Measured at
+    # n = 1000: 0.006 for m(-1), 0.014 for m(1 + i); at n = 300 that times sqrt(10 / 3), five times.
+    for z, sd in ((-1, 0.006), (1 + 1j, 0.014)):
+        found = np.mean(1 / (np.array(tangents) - z))
+        assert abs(found - ntk.stieltjes(z)) < 5 * sd * math.sqrt(1000 / n / draws)
+
+
+def test_eigenvalues_of_data_may_stand_for_the_inputs():
+    """The inputs' own eigenvalues explain a network on them, outliers included."""
+    n = 400
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(800, n)) + 1.2 * rng.normal(size=(800, 1))
+    x /= np.linalg.norm(x, axis=0)
+    values = np.linalg.eigvalsh(x.T @ x)
+    w = rng.normal(size=(600, 800))
+    law = conjugate_kernel_law("tanh", n / 600, inputs=values)
+    y = np.tanh(w @ x) / math.sqrt(600 * gauss_moment("tanh", 1.0))
+    found = np.linalg.eigvalsh(y.T @ y)
+    assert len(law.support()) >= 2
+    low, high = law.support()[-1]
+    # The outlier is a fluctuating number: tanh bends on correlated inputs, a bias of order the squared correlation.
+    assert found[-1] == pytest.approx((low + high) / 2, rel=0.15)
+    bulk = found[:-1]
+    assert law.support()[0][0] == pytest.approx(bulk[0], abs=0.05)
+
+
+# ---- the protocol ----
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.floats(0.05, 6.0), min_size=1, max_size=6),
+    st.floats(0.05, 4.0),
+    st.sampled_from(["tanh", "relu", "erf", "gelu"]),
+    st.booleans(),
+)
+def test_any_law_is_one(gammas, first, name, tangent):
+    law = (ntk_law if tangent else conjugate_kernel_law)(name, gammas, inputs=MarchenkoPastur(first))
+    mean = sum(law.a**k for k in range(len(gammas) + 1)) if tangent else 1.0
+    assert law.mean() == pytest.approx(mean, rel=1e-9)
+    low, high = law._hull()
+    x = np.linspace(low - 0.1, high * 1.01, 60)
+    cdf = law.cdf(x)
+    assert (np.diff(cdf) >= -1e-10).all()
+    assert cdf[0] == 0
+    assert cdf[-1] == pytest.approx(1, abs=1e-12)
+    assert sum(law.cdf(b) - law.cdf(a) for a, b in law.support()) + sum(
+        mass for at, mass in law.atoms() if not any(a < at <= b for a, b in law.support())
+    ) == pytest.approx(1, abs=1e-6)
+
+
+def test_depth_ten_and_speed_of_evaluation_by_continuation():
+    law = ntk_law("tanh", 0.5, depth=10, inputs=MarchenkoPastur(0.5))
+    assert law.mean() == pytest.approx(sum(law.a**k for k in range(11)), rel=1e-11)
+    assert law.expect(lambda x: x) == pytest.approx(law.mean(), rel=1e-9)
+
+
+def test_normalised_activations_are_taken_as_they_are():
+    centred = Activation(lambda h: np.sqrt(2.0) * np.cos(h) * 0 + h, lambda h: np.ones_like(h), name="id")
+    law = conjugate_kernel_law(centred, 0.5, normalize=False)
+    assert law.factor == 1.0
+    assert law.offset == 0.0
+    with pytest.raises(ValueError, match="normalize=True"):
+        ntk_law("relu", 0.5, normalize=False)
+
+
+def test_continuous_inputs_and_pickles():
+    inputs = Semicircle(0.2).shift(1.0)
+    law = conjugate_kernel_law("tanh", 0.5, inputs=inputs)
+    # Second moment of a free product with MP: m2 = s2 + gamma, s2 = 1 + b^4 var.
+    assert law.moment(2) == pytest.approx(1 + law.b**4 * 0.04 + 0.5, rel=1e-9)
+    again = pickle.loads(pickle.dumps(law))
+    assert again.pdf(1.0) == law.pdf(1.0)
+    assert "conjugate" in repr(law)
+    assert law.to_dict()["gammas"] == [0.5]
+    assert law.rvs(5, rng=1).shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: ntk_law("tanh", 0.0), ValueError, "gammas must be finite and above 0"),
+        (lambda: ntk_law("tanh", []), ValueError, "at least one"),
+        (lambda: ntk_law("tanh", [1.0, 2.0], depth=3), ValueError, "depth"),
+        (lambda: ntk_law("tanh", 1.0, inputs=[3.0, 3.0]), ValueError, "mean 1"),
+        (lambda: ntk_law("tanh", 1.0, inputs=[3.0, -1.0]), ValueError, "at least 0"),
+        (lambda: ntk_law("tanh", 1.0, inputs=Semicircle()), ValueError, r"on \[0, inf\)"),
+        (lambda: ntk_law("tan", 1.0), ValueError, "activation"),
+        (lambda: ntk_law(Activation(lambda h: h * 0 + 1, lambda h: h * 0, name="one"), 1.0), ValueError, "constant"),
+        (lambda: ntk_law("tanh", 1.0, normalize="yes"), TypeError, "True or False"),
+        (lambda: conjugate_kernel_law("tanh", 1.0, inputs=Empirical([1.0])).pdf("x"), TypeError, "real"),
+    ],
+)
+def test_refuses(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
