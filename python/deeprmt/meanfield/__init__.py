@@ -5,20 +5,34 @@ normal; gradients grow by chi = sigma_w^2 E phi'(sqrt(q) Z)^2 a layer. sigma_w a
 the weights' entries have variance sigma_w^2 / n_in, the biases sigma_b^2.
 """
 
-from ._critical import CriticalPoint, critical_point
-from ._fixed_point import FixedPoint, fixed_point
+from ._correlation import DepthScales, correlation_map, correlations, depth_scales
+from ._critical import CriticalLine, CriticalPoint, critical_line, critical_point
+from ._fixed_point import FixedPoint, fixed_point, fixed_points
 from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
 from ._moments import gauss_moment
 from ._products import gauss_product
+from ._slope_law import SlopeLaw, slope_law
+from ._variances import variance_map, variances
 
 __all__ = [
+    "CriticalLine",
     "CriticalPoint",
+    "DepthScales",
     "FixedPoint",
     "KernelLaw",
+    "SlopeLaw",
     "conjugate_kernel_law",
+    "correlation_map",
+    "correlations",
+    "critical_line",
     "critical_point",
+    "depth_scales",
     "fixed_point",
+    "fixed_points",
     "gauss_moment",
     "gauss_product",
     "ntk_law",
+    "slope_law",
+    "variance_map",
+    "variances",
 ]

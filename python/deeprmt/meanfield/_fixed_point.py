@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,14 @@ from scipy import optimize
 from .._arguments import Floats, as_number
 from .._display import Displayed
 from ..activations import Activation, as_activation
-from ._moments import expect, rounding
+from ..errors import ConvergenceError
+from ._moments import expect, expect_many, least_variance, rounding, slope_masses
 
-__all__ = ["FixedPoint", "fixed_point", "numbers"]
+__all__ = ["FixedPoint", "fixed_point", "fixed_points", "network", "numbers", "slope_moments"]
 
 # The range in which a fixed point is sought; beyond it lie 0 and infinity.
 _least, _most = 1e-60, 1e60
+_probes = np.concatenate([np.linspace(0, 20, 401), np.geomspace(20, 100, 99)])
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,26 @@ class FixedPoint(Displayed):
     activation: Activation
 
     @property
+    def stability(self) -> str:
+        """ "stable" (the point attracts), "unstable" or, if chi_q is 1 to 1e-9, "neutral"."""
+        if math.isinf(self.q_star):
+            return "stable"
+        slope = abs(self.chi_q)
+        return "neutral" if abs(slope - 1) < 1e-9 else "stable" if slope < 1 else "unstable"
+
+    @property
     def phase(self) -> str:
         """ "ordered" (gradients vanish), "chaotic" (they explode) or "critical", to 1e-9."""
         return "critical" if abs(self.chi - 1) < 1e-9 else "ordered" if self.chi < 1 else "chaotic"
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers, and the activation's name."""
-        return {**numbers(self), "activation": self.activation.name, "phase": self.phase}
+        return {
+            **numbers(self),
+            "activation": self.activation.name,
+            "phase": self.phase,
+            "stability": self.stability,
+        }
 
 
 def numbers(result: Any) -> dict[str, Any]:
@@ -95,27 +112,123 @@ def fixed_point(activation: str | Activation, sigma_w: float, sigma_b: float = 0
     >>> round(point.q_star, 12), round(point.chi, 12), point.phase
     (0.96084427974, 1.060981264141, 'chaotic')
     """
-    activation = as_activation("fixed_point", activation)
-    sigma_w = as_number("fixed_point", "sigma_w", sigma_w, least=0)
-    sigma_b = as_number("fixed_point", "sigma_b", sigma_b, least=0)
+    activation, sigma_w, sigma_b = network("fixed_point", activation, sigma_w, sigma_b)
     start = as_number("fixed_point", "q0", q0, above=0)
+    return _point(activation, sigma_w, sigma_b, _flow(activation, sigma_w**2, sigma_b**2, start))
+
+
+def network(
+    function: str, activation: str | Activation, sigma_w: float, sigma_b: float
+) -> tuple[Activation, float, float]:
+    activation = as_activation(function, activation)
+    sigma_w = as_number(function, "sigma_w", sigma_w, least=0)
+    sigma_b = as_number(function, "sigma_b", sigma_b, least=0)
     if max(sigma_w, sigma_b) > 1e150:
-        raise ValueError(f"fixed_point: sigma_w and sigma_b must be at most 1e150, got {sigma_w:g} and {sigma_b:g}")
-    q = _flow(activation, sigma_w**2, sigma_b**2, start)
+        raise ValueError(f"{function}: sigma_w and sigma_b must be at most 1e150, got {sigma_w:g} and {sigma_b:g}")
+    return activation, sigma_w, sigma_b
+
+
+def _point(activation: Activation, sigma_w: float, sigma_b: float, q: float) -> FixedPoint:
     at = min(q, _most)
-    mu1 = expect(activation, at, lambda h: activation.dphi(h) ** 2)
-    variance = _squared_slope_variance(activation, at, mu1)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            mu1, variance = slope_moments(activation, at)
+            slope = _slope(activation, at) if sigma_w > 0 else 0.0
+    except ConvergenceError:
+        if q < math.inf:
+            raise
+        mu1 = variance = slope = math.inf  # beyond the range of doubles
     return FixedPoint(
         q_star=q,
         chi=sigma_w**2 * mu1,
-        chi_q=sigma_w**2 * _slope(activation, at) if sigma_w > 0 else 0.0,
+        chi_q=sigma_w**2 * slope,
         mu1=mu1,
         mu2=mu1**2 + variance,
-        slope_variance=variance / mu1**2 if mu1 > 0 else math.inf,
+        slope_variance=variance / mu1**2 if 0 < mu1 < math.inf else math.inf,
         sigma_w=sigma_w,
         sigma_b=sigma_b,
         activation=activation,
     )
+
+
+def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 0.0) -> tuple[FixedPoint, ...]:
+    """All fixed points of the variance map, stable and unstable, in ascending order.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        A name of `deeprmt.activations.names`, or one's own.
+    sigma_w, sigma_b : float
+        Standard deviations, >= 0.
+
+    Returns
+    -------
+    tuple of FixedPoint
+        0 is among them if it is fixed, and inf if the variance of some start grows without end. A stable point attracts
+        all q between the unstable ones next to it. Where every q is fixed (relu at sigma_w = sqrt 2 without bias), the
+        one at 1 stands for all; it is neutral.
+
+    Examples
+    --------
+    >>> [(round(point.q_star, 6), point.stability) for point in fixed_points("gelu", 1.6)]
+    [(0.0, 'stable'), (0.591059, 'unstable'), (inf, 'stable')]
+    """
+    activation, sigma_w, sigma_b = network("fixed_points", activation, sigma_w, sigma_b)
+    weight, bias = sigma_w**2, sigma_b**2
+    if weight == 0:
+        return (_point(activation, sigma_w, sigma_b, bias),)
+    grid = np.linspace(math.log(1e-24), math.log(_ceiling(activation, weight, bias)), 801)
+    with np.errstate(over="ignore"):
+        second = expect_many(activation, np.exp(grid), lambda h, _: activation.phi(h) ** 2, even=True)
+    with np.errstate(divide="ignore"):
+        drifts = np.log(weight * second + bias) - grid
+    signs = np.where(np.abs(drifts) <= rounding, 0, np.sign(drifts))
+    if not signs.any():
+        return (_point(activation, sigma_w, sigma_b, 1.0),)
+    drift = _drift(activation, weight, bias)
+    roots: list[float] = []
+    live = np.flatnonzero(signs)
+    for i, j in pairwise(live):
+        if signs[i] != signs[j]:
+            roots.append(_root(activation, weight, bias, drift, float(grid[i]), float(grid[j])))
+    # Two roots between neighbours of the grid, where the drift turns round short of 0.
+    size = np.abs(drifts)
+    dips = np.flatnonzero((size[1:-1] < size[:-2]) & (size[1:-1] <= size[2:]) & (size[1:-1] < 0.1)) + 1
+    for i in dips:
+        a, b = float(grid[i - 1]), float(grid[i + 1])
+        if signs[i - 1] == signs[i] == signs[i + 1]:
+            sign = float(signs[i])
+            lowest = optimize.minimize_scalar(lambda t, sign=sign: sign * drift(t), bounds=(a, b), method="bounded")
+            if sign * drift(lowest.x) < 0:
+                roots += [
+                    _root(activation, weight, bias, drift, a, lowest.x),
+                    _root(activation, weight, bias, drift, lowest.x, b),
+                ]
+    points = [_point(activation, sigma_w, sigma_b, q) for q in sorted(roots)]
+    if bias == 0 and float(activation.phi(np.zeros(1))[0]) == 0:
+        points.insert(0, _point(activation, sigma_w, sigma_b, 0.0))
+    if signs[live[-1]] > 0:
+        points.append(_point(activation, sigma_w, sigma_b, math.inf))
+    return tuple(points)
+
+
+def _ceiling(activation: Activation, weight: float, bias: float) -> float:
+    """A variance above every fixed point if phi is bounded, as far as one sees; else a large one."""
+    with np.errstate(over="ignore"):
+        near, far = (np.abs(activation.phi(np.concatenate([-h, h]))) for h in (_probes, 1e4 * _probes))
+    top = float(near.max())
+    return 2 * (weight * top**2 + bias) + 1e-6 if far.max() <= 1.01 * top else 1e24
+
+
+def slope_moments(activation: Activation, q: float) -> tuple[float, float]:
+    """E phi'^2 and the variance of phi'^2, both to relative precision."""
+    if activation.slopes is None:
+        mu1 = expect(activation, q, lambda h: activation.dphi(h) ** 2)
+        return mu1, _squared_slope_variance(activation, q, mu1)
+    values, masses = slope_masses(activation, q)
+    squares = values**2
+    apart = (squares[:, None] - squares) ** 2
+    return float(squares @ masses), float(masses @ apart @ masses) / 2
 
 
 def _squared_slope_variance(activation: Activation, q: float, mu1: float) -> float:
@@ -129,23 +242,47 @@ def _squared_slope_variance(activation: Activation, q: float, mu1: float) -> flo
 
 
 def _slope(activation: Activation, q: float) -> float:
-    """d/dq E phi^2 = E h phi phi' / q."""
-    q = max(q, 1e-200)
+    """d/dq E phi^2 = E h phi phi' / q, or E (h^2 / q - 1) phi^2 / 2 q, which sees jumps of phi too."""
+    q = max(q, least_variance)
+    near = np.array(activation.kinks)
+    if len(near) and np.abs(np.diff([activation.phi(near - 1e-9), activation.phi(near + 1e-9)], axis=0)).max() > 1e-6:
+        return expect(activation, q, lambda h: (h * h / q - 1) / (2 * q) * activation.phi(h) ** 2)
     return expect(activation, q, lambda h: (h / q) * activation.phi(h) * activation.dphi(h))
+
+
+def _drift(activation: Activation, weight: float, bias: float) -> Callable[[float], float]:
+    """By how much the map moves ln q."""
+
+    def drift(log_q: float) -> float:
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = weight * expect(activation, math.exp(log_q), lambda h: activation.phi(h) ** 2) + bias
+        except ConvergenceError as error:
+            if math.isfinite(error.report["size"]):
+                raise
+            return math.inf  # phi^2 is beyond the range of doubles
+        return math.log(value) - log_q if value > 0 else -math.inf
+
+    return drift
+
+
+def _root(
+    activation: Activation, weight: float, bias: float, drift: Callable[[float], float], low: float, high: float
+) -> float:
+    """The fixed point between two ln q with drifts of opposite sign."""
+    q = math.exp(optimize.brentq(drift, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps, maxiter=300))
+    slope = weight * _slope(activation, q)
+    if abs(slope - 1) > 1e-3:  # one Newton step takes off the rounding of exp and ln
+        image = weight * expect(activation, q, lambda h: activation.phi(h) ** 2) + bias
+        q += (image - q) / (1 - slope)
+    return float(q)
 
 
 def _flow(activation: Activation, weight: float, bias: float, start: float) -> float:
     """The fixed point of q -> weight E phi^2 + bias that `start` flows to."""
-
-    def image(q: float) -> float:
-        return weight * expect(activation, q, lambda h: activation.phi(h) ** 2) + bias
-
-    def drift(log_q: float) -> float:
-        value = image(math.exp(log_q))
-        return math.log(value) - log_q if value > 0 else -math.inf
-
     if weight == 0:
         return bias
+    drift = _drift(activation, weight, bias)
     at = math.log(start)
     first = drift(at)
     if abs(first) <= rounding:
@@ -158,7 +295,7 @@ def _flow(activation: Activation, weight: float, bias: float, start: float) -> f
     while direction * value > -rounding:
         if direction * value > rounding:
             here = there
-        step = min(max(abs(value), 1.25 * step), 8.0)
+        step = min(max(abs(value), 1.5 * step), 16.0)
         there += direction * step
         if not math.log(_least) < there < math.log(_most):
             if direction > 0 and drift(math.log(1e150)) < 0:
@@ -168,9 +305,4 @@ def _flow(activation: Activation, weight: float, bias: float, start: float) -> f
                 )
             return math.inf if direction > 0 else 0.0
         value = drift(there)
-    low, high = min(here, there), max(here, there)
-    root = math.exp(optimize.brentq(drift, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps, maxiter=300))
-    slope = weight * _slope(activation, root)
-    if slope < 0.999:  # one Newton step takes off the rounding of exp and ln
-        root += (image(root) - root) / (1 - slope)
-    return float(root)
+    return _root(activation, weight, bias, drift, min(here, there), max(here, there))

@@ -8,12 +8,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 
-__all__ = ["expect", "gauss_moment", "least_variance", "rounding"]
+__all__ = [
+    "RowFunction",
+    "expect",
+    "expect_many",
+    "gauss_moment",
+    "least_variance",
+    "of_row",
+    "rounding",
+    "slope_masses",
+]
 
 Function = Callable[[Floats], Any]
 # Z beyond 12 has a mass of 4e-33.
@@ -22,6 +32,11 @@ _nodes, _weights = np.polynomial.legendre.leggauss(24)
 rounding = 32 * np.finfo(float).eps
 # Stands for 0, from above.
 least_variance = 1e-200
+# From so many variances on, one array of panels for all is faster than panels for each.
+_few = 8
+_row_nodes, _row_weights = np.polynomial.legendre.leggauss(16)
+_row_panels = np.linspace(-12, 12, 17)
+_chunk = 1 << 19
 
 
 def gauss_moment(
@@ -63,6 +78,8 @@ def gauss_moment(
     if bad.size:
         raise ValueError(f"gauss_moment: q must be finite and at least 0, found {bad[0]:g}")
     function = activation.dphi if derivative else activation.phi
+    if variances.size >= _few:
+        return expect_many(activation, variances.ravel(), lambda h, _: function(h) ** power).reshape(variances.shape)
     values = np.array([expect(activation, v, lambda h: function(h) ** power) for v in variances.ravel()])
     return float(values[0]) if variances.ndim == 0 else values.reshape(variances.shape)
 
@@ -102,7 +119,7 @@ def _integrate(function: Function, size: Function | None, breaks: Floats) -> flo
     raise ConvergenceError(
         "gauss_moment: the Gaussian integral does not converge;"
         " are the activation's kinks declared, its values finite?",
-        {"panels": len(low), "near": float(low[0])},
+        {"panels": len(low), "near": float(low[0]), "size": scale},
     )
 
 
@@ -125,3 +142,60 @@ def expect(activation: Activation, q: float, function: Function, size: Function 
     return _integrate(
         times_density(function), None if size is None else times_density(size), _breaks(activation, root, _reach)
     )
+
+
+RowFunction = Callable[[Floats, Any], Any]
+
+
+def expect_many(
+    activation: Activation, q: Floats, function: RowFunction, size: RowFunction | None = None, *, even: bool = False
+) -> Floats:
+    """`expect` for each of the variances: of function(h, rows), h of shape (k, ...), rows the slice of k entries of q.
+
+    `even` says that the function is, if the activation is even or odd.
+    """
+    out = np.empty(len(q))
+    root = np.sqrt(np.maximum(q, least_variance))
+    half_line = even and activation.parity != 0
+    top = max(0, math.floor(math.log2(12 * root.max(initial=0) + 1e-300)) + 2)
+    marks = 2.0 ** np.arange(-1, top)
+    marks = np.concatenate([marks, -marks, activation.kinks])
+    step = max(1, _chunk // ((len(_row_panels) + len(marks)) * 2 * len(_row_nodes)))
+    for begin in range(0, len(q), step):
+        rows = slice(begin, min(begin + step, len(q)))
+        r = root[rows, None]
+        edges = np.concatenate([np.broadcast_to(_row_panels, (len(r), len(_row_panels))), marks / r], axis=1)
+        edges = np.sort(np.clip(edges, 0 if half_line else _row_panels[0], _row_panels[-1]), axis=1)
+        used = (np.diff(edges, axis=1) > 0).any(axis=0)  # kinks and powers mostly lie outside
+        low, high = edges[:, :-1][:, used], edges[:, 1:][:, used]
+        totals = []
+        for _ in range(2):
+            half = (high - low)[:, :, None] / 2
+            z = (low + high)[:, :, None] / 2 + half * _row_nodes
+            weight = np.exp(-z * z / 2) * (half * (_row_weights / math.sqrt(2 * math.pi)))
+            h = r[:, :, None] * z
+            values = function(h, rows)
+            if np.iscomplexobj(values):
+                raise TypeError("gauss_moment: the activation's phi and dphi must be real, got complex values")
+            totals.append((values * weight).sum(axis=(1, 2)))
+            middle = (low + high) / 2
+            low, high = np.concatenate([low, middle], axis=1), np.concatenate([middle, high], axis=1)
+        sizes = ((np.abs(values) if size is None else size(h, rows)) * weight).sum(axis=(1, 2))
+        out[rows] = (2 if half_line else 1) * totals[1]
+        for i in np.flatnonzero(~(np.abs(totals[1] - totals[0]) <= 4e-15 * sizes)):
+            out[begin + i] = expect(activation, float(q[begin + i]), *of_row(begin + int(i), function, size))
+    return out
+
+
+def of_row(row: int, function: RowFunction, size: RowFunction | None) -> tuple[Function, Function | None]:
+    rows = slice(row, row + 1)
+    return lambda h: function(h, rows), None if size is None else lambda h: size(h, rows)
+
+
+def slope_masses(activation: Activation, q: float) -> tuple[Floats, Floats]:
+    """The values of phi' and the probability of each, where it is piecewise constant; tiny ones keep their digits."""
+    values, piece = np.unique(np.array(activation.slopes, dtype=float), return_inverse=True)
+    ends = np.array([-math.inf, *activation.kinks, math.inf]) / math.sqrt(max(q, least_variance))
+    low, high = ends[:-1], ends[1:]
+    below, above = special.ndtr(high) - special.ndtr(low), special.ndtr(-low) - special.ndtr(-high)
+    return values, np.bincount(piece.reshape(-1), np.where(high > -low, above, below))

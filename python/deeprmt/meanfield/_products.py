@@ -21,7 +21,7 @@ from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ._moments import least_variance
 
-__all__ = ["gauss_product"]
+__all__ = ["Ramps", "gauss_product", "product"]
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Any]
@@ -189,7 +189,7 @@ def _orthant(x: Array, y: Array, c: Array, s: Array) -> Array:
     return np.asarray(np.where(both, 0.25 + np.arctan2(c, s) / _tau, half(x, y) + half(y, x)))
 
 
-class _Ramps:
+class Ramps:
     """A line, and terms weight (h - kink)_+ (order 1) or weight 1[h > kink] (order 0), h and kink turned by `sign`.
 
     Kinks below 0 turn the sign, so that a small variance sees small terms only: then nothing cancels.
@@ -216,7 +216,7 @@ class _Ramps:
 def _piecewise_linear(
     activation: Activation, slopes: tuple[float, ...], a: Array, b: Array, c: Array, derivative: int
 ) -> Array:
-    ramps = _Ramps(activation, slopes, derivative)
+    ramps = Ramps(activation, slopes, derivative)
     roots = np.sqrt(a), np.sqrt(b)
     s = np.sqrt(_sine2(c))
     total = ramps.constant**2 + ramps.slope**2 * c * roots[0] * roots[1]
@@ -258,7 +258,7 @@ def _cancels(
 
     Ramps under a wide Gaussian are as large as it, their sum may be bounded.
     """
-    ramps = _Ramps(activation, slopes, derivative)
+    ramps = Ramps(activation, slopes, derivative)
     reach = 20 * max([1.0, *np.abs(activation.kinks)]) if ramps.terms else math.inf
     out = np.maximum(a, b) > reach**2
     if not out.any():

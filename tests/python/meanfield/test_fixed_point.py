@@ -1,18 +1,28 @@
 import math
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deeprmt.activations import Activation, names
 from deeprmt.errors import ConvergenceError
-from deeprmt.meanfield import critical_point, fixed_point, gauss_moment
+from deeprmt.meanfield import (
+    critical_line,
+    critical_point,
+    fixed_point,
+    fixed_points,
+    gauss_moment,
+    variance_map,
+    variances,
+)
+from deeprmt.networks import MLP
 from reference.meanfield import fixed_point as reference
 
 # Computed independently in 30 digits: activation, sigma_w, sigma_b, q_star, chi, mu1, mu2.
-fixed_points = [
+attractors = [
     ("tanh", 1.5, 0.3, 0.96084427974044, 1.0609812641409, 0.47154722850708, 0.34753226127659),
     ("tanh", 1.3, 0, 0.40898322565136, 1.0643691710289, 0.62980424321234, 0.49250230876245),
     ("tanh", 1.05, 0.05, 0.074154593251881, 0.97121590993757, 0.88092146026083, 0.79555739465002),
@@ -70,11 +80,41 @@ critical_by_bias = [
     ("hard_tanh", 0.3, 1.1161449996557, 0.60156743963817),
     ("hard_tanh", 0.5, 1.2131478471953, 1.0133796617345),
 ]
+# Activation, depth, q_star, sigma_w, sigma_b where depth * (mu2 / mu1^2 - 1) = 1/4.
+double_scaling = [
+    ("hard_tanh", 2, 0.3939572936, 1.06066017178, 0.182624031),
+    ("hard_tanh", 3, 0.319617275762, 1.04083299973, 0.137500448),
+    ("hard_tanh", 4, 0.28009259602, 1.0307764064, 0.113026217),
+    ("hard_tanh", 8, 0.213127891008, 1.01550480058, 0.0715670495),
+    ("hard_tanh", 32, 0.14104562426, 1.00389865026, 0.0301013837),
+    ("hard_tanh", 128, 0.104202936568, 1.00097608613, 0.0131995385),
+    ("hard_tanh", 512, 0.0822313947626, 1.00024411083, 0.00594152662),
+    ("hard_tanh", 2048, 0.0677476410397, 1.00006103329, 0.00272210376),
+    ("hard_tanh", 8192, 0.0575196392284, 1.00001525867, 0.00126298822),
+    ("erf_unit", 2, 0.269110868857, 1.16553357876, 0.0906295018),
+    ("erf_unit", 3, 0.198943678865, 1.12905043218, 0.062027773),
+    ("erf_unit", 4, 0.162459354068, 1.10859173538, 0.0477104302),
+    ("erf_unit", 8, 0.102908126981, 1.07254173855, 0.0258733978),
+    ("erf_unit", 32, 0.0451708485041, 1.03373165977, 0.00813687441),
+    ("erf_unit", 128, 0.021187566967, 1.016240733, 0.00270740007),
+    ("erf_unit", 512, 0.0102641811305, 1.00796578202, 0.000928156746),
+    ("erf_unit", 2048, 0.00505206801548, 1.00394448506, 0.000323098959),
+    ("erf_unit", 8192, 0.00250631924014, 1.00196267284, 0.000113346664),
+    ("tanh", 2, 0.232084214602, 1.17055291571, 0.0825768662),
+    ("tanh", 3, 0.16932100533, 1.13266345984, 0.056389505),
+    ("tanh", 4, 0.137082233999, 1.1114300059, 0.0433025465),
+    ("tanh", 8, 0.0852865587282, 1.07409325463, 0.0233878713),
+    ("tanh", 32, 0.0365171144645, 1.03416521933, 0.00730016745),
+    ("tanh", 128, 0.0168923088254, 1.01635560742, 0.00241598352),
+    ("tanh", 512, 0.00812341062381, 1.00799537449, 0.000825579815),
+    ("tanh", 2048, 0.00398325505932, 1.00395199709, 0.000286881276),
+    ("tanh", 8192, 0.00197228701442, 1.0019645654, 0.000100547456),
+]
 # The digits printed above.
 digits = 2e-13
 
 
-@pytest.mark.parametrize(("name", "sigma_w", "sigma_b", "q_star", "chi", "mu1", "mu2"), fixed_points)
+@pytest.mark.parametrize(("name", "sigma_w", "sigma_b", "q_star", "chi", "mu1", "mu2"), attractors)
 def test_fixed_points(name, sigma_w, sigma_b, q_star, chi, mu1, mu2):
     point = fixed_point(name, sigma_w, sigma_b)
     found = [point.q_star, point.chi, point.mu1, point.mu2]
@@ -92,8 +132,9 @@ def test_critical_line_by_variance(name, q_star, sigma_w, sigma_b, spread):
     there = fixed_point(name, point.sigma_w, point.sigma_b, q0=q_star)
     assert there.chi == pytest.approx(1, abs=1e-12)
     assert there.phase == "critical"
-    # hard_tanh at 1/64 has 1 - mu1 = 1.2e-15, which a double of mu1 carries to one digit.
-    assert there.slope_variance == pytest.approx(spread, rel=1e-12, abs=3e-16)
+    # hard_tanh at 1/64 has 1 - mu1 = 1.2e-15, which a double of mu1 carries to one digit: masses do better.
+    assert there.slope_variance == pytest.approx(spread, rel=1e-12)
+    assert point.slope_variance == pytest.approx(spread, rel=digits)
 
 
 @pytest.mark.parametrize(("name", "sigma_b", "sigma_w", "q_star"), critical_by_bias)
@@ -101,6 +142,66 @@ def test_critical_line_by_bias(name, sigma_b, sigma_w, q_star):
     point = critical_point(name, sigma_b=sigma_b)
     np.testing.assert_allclose([point.sigma_w, point.q_star], [sigma_w, q_star], rtol=digits)
     assert point.sigma_b == sigma_b
+
+
+@pytest.mark.parametrize(("name", "depth", "q_star", "sigma_w", "sigma_b"), double_scaling)
+def test_critical_points_of_the_double_scaling_limit(name, depth, q_star, sigma_w, sigma_b):
+    point = critical_point(name, slope_variance=0.25 / depth)
+    assert point.slope_variance * depth == pytest.approx(0.25, rel=1e-12)
+    np.testing.assert_allclose([point.q_star, point.sigma_w], [q_star, sigma_w], rtol=6e-12)
+    assert point.sigma_b == pytest.approx(sigma_b, rel=6e-9)
+
+
+def test_slopes_spread_as_expansions_say():
+    # To leading order in small q: 8 q^2 for tanh, (pi q)^2 / 2 for erf_unit; the next term is of order q.
+    for name, factor in (("tanh", 8), ("erf_unit", math.pi**2 / 2)):
+        point = critical_point(name, slope_variance=1e-9)
+        assert point.q_star == pytest.approx(math.sqrt(1e-9 / factor), rel=1e-3)
+    with pytest.raises(ValueError, match="slope_variance = 1 at every q_star, got"):
+        critical_point("relu", slope_variance=0.5)
+    assert critical_point("relu", slope_variance=1.0).sigma_w == pytest.approx(math.sqrt(2))
+
+
+@pytest.mark.parametrize("q", [1e-2, 5e-3])
+def test_the_end_of_the_line_of_hard_tanh(q):
+    """sigma_b^2 = q - V / p, in 80 digits: everything cancels."""
+    with mpmath.workdps(80):
+        exact = mpmath.mpf(q)
+        p = mpmath.erf(1 / mpmath.sqrt(2 * exact))
+        second = exact * p - mpmath.sqrt(2 * exact / mpmath.pi) * mpmath.exp(-1 / (2 * exact)) + 1 - p
+        expected = float(mpmath.sqrt(exact - second / p))
+        spread = float((1 - p) / p)
+    point = critical_point("hard_tanh", q_star=q)
+    assert point.sigma_b == pytest.approx(expected, rel=1e-12)
+    assert point.slope_variance == pytest.approx(spread, rel=1e-12)
+    assert critical_line("hard_tanh", q_star=[q]).sigma_b[0] == point.sigma_b
+
+
+@pytest.mark.parametrize("name", ["tanh", "hard_tanh", "erf", "sin", "shifted_relu", "gelu"])
+def test_lines_are_rows_of_points(name):
+    q = np.geomspace(0.02, 4, 25)
+    line = critical_line(name, q_star=q)
+    for i in (0, 7, 24):
+        point = critical_point(name, q_star=q[i])
+        found = [line.sigma_w[i], line.sigma_b[i], line.slope_variance[i]]
+        np.testing.assert_allclose(found, [point.sigma_w, point.sigma_b, point.slope_variance], rtol=1e-12)
+    biases = np.linspace(0.05, 0.2, 12)
+    line = critical_line(name, sigma_b=biases)
+    np.testing.assert_array_equal(line.sigma_b, biases)
+    for i in (0, 5, 11):
+        assert line.q_star[i] == pytest.approx(critical_point(name, sigma_b=biases[i]).q_star, rel=1e-12)
+
+
+def test_lines_as_they_come():
+    line = critical_line("tanh")
+    assert line.q_star.size == 200
+    assert (np.diff(line.sigma_b) > 0).all()
+    assert repr(line).startswith("CriticalLine('tanh', 200 points, q_star from 0.001")
+    assert line.to_dict()["activation"] == "tanh"
+    assert critical_line("cos").q_star[0] > 1  # cos has none below
+    assert critical_point("cos", sigma_b=0).q_star == pytest.approx(1.1996786402577337, rel=1e-10)  # x tanh x = 1
+    end = critical_point("tanh", sigma_b=0)
+    assert (end.sigma_w, end.sigma_b, end.q_star) == (pytest.approx(1, rel=1e-14), 0, 0)
 
 
 @pytest.mark.parametrize("name", names)
@@ -180,6 +281,7 @@ def test_homogeneous_activations_keep_the_variance_at_criticality():
         assert fixed_point(name, point.sigma_w).chi == pytest.approx(1, rel=1e-14)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.floats(0.02, 50), st.sampled_from(["tanh", "erf", "hard_tanh", "sin", "arctan"]))
 def test_critical_point_and_back(q_star, name):
     point = critical_point(name, q_star=q_star)
@@ -194,6 +296,75 @@ def test_own_activations():
     assert fixed_point(softened, 2, 0.1).chi == pytest.approx(fixed_point(exact, 2, 0.1).chi, rel=1e-11)
     undeclared = Activation(lambda h: np.clip(h, -1, 1), lambda h: (np.abs(h) < 1) * 1.0)
     assert fixed_point(undeclared, 1.5, 0.3).q_star == pytest.approx(1.3937185148296, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("activation", "sigma_w", "sigma_b", "found"),
+    [
+        ("tanh", 1.5, 0.3, ["stable"]),
+        ("tanh", 1.5, 0.0, ["unstable", "stable"]),
+        ("tanh", 0.9, 0.0, ["stable"]),
+        ("tanh", 1.0, 0.0, ["neutral"]),
+        ("gelu", 1.6, 0.0, ["stable", "unstable", "stable"]),
+        ("gelu", 1.3, 0.3, ["stable"]),
+        ("relu", math.sqrt(2), 0.0, ["neutral"]),
+        ("relu", 1.5, 0.1, ["stable"]),
+        ("linear", 1.0, 0.0, ["neutral"]),
+        ("sin", 2.0, 0.0, ["unstable", "stable"]),
+        ("tanh", 0.0, 0.3, ["stable"]),
+        (Activation(lambda h: h**3), 0.5, 0.1, ["stable", "unstable", "stable"]),
+        (Activation(lambda h: h**7), 0.5, 0.1, ["stable", "unstable", "stable"]),
+    ],
+)
+def test_all_fixed_points(activation, sigma_w, sigma_b, found):
+    points = fixed_points(activation, sigma_w, sigma_b)
+    assert [point.stability for point in points] == found
+    inner = [point for point in points if 0 < point.q_star < math.inf]
+    for point in inner:
+        image = variance_map(activation, sigma_w, sigma_b, q=point.q_star)
+        assert image == pytest.approx(point.q_star, rel=1e-13)
+    # What flows from either side of each point comes to the next stable one.
+    for i, point in enumerate(points):
+        if point.stability == "unstable" and point.q_star > 0:
+            above = fixed_point(activation, sigma_w, sigma_b, q0=1.01 * point.q_star)
+            below = fixed_point(activation, sigma_w, sigma_b, q0=0.99 * point.q_star)
+            assert above.q_star == pytest.approx(points[i + 1].q_star, rel=1e-12)
+            assert below.q_star == pytest.approx(points[i - 1].q_star, rel=1e-12)
+
+
+def test_two_fixed_points_close_to_their_meeting():
+    """h^3: q = s 15 q^3 + b has two positive roots until b = (2/3) (45 s)^(-1/2)."""
+    cube = Activation(lambda h: h**3, lambda h: 3 * h * h)
+    meeting = 2 / 3 / math.sqrt(45)
+    points = fixed_points(cube, 1.0, math.sqrt(meeting * (1 - 1e-6)))
+    # To leading order the roots are (45)^(-1/2) (1 -+ (2e-6 / 3)^(1/2)).
+    ratio = [point.q_star * math.sqrt(45) - 1 for point in points[:2]]
+    np.testing.assert_allclose(ratio, [-math.sqrt(2e-6 / 3), math.sqrt(2e-6 / 3)], rtol=1e-3)
+    assert [point.q_star for point in fixed_points(cube, 1.0, math.sqrt(meeting * (1 + 1e-6)))] == [math.inf]
+
+
+def test_the_map_layer_by_layer():
+    # Computed independently: from q_1 = 3, sigma_w = 1.5, sigma_b = 0.3.
+    for name, second, third in [
+        ("tanh", 1.41623794008, 1.12011225054),
+        ("hard_tanh", 1.67124677031, 1.46624450618),
+        ("erf_unit", 1.47956501597, 1.19900378988),
+    ]:
+        q = variances(name, 1.5, 0.3, q0=(3 - 0.09) / 2.25, depth=3)
+        np.testing.assert_allclose(q, [3, second, third], rtol=5e-12)
+        mlp = MLP([10] * 4, name, sigma_w=1.5, sigma_b=0.3)
+        np.testing.assert_array_equal(variances(mlp, q0=(3 - 0.09) / 2.25), q)
+    far = variances("tanh", 1.5, 0.3, q0=[0.01, 1.0, 1e6], depth=500)
+    assert far.shape == (3, 500)
+    np.testing.assert_allclose(far[:, -1], 0.96084427974044, rtol=1e-13)
+
+
+def test_signals_that_die_or_grow():
+    assert variances("tanh", 0.5, q0=1.0, depth=2000)[-1] == 0
+    np.testing.assert_array_equal(variances("relu", 2.0, 0.1, q0=[1.0, 1e300], depth=1500)[:, -1], math.inf)
+    np.testing.assert_array_equal(variances("tanh", 1.5, q0=0.0, depth=3), np.zeros(3))
+    assert variance_map("tanh", 1.5, 0.3, q=math.inf) == pytest.approx(2.34, rel=1e-12)
+    assert variance_map("tanh", 0.0, 0.5, q=[1.0, math.inf]).tolist() == [0.25, 0.25]
 
 
 def test_results_are_plain():
@@ -215,6 +386,22 @@ def test_results_are_plain():
         (lambda: critical_point("relu", sigma_b=0.1), "single critical point"),
         (lambda: critical_point("sigmoid", q_star=0.1), "no critical point with q_star = 0.1"),
         (lambda: critical_point("softplus", sigma_b=0.1), "no critical point with sigma_b = 0.1"),
+        (lambda: critical_point("tanh", slope_variance=-1), "slope_variance must be finite and above 0"),
+        (lambda: critical_point("tanh", slope_variance=1, sigma_b=1), "got both"),
+        (lambda: critical_point("softplus", sigma_b=0), "no critical point with sigma_b = 0"),
+        (lambda: critical_line("relu"), "single point, sigma_w = 1.41421"),
+        (lambda: critical_line("sigmoid"), "no critical point with q_star from"),
+        (lambda: critical_line("sigmoid", q_star=[0.1]), "no critical point with q_star = 0.1"),
+        (lambda: critical_line("tanh", q_star=[1], sigma_b=[1]), "got both"),
+        (lambda: critical_line("tanh", q_star=[]), "one axis and an entry"),
+        (lambda: critical_line("tanh", sigma_b=[0.0]), "sigma_b must be above 0, found 0"),
+        (lambda: critical_line("softplus", sigma_b=[0.1]), "no critical point with sigma_b = 0.1"),
+        (lambda: fixed_points("tanh", -1), "fixed_points: sigma_w must be"),
+        (lambda: variances("tanh", 1.0, q0=-1, depth=2), "q0 must be at least 0, found -1"),
+        (lambda: variances("tanh", 1.0, q0=math.nan, depth=2), "q0 must be at least 0"),
+        (lambda: variances("tanh", q0=1, depth=2), "sigma_w must be given"),
+        (lambda: variances("tanh", 1.0, q0=1), "depth must be given"),
+        (lambda: variances(MLP([2, 2], "tanh", sigma_w=1.0), 1.0, q0=1), "those of the MLP"),
         (lambda: gauss_moment("tanh", -1), "q must be finite and at least 0"),
         (lambda: gauss_moment("tanh", 1, power=0), "power must be at least 1"),
     ],

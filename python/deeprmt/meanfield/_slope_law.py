@@ -1,0 +1,316 @@
+"""The law of the slopes phi'(h) of a layer, or of their squares, for h ~ N(0, q)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from .. import _core
+from .._arguments import RNG, as_key, as_number, as_size, shown
+from .._pieces import Derivative
+from ..activations import Activation, as_activation
+from ..errors import ConvergenceError
+from ..laws import Discrete, Law
+from ._moments import expect, least_variance, slope_masses
+
+__all__ = ["SlopeLaw", "slope_law"]
+
+Array = NDArray[np.float64]
+Piece = tuple[float, float, float, float]
+_reach = 12.0  # standard deviations; a mass of 4e-33 is beyond
+
+
+def slope_law(activation: str | Activation, q: float, *, squared: bool = False) -> Law:
+    """The law of phi'(h), h ~ N(0, q): of the entries of a layer's diagonal D.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        A name of `deeprmt.activations.names`, or one's own.
+    q : float
+        Variance of the preactivations, >= 0; at 0 the limit from above.
+    squared : bool
+        Of phi'(h)^2 instead, the eigenvalues of D^2.
+
+    Returns
+    -------
+    Law
+        `laws.Discrete` for what is piecewise linear, whose tiny masses keep their digits; else a law with a density,
+        and atoms where phi is linear on a stretch. Moments by `gauss_moment`; quantiles and distribution functions to
+        about 1e-14, densities to 1e-9.
+
+    Examples
+    --------
+    >>> slope_law("hard_tanh", 0.5).atoms()
+    [(0.0, 0.157299207050285...), (1.0, 0.842700792949714...)]
+    >>> law = slope_law("tanh", 0.5)
+    >>> round(float(law.cdf(0.5)), 12), round(float(law.mean()), 12)
+    (0.212599058437, 0.726323692063)
+    """
+    activation = as_activation("slope_law", activation)
+    q = max(as_number("slope_law", "q", q, least=0), least_variance)
+    if not isinstance(squared, bool):
+        raise TypeError(f"slope_law: squared must be True or False, got {shown(squared)}")
+    if activation.slopes is not None:
+        values, masses = slope_masses(activation, q)
+        return Discrete(values**2 if squared else values, masses)
+    return SlopeLaw(activation, q, squared)
+
+
+# Where |h| = inverse(phi') is known: the inverse, and phi'' over phi'.
+_known: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "tanh": (
+        lambda t: np.where(t > 0.5, np.arctanh(np.sqrt(1 - t)), np.arccosh(1 / np.sqrt(t))),
+        lambda h: -2 * np.tanh(h),
+    ),
+    "erf": (lambda t: np.sqrt(-np.log(t * (math.sqrt(math.pi) / 2))), lambda h: -2 * h),
+    "erf_unit": (lambda t: np.sqrt(-4 / math.pi * np.log(t)), lambda h: -math.pi / 2 * h),
+    "arctan": (lambda t: np.sqrt((1 - t) / t), lambda h: -2 * h / (1 + h * h)),
+}
+
+
+class SlopeLaw(Law):
+    """The law of phi'(h), or of its square, h ~ N(0, q), for a phi that bends; made by `slope_law`."""
+
+    def __init__(self, activation: Activation, q: float, squared: bool) -> None:
+        self.activation, self.q, self.squared = activation, q, squared
+        self._root = math.sqrt(q)
+        known = _known.get(activation.name)
+        self._closed = known if known and as_activation("slope_law", activation.name) == activation else None
+        self._pieces: list[Piece] = []  # ends in h, values there
+        self._flat: dict[float, float] = {}  # atoms
+        reach = _reach * self._root
+        ends = [-reach, *(k for k in activation.kinks if abs(k) < reach), reach]
+        for low, high in pairwise(ends):
+            self._split(low, high)
+
+    def __repr__(self) -> str:
+        return f"SlopeLaw({self.activation.name!r}, q={self.q:g}{', squared=True' if self.squared else ''})"
+
+    def _value(self, h: Any) -> Array:
+        slope = np.asarray(self.activation.dphi(np.asarray(h, dtype=float)), dtype=float)
+        return slope * slope if self.squared else slope
+
+    def _turning(self, h: Array) -> Array:
+        """What changes sign where the value turns: its slope."""
+        step = 2.0 ** round(math.log2(0.01 * min(1.0, self._root)))
+        weights = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+        value = self.activation.dphi
+        slope = sum(w * (value(h + k * step) - value(h - k * step)) for k, w in weights) / step
+        return np.asarray(2 * value(h) * slope if self.squared else slope, dtype=float)
+
+    def _split(self, low: float, high: float) -> None:
+        """Monotone pieces between two kinks."""
+        nudge = 1e-13 * min(1.0, self._root)
+        a, b = low + nudge + 4 * np.spacing(abs(low)), high - nudge - 4 * np.spacing(abs(high))
+        unit = np.linspace(0, 1, 4001)
+        close = np.linspace(-8, 8, 3201)
+        h = np.unique(
+            np.concatenate([a + (b - a) * unit, close[(close > a) & (close < b)], [0.0] if a < 0 < b else []])
+        )
+        h = h[np.concatenate([[True], np.diff(h) > 1e-7 * min(1.0, self._root)])]
+        h[-1] = b
+        values = self._value(h)
+        bad = ~np.isfinite(values)
+        if bad.any():
+            raise ConvergenceError(
+                f"slope_law: phi' of {self.activation.name} is not finite at h = {h[bad][0]:g}", {"h": float(h[bad][0])}
+            )
+        # Derivatives that are known from phi alone are rounded more.
+        exact = not isinstance(self.activation.dphi, Derivative)
+        tolerance = (1e-14 if exact else 1e-11) * np.abs(values).max()
+        if np.ptp(values) <= tolerance:
+            mass = special.ndtr(high / self._root) - special.ndtr(low / self._root)
+            where = float(values[len(values) // 2])
+            where = where if exact else round(where, 11)
+            self._flat[where] = self._flat.get(where, 0.0) + float(mass)
+            return
+        # What turns back by less than rounding does not turn.
+        rise = np.sign(np.diff(values))
+        steps = np.flatnonzero(rise)  # level steps, as in tails that are 0, belong to their neighbours
+        extremes = [(int(i) + 1, int(j)) for i, j in pairwise(steps) if rise[i] != rise[j]]
+        turns = [a]
+        for i, j in _turns(values, extremes, tolerance):
+            turns.append(self._turn(float(h[i - 1]), float(h[i]), float(h[j]), float(h[j + 1])))
+        turns.append(float(b))
+        if len(turns) > 4000:
+            raise ConvergenceError(
+                f"slope_law: phi' of {self.activation.name} turns more than 4000 times at q = {self.q:g}",
+                {"turns": len(turns)},
+            )
+        at = self._value(np.array(turns))
+        pieces = [
+            (x, y, float(u), float(v)) for (x, y), (u, v) in zip(pairwise(turns), pairwise(at), strict=True) if u != v
+        ]
+        if pieces and high == _reach * self._root:
+            pieces[-1] = self._beyond(pieces[-1], 1.0)
+        if pieces and low == -_reach * self._root:
+            pieces[0] = self._beyond(pieces[0], -1.0)
+        self._pieces += pieces
+
+    def _beyond(self, piece: Piece, side: float) -> Piece:
+        """The piece with its end far out, if it goes on as it does: what is there has no mass, but is support."""
+        a, b, at_a, at_b = piece
+        far = side * max(1.0, _reach * self._root) * np.array([2.0, 10.0, 1e3, 1e6])
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self._value(far)
+        along = np.concatenate([[at_a, at_b] if side > 0 else [at_b, at_a], values])
+        if not (np.isfinite(values).all() and (np.diff(along) * np.sign(along[1] - along[0]) >= 0).all()):
+            return piece
+        end = float(values[-1]) if abs(values[-1]) <= 10 * abs(values[-2]) else math.copysign(math.inf, values[-1])
+        if abs(end) < 1e-9 * max(abs(at_a), abs(at_b)):
+            end = 0.0
+        return (a, float(far[-1]), at_a, end) if side > 0 else (float(far[-1]), b, end, at_b)
+
+    def _turn(self, a: float, b: float, c: float, d: float) -> float:
+        """The turn between the step from a to b and that from c to d, in opposite directions."""
+        even = self.activation.parity == -1 or (self.activation.parity == 1 and self.squared)
+        if even and abs(b + c) < 1e-9 * (d - a):
+            return 0.0
+        ends = self._turning(np.array([a, d]))
+        if b == c and ends[0] * ends[1] < 0:
+            return float(optimize.brentq(lambda h: float(self._turning(np.array([h]))[0]), a, d, xtol=1e-14))
+        return (b + c) / 2
+
+    # ---- what a law states ----
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals (low, high) that carry the continuous part, in ascending order."""
+        merged: list[list[float]] = []
+        for low, high in sorted((min(u, v), max(u, v)) for *_, u, v in self._pieces):
+            if merged and low <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], high)
+            else:
+                merged.append([low, high])
+        return [(low, high) for low, high in merged]
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The points that carry mass of their own: (location, mass), in ascending order."""
+        return sorted(self._flat.items())
+
+    def _roots(self, x: Array, piece: Piece) -> Array:
+        """h on a monotone piece with that value."""
+        a, b, at_a, at_b = piece
+        if self._closed is not None:
+            t = np.sqrt(x) if self.squared else x
+            with np.errstate(divide="ignore", invalid="ignore"):
+                h = self._closed[0](np.minimum(t, float(self.activation.dphi(np.zeros(1))[0])))
+            return np.asarray(np.clip(h if b > 0 else -h, a, b))
+        low, high = np.full(x.shape, a), np.full(x.shape, b)
+        rising = at_b > at_a
+        for _ in range(70):
+            middle = (low + high) / 2
+            left = (self._value(middle) < x) == rising
+            low, high = np.where(left, middle, low), np.where(left, high, middle)
+        return np.asarray((low + high) / 2)
+
+    def _below(self, x: Array, above: bool) -> Array:
+        """The mass at most x, or above it: each summed from small masses, so that neither loses digits."""
+        total = np.zeros_like(x)
+        for location, mass in self._flat.items():
+            total += np.where((x < location) == above, mass, 0.0)
+        for piece in self._pieces:
+            a, b, at_a, at_b = piece
+            least, most = min(at_a, at_b), max(at_a, at_b)
+            # What lies beyond 12 standard deviations counts with the outermost pieces.
+            left = -math.inf if a <= -_reach * self._root * (1 - 1e-9) else a / self._root
+            right = math.inf if b >= _reach * self._root * (1 - 1e-9) else b / self._root
+            inside = (x >= least) & (x < most)
+            z = np.full(x.shape, math.nan)
+            if inside.any():
+                z[inside] = self._roots(x[inside], piece) / self._root
+            # The side of the root on which values are wanted.
+            to_left = (at_b > at_a) != above
+            part = _mass(left, z) if to_left else _mass(z, right)
+            whole = _mass(np.full(x.shape, left), right)
+            total += np.where(inside, part, np.where((x >= most) != above, whole, 0.0))
+        return np.asarray(np.clip(total, 0.0, 1.0))
+
+    def _cdf(self, x: Array) -> Array:
+        return self._below(x, above=False)
+
+    def _sf(self, x: Array) -> Array:
+        return self._below(x, above=True)
+
+    def _pdf(self, x: Array) -> Array:
+        total = np.zeros_like(x)
+        for piece in self._pieces:
+            *_, at_a, at_b = piece
+            inside = (x >= min(at_a, at_b)) & (x <= max(at_a, at_b))
+            if not inside.any():
+                continue
+            h = self._roots(x[inside], piece)
+            if self._closed is None:
+                slope = self._turning(h)
+            else:
+                slope = (2 if self.squared else 1) * x[inside] * self._closed[1](h)
+            normal = np.exp(-h * h / (2 * self.q)) / (self._root * math.sqrt(2 * math.pi))
+            with np.errstate(divide="ignore", invalid="ignore"):  # infinite where the slope turns
+                total[inside] += np.where(normal == 0, 0.0, normal / np.abs(slope))
+        return total
+
+    def _ppf(self, q: Array) -> Array:
+        if len(self._pieces) == 2 and not self._flat and self.activation.parity != 0:
+            first, second = self._pieces
+            if first[1] == second[0] == 0 and first[3] > first[2]:  # it falls with |h|
+                return self._value(self._root * special.ndtri(q / 2))
+        if len(self._pieces) == 1 and not self._flat:
+            *_, at_a, at_b = self._pieces[0]
+            return self._value(self._root * special.ndtri(q if at_b > at_a else 1 - q))
+        return super()._ppf(q)
+
+    def rvs(self, size: int | tuple[int, ...] | None = None, *, rng: RNG = None) -> Any:
+        """Independent values with this law: slopes at Gaussian h from a counter-based stream.
+
+        Parameters
+        ----------
+        size : int or tuple of int, optional
+            The shape; None gives a single number.
+        rng : optional
+            Whatever `numpy.random.default_rng` takes. The same seed gives the same values.
+        """
+        shape = as_size(f"{self._name}.rvs", size)
+        z = np.empty(math.prod(shape))
+        _core.random.normals(as_key(f"{self._name}.rvs", rng), 0, 0, 0, z)
+        return self._value(self._root * z).reshape(shape)[()]
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature over h."""
+        if not callable(function):
+            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+        parts = [lambda h: np.real(function(self._value(h)))]
+        if np.iscomplexobj(function(self._value(np.zeros(1)))):
+            parts.append(lambda h: np.imag(function(self._value(h))))
+        means = [expect(self.activation, self.q, part) for part in parts]
+        return np.asarray(complex(*means) if len(means) == 2 else means[0])[()]
+
+
+def _turns(values: Array, extremes: list[tuple[int, int]], tolerance: float) -> list[tuple[int, int]]:
+    """The extremes from which the values turn back by more than the tolerance."""
+    out: list[tuple[int, int]] = []
+    start, direction, furthest = float(values[0]), 0.0, (0, 0)
+    for each in [*extremes, (len(values) - 1, 0)]:
+        value = float(values[each[0]])
+        ahead = (value - float(values[furthest[0]])) * direction
+        if direction == 0:
+            if abs(value - start) > tolerance:
+                direction, furthest = math.copysign(1.0, value - start), each
+        elif ahead >= 0:
+            furthest = each
+        elif ahead < -tolerance:
+            out.append(furthest)
+            direction, furthest = -direction, each
+    return out
+
+
+def _mass(low: Any, high: Any) -> Array:
+    """P(low < Z < high) from the nearer tails."""
+    low, high = np.asarray(low), np.asarray(high)
+    upper = special.ndtr(-low) - special.ndtr(-high)
+    return np.asarray(np.where(low > 0, upper, special.ndtr(high) - special.ndtr(low)))

@@ -1,0 +1,126 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from deeprmt.activations import Activation, as_activation, elu, names
+from deeprmt.laws import Discrete
+from deeprmt.meanfield import gauss_moment, slope_law
+
+# Computed independently in 30 digits: q, P(phi' <= 1/2) of tanh and erf_unit, P(phi' = 0) of hard_tanh, E phi' of tanh.
+published = [
+    (0.2, 0.0487454689538, 0.0356720866056, 0.0253473186775, 0.85281818249),
+    (0.5, 0.212599058437, 0.183991545222, 0.15729920705, 0.726323692063),
+    (1.0, 0.378115648859, 0.347506280736, 0.317310507863, 0.605705509602),
+    (2.0, 0.533136517574, 0.506509538438, 0.479500122187, 0.480024254336),
+]
+bent = [name for name in names if as_activation("test", name).slopes is None]
+
+
+@pytest.mark.parametrize(("q", "tanh", "erf_unit", "hard_tanh", "mean"), published)
+def test_values_of_histograms(q, tanh, erf_unit, hard_tanh, mean):
+    # The digits printed above.
+    assert slope_law("tanh", q).cdf(0.5) == pytest.approx(tanh, rel=2e-12)
+    assert slope_law("tanh", q, squared=True).cdf(0.25) == pytest.approx(tanh, rel=2e-12)
+    assert slope_law("erf_unit", q).cdf(0.5) == pytest.approx(erf_unit, rel=2e-12)
+    assert slope_law("hard_tanh", q).cdf(0.0) == pytest.approx(hard_tanh, rel=2e-12)
+    assert slope_law("tanh", q).mean() == pytest.approx(mean, rel=2e-12)
+    numeric = slope_law(Activation(np.tanh), q)  # the same by bisection, from phi alone
+    assert numeric.cdf(0.5) == pytest.approx(tanh, rel=2e-12)
+
+
+@pytest.mark.parametrize("name", bent)
+@pytest.mark.parametrize("squared", [False, True])
+def test_density_distribution_and_moments_agree(name, squared):
+    for q in (0.3, 4.0):
+        law = slope_law(name, q, squared=squared)
+        ((low, high),) = law.support()
+        x = low + (high - low) * np.array([0.07, 0.3, 0.62, 0.9])
+        step = 1e-6 * (high - low)
+        slope = (law.cdf(x + step) - law.cdf(x - step)) / (2 * step)
+        # Differences: 1e-16 / 1e-6 from rounding, and more from the third derivative near an edge.
+        np.testing.assert_allclose(law.pdf(x), slope, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(law.cdf(x) + law.sf(x), 1, rtol=1e-13)
+        np.testing.assert_allclose(law.cdf(law.ppf(np.array([0.1, 0.5, 0.9]))), [0.1, 0.5, 0.9], rtol=1e-12)
+        for k in (1, 2, 3):
+            power = 2 * k if squared else k
+            assert law.moment(k) == pytest.approx(
+                gauss_moment(name, q, power=power, derivative=True), rel=1e-12, abs=1e-15
+            )
+
+
+@pytest.mark.parametrize(
+    "activation", ["tanh", "gelu", "cos", elu(2.0), Activation(lambda h: h * np.clip(h / 6 + 0.5, 0, 1))]
+)
+def test_slopes_of_gaussians_follow_it(activation):
+    q = 1.7
+    h = math.sqrt(q) * np.random.default_rng(3).normal(size=2000)
+    law = slope_law(activation, q)
+    # Kolmogorov: a distance above 2 / sqrt(n) has a chance of 7e-4; the seed is fixed.
+    slopes = as_activation("test", activation).dphi(h)
+    assert law.ks_distance(slopes) < 2 / math.sqrt(2000)
+    assert law.ks_distance(law.rvs(2000, rng=1)) < 2 / math.sqrt(2000)
+
+
+def test_linear_stretches_are_atoms():
+    law = slope_law(elu(2.0), 0.8)
+    assert law.atoms() == [(1.0, 0.5)]
+    assert law.support()[0] == pytest.approx((0, 2))
+    hard_swish = Activation(lambda h: h * np.clip(h / 6 + 0.5, 0, 1))
+    mass = stats.norm.sf(3 / 2)
+    for given_slope in (None, lambda h: np.where(h > 3, 1.0, np.where(h > -3, h / 3 + 0.5, 0.0))):
+        atoms = slope_law(Activation(hard_swish.phi, given_slope), 4.0).atoms()
+        np.testing.assert_allclose(atoms, [(0, mass), (1, mass)], rtol=1e-11)
+
+
+@given(st.floats(1e-3, 1e3), st.sampled_from(names))
+@settings(max_examples=25, deadline=None)
+def test_mass_is_one_and_grows(q, name):
+    if name in ("sin", "cos") and q > 100:
+        return
+    law = slope_law(name, q)
+    low, high = law._hull()
+    x = np.linspace(low, high, 21)
+    below = law.cdf(x)
+    assert (np.diff(below) >= -1e-14).all()
+    assert below[-1] == pytest.approx(1, abs=1e-14)
+    assert law.sf(low - 1) == 1
+
+
+def test_small_masses_keep_their_digits():
+    law = slope_law("hard_tanh", 1 / 64)
+    assert isinstance(law, Discrete)
+    assert law.masses[0] == pytest.approx(1.2441921148543478e-15, rel=1e-13)
+    assert slope_law("hard_tanh", 0.0).atoms() == [(1.0, 1.0)]
+    assert slope_law("relu", 0.0).atoms() == [(0.0, 0.5), (1.0, 0.5)]
+    tanh = slope_law("tanh", 0.01)
+    assert tanh.cdf(0.2) == pytest.approx(2 * stats.norm.sf(math.acosh(math.sqrt(5)) / 0.1), rel=1e-10)
+    assert tanh.sf(1 - 1e-12) == pytest.approx(2 * stats.norm.cdf(1e-5) - 1, rel=1e-4)  # 1e-12 is rounded
+
+
+def test_expectations_and_names():
+    law = slope_law("tanh", 0.5, squared=True)
+    z = 0.3 + 0.2j
+    assert law.expect(lambda x: 1 / (x - z)) == pytest.approx(law.stieltjes(z), rel=1e-10)
+    assert repr(law) == "SlopeLaw('tanh', q=0.5, squared=True)"
+    cube = slope_law(Activation(lambda h: h**3, lambda h: 3 * h * h), 1.0)
+    assert cube.support() == [(0.0, math.inf)]
+    assert cube.cdf(3.0) == pytest.approx(2 * stats.norm.cdf(1) - 1, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: slope_law("tanh", -1), ValueError, "q must be finite and at least 0"),
+        (lambda: slope_law("tanh", math.inf), ValueError, "q must be finite"),
+        (lambda: slope_law("tanh", 1, squared="yes"), TypeError, "squared must be True or False"),
+        (lambda: slope_law("tan", 1), ValueError, "one of abs"),
+        (lambda: slope_law("tanh", 1.0).expect(3), TypeError, "function must be callable"),
+    ],
+)
+def test_refuses(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
