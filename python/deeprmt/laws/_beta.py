@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import numpy as np
 from scipy import special
 
-from .._arguments import as_number
+from .._arguments import as_number, shown
 from ._law import Array
 from ._parametric import Parametric
+from ._quadrature import Interval, integrate
 
 __all__ = ["Beta"]
 
@@ -61,6 +64,25 @@ class Beta(Parametric):
 
     def _ppf(self, q: Array) -> Array:
         return np.asarray(special.betaincinv(self.a, self.b, q))
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature.
+
+        In powers of x and of 1 - x that leave no singular factor, each on its half.
+        """
+        if not callable(function):
+            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+        total: Any = 0.0
+        for a, b, mirrored in ((self.a, self.b, False), (self.b, self.a, True)):
+            power = min(a, 1.0)
+
+            def integrand(s: Array, a: float = a, b: float = b, mirrored: bool = mirrored, power: float = power) -> Any:
+                x = s ** (1 / power)
+                weight = np.exp(special.xlogy(a / power - 1, s) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
+                return function(1 - x if mirrored else x) * weight / power
+
+            total = total + integrate(integrand, Interval(0.0, 0.5**power))
+        return np.asarray(total)[()]
 
     def _moment(self, k: int) -> float:
         return prod((self.a + j) / (self.a + self.b + j) for j in range(k))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, log, pi
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import as_number
+from .._arguments import as_number, shown
 from ._law import Array
 from ._parametric import Parametric
+from ._quadrature import Interval, integrate
 
 __all__ = ["FussCatalan"]
 
@@ -145,6 +147,18 @@ class FussCatalan(Parametric):
             out[near] = (self._height(angle, rest) * self._depth(angle, rest)[1]) @ _WEIGHTS * t[near] / 2
         return out
 
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature over the angle, where all is smooth."""
+        if not callable(function):
+            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+        whole = pi / (self.s + 1)
+
+        def integrand(rest: Array) -> Any:
+            depth, slope = self._depth(whole - rest, rest)
+            return function(self._edge * np.exp(-depth)) * (self._height(whole - rest, rest) * slope)
+
+        return np.asarray(integrate(integrand, Interval(0.0, whole)))[()]
+
     def _moment(self, k: int) -> float:
         out = 1.0
         for j in range(k - 1):  # ((s+1) k) ((s+1) k - 1) ... of k - 1 factors, over k!
@@ -238,10 +252,33 @@ class FussCatalan(Parametric):
         return np.where(target == 0, 0.0, b)
 
     def _r_transform(self, w: Array) -> Array:
-        if self.s == 1:
-            with np.errstate(divide="ignore"):  # the pole
+        """(1 + y)^s where y (1 + y)^-s = w: y = w R, which is M at G = w."""
+        s = self.s
+        if s > 1:
+            top = ((s - 1) / s) ** s / (s - 1)  # the largest value, at y = 1 / (s - 1)
+            if (w > top).any():
+                raise ValueError(
+                    f"FussCatalan.r_transform: w must be in the range of the transform, at most {top!r}, got"
+                    f" {float(w[w > top][0])!r}"
+                )
+        elif s == 1 and (w == 1).any():
+            with np.errstate(divide="ignore"):
                 return 1 / (1 - w)
-        return super()._r_transform(w)
+        elif s == 1:
+            return 1 / (1 - w)
+        with np.errstate(divide="ignore"):
+            goal = np.log(np.abs(w))
+        v = np.where(w == 0, 0.0, goal)  # log y, or the logit of -y
+        for _ in range(200):
+            grown = -np.logaddexp(0, -v)  # log of e^v / (1 + e^v)
+            excess = np.where(w > 0, v - s * np.logaddexp(0, v), grown + s * np.logaddexp(0, v)) - goal
+            slope = np.where(w > 0, 1 - s * np.exp(grown), 1 - np.exp(grown) + s * np.exp(grown))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = np.where((w == 0) | (slope == 0), 0.0, excess / slope)
+            v = v - step
+            if np.all(np.abs(step) <= 1e-15 * np.maximum(1, np.abs(v))):
+                break
+        return np.where(w == 0, 1.0, np.exp(np.where(w > 0, s, -s) * np.logaddexp(0, v)))
 
     def _s_transform(self, w: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):  # the pole, and nothing beyond it

@@ -15,6 +15,8 @@ from ._mixture import merged
 
 __all__ = ["Power"]
 
+Complex = NDArray[np.complex128]
+
 
 class Power(Law):
     """The law of ``x**exponent`` where x has the law `base`; made by `Law.power`.
@@ -134,40 +136,64 @@ class Power(Law):
             return float(self.base.moment(int(order)))
         return float(self.base.expect(lambda x: self._map(x) ** k))
 
-    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        p = self.exponent
-        if not (float(p).is_integer() and p >= 2):
-            return super()._stieltjes(z)
-        # 1 / (x^n - z) is the sum over the n-th roots r of z of 1 / (n r^(n-1) (x - r)).
-        n = int(p)
+    def _stieltjes(self, z: Complex) -> Complex:
+        if self._whole:
+            return self._sums(z)[0]
+        # Off the axis by the quadrature of the base, which may know its density's powers at the ends.
         low, high = self._hull()
+        width = high - low if isfinite(high) else 1.0
+        away = (np.abs(z.imag) > 1e-6 * width) | (z.real < low - 1e-6 * width) | (z.real > high + 1e-6 * width)
         out = np.empty_like(z)
+        out[away] = [self.expect(_pole(each, 1)) for each in z[away]]
+        if not away.all():
+            out[~away] = super()._stieltjes(z[~away])
+        return out
+
+    def _stieltjes_derivative(self, z: Complex) -> Complex:
+        return self._sums(z)[1] if self._whole else super()._stieltjes_derivative(z)
+
+    @property
+    def _whole(self) -> bool:
+        return float(self.exponent).is_integer() and self.exponent >= 2
+
+    def _sums(self, z: Complex) -> tuple[Complex, Complex]:
+        """m and its slope for a whole exponent n.
+
+        1 / (x^n - z) is the sum over the n-th roots r of z of 1 / (n r^(n-1) (x - r)), and dr/dz = 1 / (n r^(n-1)).
+        """
+        n = int(self.exponent)
+        low, high = self._hull()
+        m, slope = np.empty_like(z), np.empty_like(z)
         # Near 0 the sum cancels; if the law is far from there the integral is plain.
         plain = np.abs(z) < 1e-3 * low if low > 0 else np.zeros(z.shape, bool)
-        out[plain] = [self.expect(_pole(w)) for w in z[plain]]
+        m[plain] = [self.expect(_pole(each, 1)) for each in z[plain]]
+        slope[plain] = [self.expect(_pole(each, 2)) for each in z[plain]]
         live = ~plain & (z != 0)
         w = np.where(z.imag < 0, np.conj(z), z)[live] + 0j
         mirrored = (w.real < 0) & (n % 2 == 1)
         size, angle = np.abs(w) ** (1 / n), np.angle(np.where(mirrored, -np.conj(w), w)) / n
         first = size * (np.cos(angle) + 1j * np.sin(angle))
         first = np.where(mirrored, -np.conj(first), first)  # the root near the axis, with exact care for its height
-        total = np.zeros_like(w)
+        total, change = np.zeros_like(w), np.zeros_like(w)
         for j in range(n):
-            turn = -1.0 if 2 * j == n else complex(np.cos(2 * pi * j / n), np.sin(2 * pi * j / n))
-            root = first * turn
-            if 2 * j == n:
-                root.imag = np.where(first.imag == 0, 0.0, root.imag)
-            m = self.base._stieltjes(root + 0j)
-            if 2 * j == n:  # just below the axis
-                m = np.where(root.imag == 0, np.conj(m), m)
+            opposite = 2 * j == n
+            r = first * (-1 if opposite else complex(np.cos(2 * pi * j / n), np.sin(2 * pi * j / n))) + 0j
+            below = opposite & (r.imag == 0)  # the opposite root comes to the axis from below
+            inner, outer = self.base._stieltjes(r), self.base._stieltjes_derivative(r)
+            inner, outer = np.where(below, np.conj(inner), inner), np.where(below, np.conj(outer), outer)
             with np.errstate(all="ignore"):
-                total = total + m / (n * root ** (n - 1))
-        out[live] = np.where(z[live].imag < 0, np.conj(total), total)
-        if (z == 0).any():
-            out[z == 0] = self._stieltjes_above(0j)
-        out.imag[(z.imag == 0) & ((z.real < low) | (z.real > high))] = 0.0
-        return out
+                rate = 1 / (n * r ** (n - 1))
+                total = total + inner * rate
+                change = change + (outer - (n - 1) * inner / r) * rate * rate
+        down = z[live].imag < 0
+        m[live], slope[live] = np.where(down, np.conj(total), total), np.where(down, np.conj(change), change)
+        at = z == 0
+        if at.any():
+            m[at], slope[at] = self._stieltjes_above(0j), self._slope_on_circle(z[at])
+        off = (z.imag == 0) & ((z.real < low) | (z.real > high))
+        m.imag[off] = slope.imag[off] = 0.0
+        return m, slope
 
 
-def _pole(z: complex) -> Callable[[Array], Any]:
-    return lambda x: 1 / (x - z)
+def _pole(z: complex, power: int) -> Callable[[Array], Any]:
+    return lambda x: 1 / (x - z) ** power

@@ -40,6 +40,7 @@ class Interval:
         if math.isfinite(a) and math.isfinite(b):
             width = b - a
             x = np.where(sine < cosine, a + width * sine**2, b - width * cosine**2)
+            x = np.clip(x, np.nextafter(a, b), np.nextafter(b, a))  # a density may be infinite at an end
             return x, 2 * width * sine * cosine
         if math.isfinite(a):
             return a + s * (sine / cosine) ** 2, 2 * s * sine / cosine**3

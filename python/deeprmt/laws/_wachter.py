@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from math import comb, fsum, inf, sqrt
+from math import comb, fsum, inf, pi, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import as_number
+from .._arguments import as_number, shown
 from ._edges import Edge, precise, root
 from ._law import Array
 from ._marchenko_pastur import MarchenkoPastur
 from ._parametric import Parametric
+from ._quadrature import Interval, integrate
 
 __all__ = ["KestenMcKay", "Wachter"]
 
@@ -85,16 +88,45 @@ class Wachter(Parametric):
         (u, left), (v, right) = self._parts
         return np.asarray(u * left.pdf(x) + v * right.pdf(1 - x))
 
+    def _masses(self) -> tuple[float, float]:
+        """At 0 and at 1."""
+        return max(0.0, 1 - 1 / self.aspect_a), max(0.0, 1 - 1 / self.aspect_b)
+
     def _cdf(self, x: Array) -> Array:
         (u, left), (v, right) = self._parts
-        # The mass of [1 - x, inf) in the mirrored part, whose atom is at x = 1.
-        atom = sum(mass for location, mass in self.atoms() if location == 1)
-        return np.asarray(u * left.cdf(x) + v * right.sf(1 - x) + np.where(x >= 1, atom, 0.0))
+        at_zero, at_one = self._masses()
+        inside = u * left.cdf(x) + v * right.sf(1 - x)
+        # Outside the edges, as they are here and not as the parts round them.
+        return np.where(
+            x <= self._edges[0], at_zero, np.where(x < self._edges[1], inside, np.where(x < 1, 1 - at_one, 1.0))
+        )
 
     def _sf(self, x: Array) -> Array:
         (u, left), (v, right) = self._parts
-        atom = sum(mass for location, mass in self.atoms() if location == 1)
-        return np.asarray(np.where(x >= 1, 0.0, u * left.sf(x) + v * np.maximum(right.cdf(1 - x), atom / v)))
+        at_zero, at_one = self._masses()
+        inside = u * left.sf(x) + v * right.cdf(1 - x)
+        return np.where(
+            x <= self._edges[0], 1 - at_zero, np.where(x < self._edges[1], inside, np.where(x < 1, at_one, 0.0))
+        )
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature, hard edges at both ends or not."""
+        if not callable(function):
+            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+        low, high = self._edges
+        width = high - low
+        weight = (1 / self.aspect_a + 1 / self.aspect_b) * width**2 / pi
+        spare = precise(_low, self.aspect_b, self.aspect_a)[0]  # 1 - high
+
+        def integrand(angle: Array) -> Any:
+            sine2, cosine2 = np.sin(angle) ** 2, np.cos(angle) ** 2
+            below, above = low + width * sine2, spare + width * cosine2
+            return function(below) * (weight * (sine2 / below) * (cosine2 / above))
+
+        total: Any = integrate(integrand, Interval(0.0, pi / 2))
+        for location, mass in self.atoms():
+            total = total + mass * function(np.array([location]))[0]
+        return np.asarray(total)[()]
 
     def _moment(self, k: int) -> float:
         # Lagrange's inversion of S: [y^(k-1)] ((1 + y) (a + y) / (a + b + y))^k / k, exactly, for the terms alternate.
@@ -242,6 +274,15 @@ class KestenMcKay(Parametric):
         atom = max(0.0, 1 - self.d / 2)
         right = 0.5 + self._square.cdf(np.minimum((x / self.d) ** 2, 1.0)) / 2 - np.where(x == -self.d, atom, 0.0)
         return np.where(x < 0, right, self._upper(np.abs(x)))
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature."""
+        if not callable(function):
+            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+        d = self.d
+        right = self._square.expect(lambda y: function(d * np.sqrt(y)))
+        left = self._square.expect(lambda y: function(-d * np.sqrt(y)))  # apart: the sum of both may be rounding alone
+        return (left + right) / 2
 
     def _moment(self, k: int) -> float:
         # Closed walks of length 2 n on the d-regular tree, by the number j of visits to the root.

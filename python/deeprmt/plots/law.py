@@ -19,7 +19,15 @@ __all__ = ["law"]
 _ARROWS = 8
 
 
-def law(law: Law, *, ax: Axes | None = None, label: str | None = None, color: str = LAW, points: int = 401) -> Axes:
+def law(
+    law: Law,
+    *,
+    ax: Axes | None = None,
+    label: str | None = None,
+    color: str = LAW,
+    points: int = 401,
+    log: bool = False,
+) -> Axes:
     """Draw the density of a law as a line, and each atom as an arrow labelled by its mass.
 
     Parameters
@@ -32,6 +40,9 @@ def law(law: Law, *, ax: Axes | None = None, label: str | None = None, color: st
         Of the line.
     points : int, default 401
         The number of points on each interval of the support, dense towards its ends.
+    log : bool, default False
+        Both axes logarithmic, and points in equal ratios from the quantile of 1e-6 of the positive part on. What is
+        not positive is left out; an atom at 0 is named in the corner.
 
     Returns
     -------
@@ -45,8 +56,13 @@ def law(law: Law, *, ax: Axes | None = None, label: str | None = None, color: st
     'density'
     """
     ax = as_axes(ax)
-    draw_density(law, ax, label, color, points)
-    stems(ax, [(location, mass, f"{mass:.3g}") for location, mass in law.atoms()], color)
+    atoms = law.atoms()
+    if log:
+        _draw_log(law, ax, label, color, points)
+        atoms = [(location, mass) for location, mass in atoms if location > 0]
+    else:
+        draw_density(law, ax, label, color, points)
+    stems(ax, [(location, mass, f"{mass:.3g}") for location, mass in atoms], color)
     ax.set_xlabel("x")
     ax.set_ylabel("density")
     tidy(ax)
@@ -63,6 +79,27 @@ def draw_density(law: Law, ax: Axes, label: str | None, color: str, points: int 
         label = None
         top = max(top, _ceiling(y))
     ax.set_ylim(0, max(1.08 * top or 1.0, ax.get_ylim()[1] if used else 0.0))
+
+
+def _draw_log(law: Law, ax: Axes, label: str | None, color: str, points: int) -> None:
+    negative = float(law.cdf(0.0))
+    least = float(law.ppf(negative + 1e-6 * (1 - negative))) if negative < 1 else 1.0
+    for low, high in law.support():
+        if high <= 0:
+            continue
+        begin, end = max(low, least, 1e-300), high if math.isfinite(high) else float(law.ppf(1 - 1e-6))
+        if begin >= end:
+            continue
+        x = np.geomspace(begin, end, points)
+        y = law.pdf(x)
+        shown = (y > 0) & np.isfinite(y)
+        ax.plot(x[shown], y[shown], color=color, linewidth=1.8, label=label, zorder=3)
+        label = None
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    at_zero = sum(mass for location, mass in law.atoms() if location == 0)
+    if at_zero:
+        ax.text(0.02, 0.97, f"mass {at_zero:.3g} at 0", transform=ax.transAxes, color=color, va="top")
 
 
 def curve(law: Law, low: float, high: float, points: int) -> tuple[Any, Any]:

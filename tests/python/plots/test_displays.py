@@ -130,3 +130,13 @@ def test_freeness_draws_a_bar_for_each_word():
     widths = [bar.get_width() for bar in ax.patches if bar.get_height() == pytest.approx(0.7)]
     np.testing.assert_allclose(widths, test.z)
     assert "not free" in plots.freeness(freeprob.freeness_test([a, a], rotations=8, rng=1), most=3).get_title()
+
+
+def test_a_law_on_logarithmic_axes():
+    ax = plots.law(laws.FussCatalan(3), log=True, label="s = 3")
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_allclose(np.diff(np.log(x)), np.log(x[1] / x[0]), rtol=1e-9)
+    assert np.all(y > 0)
+    ax = plots.law(laws.MarchenkoPastur(2.0), log=True)
+    assert "mass 0.5 at 0" in [text.get_text() for text in ax.texts]
