@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bind.hpp"
+#include "deeprmt/freeprob/atom_sums.hpp"
 #include "deeprmt/freeprob/explicit_law.hpp"
 
 namespace deeprmt::bind {
@@ -83,9 +84,33 @@ py::list gaps(const ExplicitLaw& law) {
   return out;
 }
 
+py::tuple atom_sums(const Array<double>& at, const Array<double>& mass, const Array<std::complex<double>>& w,
+                    int threads) {
+  const auto places = vector_view("at", at), masses = vector_view("mass", mass);
+  const auto points = vector_view("w", w);
+  auto g = empty<std::complex<double>>(points.size()), slope = empty<std::complex<double>>(points.size());
+  without_gil([&, a = vector_view_mut(g), b = vector_view_mut(slope)]() mutable {
+    freeprob::atom_sums(places, masses, points, a, b, threads);
+  });
+  return py::make_tuple(g, slope);
+}
+
+Array<double> atom_arguments(const Array<double>& at, const Array<double>& mass, const Array<std::complex<double>>& w,
+                             int threads) {
+  const auto places = vector_view("at", at), masses = vector_view("mass", mass);
+  const auto points = vector_view("w", w);
+  auto out = empty<double>(points.size());
+  without_gil([&, o = vector_view_mut(out)]() mutable {
+    freeprob::atom_arguments(places, masses, points, o, threads);
+  });
+  return out;
+}
+
 }  // namespace
 
 void bind_freeprob(py::module_ m) {
+  m.def("atom_sums", &atom_sums, "at"_a.noconvert(), "mass"_a.noconvert(), "w"_a.noconvert(), "threads"_a);
+  m.def("atom_arguments", &atom_arguments, "at"_a.noconvert(), "mass"_a.noconvert(), "w"_a.noconvert(), "threads"_a);
   py::class_<SquaredSlopes, std::shared_ptr<SquaredSlopes>>(m, "SquaredSlopes", plain_class())
       .def(py::init(&make_slopes), "d"_a.noconvert(), "weights"_a.noconvert(), "ranges"_a.noconvert(), "levels"_a)
       .def("moments", &moments, "omega"_a);

@@ -1,7 +1,24 @@
-"""Free probability: spectra of sums, products and polynomials of large matrices in general position."""
+"""Free probability: spectra of sums, products and polynomials of large matrices in general position.
+
+>>> from deeprmt import freeprob, laws
+>>> law = freeprob.free_add(laws.Semicircle(), laws.Empirical([-1.0, 1.0]))
+>>> law.pdf([0.5, 1.0])
+array([0.20772132, 0.23709686])
+"""
 
 from ._free_moment import Moments, free_mixed_moment
 from ._freeness import FreenessTest, freeness_test
+from ._operations import compression, free_add, free_multiply, free_power
 from ._words import mixed_moment
 
-__all__ = ["FreenessTest", "Moments", "free_mixed_moment", "freeness_test", "mixed_moment"]
+__all__ = [
+    "FreenessTest",
+    "Moments",
+    "compression",
+    "free_add",
+    "free_mixed_moment",
+    "free_multiply",
+    "free_power",
+    "freeness_test",
+    "mixed_moment",
+]

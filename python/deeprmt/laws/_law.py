@@ -340,6 +340,38 @@ class Law(ABC):
         out.imag[outside] = 0.0
         return out
 
+    def log_potential(self, z: ArrayLike) -> Any:
+        """The integral of log(z - x) mu(dx), complex128; at real z the limit from the upper half plane.
+
+        Its imaginary part is then pi times the mass above z, its real part the mean of log |z - x|. The derivative is
+        minus `stieltjes`.
+        """
+        points = self._complex("log_potential", "z", z)
+        known = np.isfinite(points)
+        out = np.full(points.shape, complex(np.nan, np.nan))
+        if known.any():
+            below = points.imag < 0
+            upper = np.where(below, np.conj(points), points)
+            out[known] = self._log_potential(upper[known])
+            out[below] = np.conj(out[below])
+        return out[()]
+
+    def _log_potential(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """For z in the closed upper half plane: the argument at a real z is known without quadrature."""
+        out = np.empty(z.shape, np.complex128)
+        for i, each in enumerate(z):
+            total = 0j
+            with np.errstate(divide="ignore"):
+                for location, mass in self.atoms():
+                    total += mass * np.log(complex(each) - location + 0j)
+                for interval in self._intervals():
+                    inside = (each.real,) if interval.low < each.real < interval.high else ()
+                    total += integrate(
+                        lambda x, each=each: self._pdf(x) * np.log(each - x + 0j), interval, split=inside, rtol=1e-12
+                    )
+            out[i] = complex(total.real, math.pi * self._sf(np.array([each.real]))[0]) if each.imag == 0 else total
+        return out
+
     def r_transform(self, w: ArrayLike) -> Any:
         """R(w), real w in the range of G on the real axis outside the support: R(G(z)) + 1 / G(z) = z."""
         return self._evaluate("r_transform", w, self._r_transform, argument="w")

@@ -136,6 +136,16 @@ class MarchenkoPastur(Parametric):
         out[(b == 0) | np.isinf(m)] = inf
         return out
 
+    def _log_potential(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        if self.singular:
+            return super()._log_potential(z)
+        g, scale = -self._stieltjes(z), self.sigma**2
+        with np.errstate(divide="ignore", invalid="ignore"):  # z = 0
+            f, q = 1 / g, 1 - self.aspect * scale * g  # both in the upper half plane, whatever rounding says
+            f, q = f.real + 1j * np.abs(f.imag), q.real + 1j * np.abs(q.imag)
+            out = np.log(f) + np.log(q) / self.aspect + scale * g / q
+        return np.asarray(out)
+
     def _r_transform(self, w: Array) -> Array:
         if self.singular:
             return super()._r_transform(w)

@@ -85,5 +85,10 @@ class Semicircle(Parametric):
             out = 2 / (root * (z + root))
         return np.where(root == 0, complex(inf, 0), out)
 
+    def _log_potential(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        g = -self._stieltjes(z)
+        f = 1 / g  # in the upper half plane, whatever rounding says about its sign there
+        return np.log(f.real + 1j * np.abs(f.imag)) + self.sigma**2 * g * g / 2
+
     def _r_transform(self, w: Array) -> Array:
         return self.sigma**2 * w

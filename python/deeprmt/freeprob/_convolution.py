@@ -1,0 +1,446 @@
+"""Free sums, products and powers as laws."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConvergenceError
+from ..laws import Law
+from ._moments import product_moments, sum_moments
+from ._solver import Additive, Equations, Multiplicative, State
+from ._sources import Source, source
+from ._support import Gap, gaps
+
+__all__ = ["FreeProduct", "FreeSum", "Report"]
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+_NODES = 64
+_CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
+_LEAST = 1e-280  # stands for 0 where a product's density diverges there
+_SERIES = 40  # moments up to this order come from the factors' moments
+
+
+@dataclass(frozen=True)
+class Report:
+    """What solving a law took so far.
+
+    Attributes
+    ----------
+    points : int
+        Points at which the equations were solved.
+    iterations : int
+        Newton steps, all points together.
+    continued : int
+        Points that no good guess was known for, which were reached from high above the axis.
+    residual : float
+        The largest relative residual of the equations at the points that guesses start from.
+    accuracy : float
+        How well the laws that went in are resolved, where that is less well than rounding.
+    """
+
+    points: int
+    iterations: int
+    continued: int
+    residual: float
+    accuracy: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as a dict."""
+        return asdict(self)
+
+
+class Convolution(Law):
+    """A law that the equations of `_solver` describe; see `FreeSum` and `FreeProduct`."""
+
+    _rule: Any
+    _sign: str
+
+    def __init__(self, parts: list[tuple[Law, float]]) -> None:
+        self.parts = tuple(parts)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(repr(law) if t == 1 else f"{law!r}^{t:g}" for law, t in self.parts)
+        return f"{self._name}({inner})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"parts": self.parts}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    # ---- what was solved ----
+
+    @cached_property
+    def _equations(self) -> Equations:
+        return Equations(self._rule, [(source(law), t) for law, t in self.parts])
+
+    @property
+    def report(self) -> Report:
+        """What solving took so far."""
+        count = self._equations.count
+        residual = 0.0
+        for nodes, _, state in self._tables.values():
+            residual = max(residual, self._equations.residual(self._rule.place(nodes + 0j), state))
+        accuracy = max(each.accuracy for each, _ in self._equations.parts)
+        return Report(count.points, count.iterations, count.continued, residual, accuracy)
+
+    @cached_property
+    def _gaps(self) -> list[Gap]:
+        found = gaps(self._equations)
+        scale = self._scale
+        for gap in found:  # edges at an atom lie there
+            for at, _ in self._atoms:
+                if abs(gap.low - at) <= 1e-11 * scale:
+                    gap.low = at
+                if abs(gap.high - at) <= 1e-11 * scale:
+                    gap.high = at
+        return found
+
+    @cached_property
+    def _scale(self) -> float:
+        raise NotImplementedError
+
+    @cached_property
+    def _atoms(self) -> list[tuple[float, float]]:
+        """Atoms of a convolution are sums, or products, of atoms whose masses leave something over."""
+        found = [(self._neutral, 1.0)]
+        for law, t in self.parts:
+            big = [(at, mass) for at, mass in law.atoms() if t * (1 - mass) < 1]
+            found = [
+                (self._combined(here, at, t), left - t * (1 - mass))
+                for here, left in found
+                for at, mass in big
+                if left - t * (1 - mass) > 1e-14
+            ]
+        return sorted(found)
+
+    _neutral: float
+
+    @staticmethod
+    def _combined(here: float, at: float, t: float) -> float:
+        raise NotImplementedError
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The points that carry mass of their own: (location, mass), in ascending order."""
+        return list(self._atoms)
+
+    @cached_property
+    def _intervals_with_sf(self) -> list[tuple[float, float, float, float]]:
+        """(low, high, mass above low without an atom there, mass above high with the atom there)."""
+        out = []
+        found = self._gaps
+        lower = [(gap.high, gap.sf) for gap in found]
+        upper = [(gap.low, gap.sf) for gap in found[1:]]
+        if self._rule.product and found[0].low > 0:  # the support begins at 0
+            lower.insert(0, (0.0, 1.0))
+            upper.insert(0, (found[0].low, found[0].sf))
+        for (low, above), (high, rest) in zip(lower, upper, strict=False):
+            atoms = [mass for at, mass in self._atoms if low <= at <= high]
+            if high - low > 1e-10 * self._scale and above - rest - sum(atoms) > 1e-12:
+                out.append((low, high, above, rest))
+        return out
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals (low, high) that carry the continuous part, in ascending order."""
+        return [(low, high) for low, high, *_ in self._intervals_with_sf]
+
+    # ---- inside an interval ----
+
+    def _coordinate(self, i: int, x: Array) -> Array:
+        """A coordinate in which the solutions are smooth: an angle, in ln x for a product."""
+        low, high, *_ = self._intervals_with_sf[i]
+        with np.errstate(divide="ignore"):
+            if not self._rule.product:
+                return np.arctan2(np.sqrt(np.maximum(x - low, 0)), np.sqrt(np.maximum(high - x, 0)))
+            if low == 0:
+                return -np.sqrt(np.maximum(np.log(high / np.maximum(x, _LEAST)), 0))
+            below = np.log1p(np.maximum((x - low) / low, 0))
+            above = -np.log1p(-np.minimum((high - x) / high, 1 - 1e-16))
+        return np.arctan2(np.sqrt(np.maximum(below, 0)), np.sqrt(np.maximum(above, 0)))
+
+    def _nodes(self, i: int) -> Array:
+        low, high, *_ = self._intervals_with_sf[i]
+        if self._rule.product and low == 0:
+            return high * np.exp(-np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, 25, 60)]) ** 2)
+        angle = math.pi / 2 * (np.arange(_NODES) + 0.5) / _NODES
+        if self._rule.product:
+            return low * np.exp(math.log(high / low) * np.sin(angle) ** 2)
+        return low + (high - low) * np.sin(angle) ** 2
+
+    @cached_property
+    def _tables(self) -> dict[int, tuple[Array, Array, State]]:
+        return {}
+
+    def _guess(self, i: int, x: Array) -> State:
+        """Solutions nearby, from the table of the interval."""
+        if i not in self._tables:
+            nodes = self._nodes(i)
+            state, good = self._equations.solve(self._rule.place(nodes + 0j))
+            if not good.any():
+                raise ConvergenceError(
+                    f"{self._name}: no point of the interval {self.support()[i]} could be solved", self.report.to_dict()
+                )
+            where = self._coordinate(i, nodes[good])
+            order = np.argsort(where)
+            self._tables[i] = nodes[good][order], where[order], state[good][order]
+        _, where, state = self._tables[i]
+        at = self._coordinate(i, x)
+        k = np.clip(np.searchsorted(where, at), 1, where.size - 1)
+        share = np.clip((at - where[k - 1]) / (where[k] - where[k - 1]), -0.5, 1.5)
+        # Beyond the last node imaginary parts must stay above 0.
+        share = np.clip(share, -0.3, 1.3)
+        c = state.c[k - 1] + share * (state.c[k] - state.c[k - 1])
+        p = state.p[:, k - 1] + share * (state.p[:, k] - state.p[:, k - 1])
+
+        def above(new: Any, one: Any, two: Any) -> Any:
+            return np.where(new.imag > 0, new, new.real + 0.1j * np.minimum(one.imag, two.imag))
+
+        return State(above(c, state.c[k - 1], state.c[k]), above(p, state.p[:, k - 1], state.p[:, k]))
+
+    def _solve(self, i: int, x: Array) -> State:
+        """Solutions at points inside interval i."""
+        place = self._rule.place(x + 0j)
+        state, good = self._equations.solve(place, self._guess(i, x))
+        if not good.all():
+            first = float(x[~good][0])
+            raise ConvergenceError(
+                f"{self._name}: {int((~good).sum())} points did not converge, the first at x = {first!r}, in the"
+                f" interval {self.support()[i]}",
+                {**self.report.to_dict(), "x": first, "failed": int((~good).sum())},
+            )
+        return state
+
+    def _inner(self, i: int, x: Array) -> tuple[Array, Array]:
+        """Density and mass above, from the solutions."""
+        state = self._solve(i, x)
+        g = self._rule.cauchy(x + 0j, state.c)
+        return np.maximum(-g.imag, 0.0) / math.pi, np.clip(self._argument(state) / math.pi, 0.0, 1.0)
+
+    def _argument(self, state: State) -> Array:
+        """Im U: U = sum t U_i(omega_i) - (T - 1) log F for sums, + (T - 1) ln y for products."""
+        rule, equations = self._rule, self._equations
+        total = -(equations.total - 1) * rule.shared_argument(state.c)
+        for _, t, numbers in equations.explicit:
+            total = total + t * rule.explicit_argument(numbers, state.c)
+        for k, (each, t) in enumerate(equations.implicit):
+            w = np.exp(state.p[k]) if rule.product else state.p[k]
+            total = total + t * each.argument(w)
+        return np.asarray(total)
+
+    @cached_property
+    def _edges(self) -> dict[tuple[int, int], tuple[float, float, float]]:
+        """(distance, density there, exponent) of each end of each interval, where density = const distance^exponent."""
+        out = {}
+        for i, (low, high, *_) in enumerate(self._intervals_with_sf):
+            step = _CLOSE * (high - low) * np.array([1.0, 4.0])
+            for side, x in ((0, low + step), (1, high - step)):
+                if side == 0 and low == 0 and self._rule.product:
+                    continue  # there x has digits enough
+                density = self._inner(i, x)[0]
+                distance = np.abs(x - (low if side == 0 else high))  # as rounded
+                power = float(np.log(density[1] / density[0]) / np.log(distance[1] / distance[0]))
+                # Exponents of edges are simple fractions; what rounding blurs is made sharp.
+                simple = min((-2 / 3, -0.5, -1 / 3, 0.0, 1 / 3, 0.5, 2 / 3, 1.0), key=lambda a: abs(a - power))
+                power = simple if abs(simple - power) < 0.05 else max(power, -0.99)
+                out[i, side] = float(distance[1]), float(density[1]), power
+        return out
+
+    def _both(self, x: Array) -> tuple[Array, Array]:
+        """The density, and the mass of (x, inf)."""
+        kept = getattr(self, "_last", None)
+        if kept is not None and kept[0].shape == x.shape and (kept[0] == x).all():
+            return kept[1], kept[2]
+        density = np.zeros(x.shape)
+        above = np.zeros(x.shape)
+        for gap in self._gaps:
+            above[(x >= gap.low) & (x < gap.high)] = gap.sf
+        for i, (low, high, top, rest) in enumerate(self._intervals_with_sf):
+            inside = (x >= low) & (x <= high)
+            if not inside.any():
+                continue
+            here = x[inside]
+            width = high - low
+            close_low, close_high = here - low < _CLOSE * width, high - here < _CLOSE * width
+            if self._rule.product and low == 0:
+                close_low = here < _LEAST
+            middle = ~close_low & ~close_high
+            f, s = np.zeros(here.shape), np.zeros(here.shape)
+            if middle.any():
+                f[middle], s[middle] = self._inner(i, here[middle])
+            at_low = sum(mass for at, mass in self._atoms if at == low)
+            if close_low.any():
+                if self._rule.product and low == 0:
+                    f[close_low] = self._at_zero(i)
+                    s[close_low] = top - at_low
+                else:
+                    f[close_low], mass = self._power_law(i, 0, here[close_low] - low)
+                    s[close_low] = top - at_low - mass
+            if close_high.any():
+                f[close_high], mass = self._power_law(i, 1, high - here[close_high])
+                s[close_high] = rest + mass + sum(m for at, m in self._atoms if at == high) * (here[close_high] < high)
+            density[inside], above[inside] = f, s
+        self._last = x.copy(), density, above
+        return density, above
+
+    def _power_law(self, i: int, side: int, distance: Array) -> tuple[Array, Array]:
+        """The density at a small distance from an edge, and the mass between."""
+        unit, density, power = self._edges[i, side]
+        with np.errstate(divide="ignore"):
+            f = density * (distance / unit) ** power
+        mass = density * unit / (1 + power) * (distance / unit) ** (1 + power)
+        return f, mass
+
+    def _at_zero(self, i: int) -> float:
+        """The density of a product at 0 where the support begins there."""
+        high = self._intervals_with_sf[i][1]
+        near, far = self._inner(i, high * np.array([1e-200, 1e-100]))[0]
+        if near > 1e3 * far:
+            return math.inf
+        return 0.0 if near < 1e-3 * far else float(near)
+
+    def _pdf(self, x: Array) -> Array:
+        return self._both(x)[0].copy()
+
+    def _sf(self, x: Array) -> Array:
+        return self._both(x)[1].copy()
+
+    def _cdf(self, x: Array) -> Array:
+        return 1 - self._both(x)[1]
+
+    # ---- off the axis ----
+
+    def _at(self, z: Complex) -> tuple[Complex, State]:
+        """Places and solutions in the open upper half-plane, or a hair above the axis in a gap."""
+        place = self._rule.place(z)
+        state, good = self._equations.solve(place)
+        if not good.all():
+            first = complex(z[~good][0])
+            raise ConvergenceError(
+                f"{self._name}: the Cauchy transform did not converge at z = {first!r}", self.report.to_dict()
+            )
+        return place, state
+
+    def _raised(self, z: Complex) -> tuple[Complex, NDArray[np.bool_], NDArray[np.bool_]]:
+        """z in the upper half-plane, where it was mirrored, and where it lies in a gap: lifted off the axis there."""
+        below = z.imag < 0
+        z = np.where(below, np.conj(z), z) + 0j
+        real = z.imag == 0
+        x = z.real
+        inside = np.zeros(z.shape, bool)
+        for low, high in self.support():
+            inside |= (x > low) & (x < high)
+        gap = real & ~inside
+        ends = np.array([end for pair in self.support() for end in pair] + [at for at, _ in self._atoms])
+        away = np.abs(x[:, None] - ends).min(axis=1)
+        lift = np.where(gap, np.maximum(1e-8 * away, 1e-11 * self._scale), 0.0)
+        z = z + 1j * lift
+        return z, below, gap
+
+    def _stieltjes(self, z: Complex) -> Complex:
+        points, below, gap = self._raised(z)
+        _, state = self._at(points)
+        m = -self._rule.cauchy(points, state.c)
+        m = np.where(gap, m.real + 0j, m)
+        m = np.where(below, np.conj(m), m)
+        for at, _ in self._atoms:
+            m[z == at] = complex(math.inf, 0)
+        return m
+
+    def _stieltjes_derivative(self, z: Complex) -> Complex:
+        points, below, gap = self._raised(z)
+        _, state = self._at(points)
+        slope = -self._rule.cauchy_slope(points, state.c, self._equations.slope(state))
+        slope = np.where(gap, slope.real + 0j, slope)
+        return np.where(below, np.conj(slope), slope)
+
+
+class FreeSum(Convolution):
+    """The law of a sum of free variables; made by `free_add`, `free_power` and `compression`.
+
+    Attributes
+    ----------
+    parts : tuple of (Law, float)
+        The laws, each with its free convolution power.
+    report : Report
+        What solving took so far.
+    """
+
+    _rule = Additive
+    _neutral = 0.0
+
+    @staticmethod
+    def _combined(here: float, at: float, t: float) -> float:
+        return here + t * at
+
+    @cached_property
+    def _scale(self) -> float:
+        return self._equations.scale
+
+    def _moment(self, k: int) -> float:
+        if k > _SERIES:
+            return super()._moment(k)
+        return float(sum_moments(self.parts, k)[k])
+
+    def var(self) -> np.float64:
+        """The variance: variances add."""
+        return np.float64(sum(t * float(law.var()) for law, t in self.parts))
+
+    def _r_transform(self, w: Array) -> Array:
+        return np.asarray(sum(t * law._r_transform(w) for law, t in self.parts))
+
+
+class FreeProduct(Convolution):
+    """The law of a product of free variables, all at least 0; made by `free_multiply` and `free_power`.
+
+    Attributes
+    ----------
+    parts : tuple of (Law, float)
+        The laws, each with its free convolution power.
+    report : Report
+        What solving took so far.
+    """
+
+    _rule = Multiplicative
+    _neutral = 1.0
+
+    @staticmethod
+    def _combined(here: float, at: float, t: float) -> float:
+        return here * at**t if at > 0 else -1.0
+
+    @cached_property
+    def _atoms(self) -> list[tuple[float, float]]:
+        at_zero = max((mass for law, _ in self.parts for at, mass in law.atoms() if at == 0), default=0.0)
+        found = [each for each in Convolution._atoms.func(self) if each[0] > 0]  # type: ignore[attr-defined]
+        return [(0.0, at_zero), *found] if at_zero > 0 else found
+
+    @cached_property
+    def _scale(self) -> float:
+        return self._gaps_scale
+
+    @cached_property
+    def _gaps_scale(self) -> float:
+        return math.exp(sum(t * math.log(float(law.mean())) for law, t in self.parts))
+
+    def _moment(self, k: int) -> float:
+        if k > _SERIES:
+            return super()._moment(k)
+        return float(product_moments(self.parts, k)[k])
+
+    def var(self) -> np.float64:
+        """The variance: relative variances add."""
+        mean = float(self.mean())
+        return np.float64(mean**2 * sum(t * float(law.var()) / float(law.mean()) ** 2 for law, t in self.parts))
+
+    def _s_transform(self, w: Array) -> Array:
+        out = np.ones(w.shape)
+        for law, t in self.parts:
+            out = out * law._s_transform(w) ** t
+        return out

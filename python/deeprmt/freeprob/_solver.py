@@ -1,0 +1,385 @@
+"""The equations of free convolution, solved by Newton's method for many points at once.
+
+A free sum of mu_1, ..., mu_n, each to a free convolution power t_i (1 if nothing is said), has subordination points
+omega_i with
+
+    F_i(omega_i) = F  for all i,     z = sum t_i omega_i - (T - 1) F,     T = sum t_i,  F = 1/G,
+
+and a free product has, with y = M_i(omega_i) and E = y / (1 + y), ln z = sum t_i ln omega_i + (T - 1) ln E. Both are
+
+    P(z) = sum t_i p_i - (T - 1) c,     c_i(p_i) = c,
+
+with p = omega, c = F for sums and p = ln omega, c = -ln E for products: one solver serves both. In the upper
+half-plane, the real axis included, there is at most one solution with every Im p_i > 0 (Denjoy and Wolff; Belinschi
+and Bercovici, arXiv:math/0605763): whatever Newton's method finds there is the right branch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..laws import MarchenkoPastur, Semicircle
+from ._sources import Source
+
+__all__ = ["Additive", "Equations", "Multiplicative", "State"]
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+
+@dataclass
+class State:
+    """Solutions at some points: c is (k,), p is (implicit sources, k)."""
+
+    c: Complex
+    p: Complex
+
+    def __getitem__(self, index: Any) -> State:
+        return State(self.c[index], self.p[:, index])
+
+    def put(self, index: Any, other: State) -> None:
+        """Overwrite some points."""
+        self.c[index], self.p[:, index] = other.c, other.p
+
+
+@dataclass
+class Count:
+    """What a solver has done so far."""
+
+    points: int = 0
+    iterations: int = 0
+    continued: int = 0
+
+
+class Additive:
+    """p = omega, c = F = 1 / G."""
+
+    product = False
+    ceiling = math.inf  # of Im p
+
+    @staticmethod
+    def place(z: Complex) -> Complex:
+        """P(z)."""
+        return z
+
+    @staticmethod
+    def value(source: Source, p: Complex) -> tuple[Complex, Complex]:
+        """c and dc/dp of one source."""
+        g, slope = source.resolvent(p)
+        c = 1 / g
+        return c, -slope * c * c
+
+    @staticmethod
+    def explicit(source: Source) -> tuple[float, float] | None:
+        """The numbers (a, s2) of a law whose p is explicit in c: R(g) = s2 / (1 - a s2 g), or None.
+
+        The semicircle, R(g) = s2 g, has a = inf here.
+        """
+        law = source.law
+        if isinstance(law, Semicircle):
+            return math.inf, law.sigma**2
+        if isinstance(law, MarchenkoPastur) and not law.singular:
+            return law.aspect, law.sigma**2
+        return None
+
+    @staticmethod
+    def invert(numbers: tuple[float, float], c: Complex) -> tuple[Complex, Complex]:
+        """p and dp/dc of such a law."""
+        a, s2 = numbers
+        if math.isinf(a):
+            return c + s2 / c, 1 - s2 / (c * c)
+        d = c - a * s2
+        return c + s2 * c / d, 1 - a * s2 * s2 / (d * d)
+
+    @staticmethod
+    def explicit_argument(numbers: tuple[float, float], c: Complex) -> Array:
+        """Im U of such a law."""
+        a, s2 = numbers
+        g = 1 / c
+        if math.isinf(a):
+            return np.asarray((np.log(c) + s2 * g * g / 2).imag)
+        q = 1 - a * s2 * g
+        return np.asarray(np.log(c).imag + (np.log(q) / a + s2 * g / q).imag)
+
+    @staticmethod
+    def shared_argument(c: Complex) -> Array:
+        """What U loses for each source above one: Im log F."""
+        return np.angle(c)
+
+    @staticmethod
+    def cauchy(z: Complex, c: Complex) -> Complex:
+        """G(z)."""
+        return 1 / c
+
+    @staticmethod
+    def cauchy_slope(z: Complex, c: Complex, dc: Complex) -> Complex:
+        """G'(z) where dc = dc/dP."""
+        return -dc / (c * c)
+
+
+class Multiplicative:
+    """p = ln omega, c = -ln(y / (1 + y))."""
+
+    product = True
+    ceiling = math.pi
+
+    @staticmethod
+    def place(z: Complex) -> Complex:
+        """P(z)."""
+        return np.log(z + 0j)
+
+    @staticmethod
+    def value(source: Source, p: Complex) -> tuple[Complex, Complex]:
+        """c and dc/dp of one source."""
+        w = np.exp(p)
+        g, slope = source.resolvent(w)
+        one = w * g
+        y = one - 1
+        # -ln(y / (1 + y)) with its argument in (0, pi): y and 1 + y lie in the lower half-plane
+        c = np.log(one / y)
+        return c, -w * (g + w * slope) / (y * one)
+
+    @staticmethod
+    def explicit(source: Source) -> tuple[float, float] | None:
+        """The numbers (a, s2) of S(y) = 1 / (s2 (1 + a y))."""
+        law = source.law
+        if isinstance(law, MarchenkoPastur) and not law.singular:
+            return law.aspect, law.sigma**2
+        return None
+
+    @staticmethod
+    def invert(numbers: tuple[Array, Array], c: Complex) -> tuple[Complex, Complex]:
+        """p and dp/dc of such a law."""
+        a, s2 = numbers
+        y = 1 / np.expm1(c)
+        q = 1 + a * y
+        return c + np.log(s2 * q), 1 - a * y * (1 + y) / q
+
+    @staticmethod
+    def explicit_argument(numbers: tuple[float, float], c: Complex) -> Array:
+        """Im U of such a law."""
+        a, _ = numbers
+        y = 1 / np.expm1(c)
+        return np.asarray(-np.angle(y) + y.imag + (1 - 1 / a) * np.angle(1 + a * y))
+
+    @staticmethod
+    def shared_argument(c: Complex) -> Array:
+        """What U loses for each source above one: -Im ln y."""
+        return -np.angle(1 / np.expm1(c))
+
+    @staticmethod
+    def cauchy(z: Complex, c: Complex) -> Complex:
+        """G(z) = (1 + y) / z."""
+        return -1 / np.expm1(-c) / z
+
+    @staticmethod
+    def cauchy_slope(z: Complex, c: Complex, dc: Complex) -> Complex:
+        """G'(z) where dc = dc/dP: dy/dc = -y (1 + y)."""
+        y = 1 / np.expm1(c)
+        return (-y * (1 + y) * dc - (1 + y)) / (z * z)
+
+
+class Equations:
+    """The sources of one convolution, and Newton's method for their equations.
+
+    Parameters
+    ----------
+    rule : type
+        Additive or Multiplicative.
+    parts : list of (Source, float)
+        Each with its power t > 0, the sum at least 1.
+    """
+
+    def __init__(self, rule: Any, parts: list[tuple[Source, float]]) -> None:
+        self.rule = rule
+        self.parts = parts
+        self.total = sum(t for _, t in parts)
+        self.explicit: list[tuple[Source, float, tuple[float, float]]] = []
+        self.implicit: list[tuple[Source, float]] = []
+        for each, t in parts:
+            numbers = rule.explicit(each)
+            if numbers is None:
+                self.implicit.append((each, t))
+            else:
+                self.explicit.append((each, t, numbers))
+        if rule.product and self.explicit:
+            # Many Marchenko-Pastur laws in one array operation.
+            self._bundle = tuple(np.array([numbers[k] for *_, numbers in self.explicit])[:, None] for k in (0, 1))
+            self._weights = np.array([t for _, t, _ in self.explicit])
+        self.count = Count()
+        low = min(each.hull[0] for each, _ in parts)
+        high = max(each.hull[1] for each, _ in parts)
+        self.scale = 1.0 if rule.product else max(high - low, abs(sum(t * sum(s.hull) / 2 for s, t in parts)), 1e-300)
+
+    # ---- the sum over explicit sources ----
+
+    def _explicit_sums(self, c: Complex) -> tuple[Any, Any, Any]:
+        """sum t p, sum t dp/dc, and the least Im p."""
+        if not self.explicit:
+            return 0.0, 0.0, np.inf
+        if self.rule.product:
+            p, d = self.rule.invert(self._bundle, c)
+            return self._weights @ p, self._weights @ d, p.imag.min(axis=0)
+        total, slope, least = 0.0, 0.0, np.full(c.shape, np.inf)
+        for _, t, numbers in self.explicit:
+            p, d = self.rule.invert(numbers, c)
+            total, slope, least = total + t * p, slope + t * d, np.minimum(least, p.imag)
+        return total, slope, least
+
+    # ---- Newton ----
+
+    def newton(self, place: Complex, start: State, steps: int = 30) -> tuple[State, NDArray[np.bool_]]:
+        """Solutions at P = place from a start; which of them converged, within the half-plane."""
+        rule = self.rule
+        n, k = len(self.implicit), place.size
+        out = State(start.c.copy(), start.p.copy())
+        good = np.zeros(k, bool)
+        live = np.arange(k)
+        weights = [t for _, t in self.implicit]
+        excess = self.total - 1
+        with np.errstate(all="ignore"):
+            for _ in range(steps):
+                c, p, goal = out.c[live], out.p[:, live], place[live]
+                total, slope, least = self._explicit_sums(c)
+                residual = total - excess * c - goal
+                stiffness = excess - slope
+                gaps, slopes = [], []
+                for i in range(n):
+                    ci, di = rule.value(self.implicit[i][0], p[i])
+                    gap = c - ci
+                    residual = residual + weights[i] * (p[i] + gap / di)
+                    stiffness = stiffness - weights[i] / di
+                    gaps.append(gap)
+                    slopes.append(di)
+                dc = residual / stiffness
+                size = np.abs(dc)
+                damp = np.ones(live.size)
+                moves = []
+                for i in range(n):
+                    move = (gaps[i] + dc) / slopes[i]
+                    size = np.maximum(size, np.abs(move))
+                    down = -move.imag
+                    damp = np.minimum(damp, np.where(down > 0.9 * p[i].imag, 0.9 * p[i].imag / down, 1.0))
+                    if math.isfinite(rule.ceiling):
+                        room = rule.ceiling - p[i].imag
+                        damp = np.minimum(damp, np.where(-down > 0.9 * room, 0.9 * room / -down, 1.0))
+                    moves.append(move)
+                down = -dc.imag
+                damp = np.minimum(damp, np.where(down > 0.9 * c.imag, 0.9 * c.imag / down, 1.0))
+                if math.isfinite(rule.ceiling):
+                    room = rule.ceiling - c.imag
+                    damp = np.minimum(damp, np.where(-down > 0.9 * room, 0.9 * room / -down, 1.0))
+                new_c = c + damp * dc
+                out.c[live] = new_c
+                height = new_c.imag if n == 0 else np.full(live.size, np.inf)
+                for i in range(n):
+                    new = p[i] + damp * moves[i]
+                    out.p[i, live] = new
+                    height = np.minimum(height, new.imag)
+                self.count.iterations += int(live.size)
+                # The step after this one would be of the order size^2 / height.
+                done = (damp == 1) & ((size * size < 1e-16 * self.scale * height) | (size < 4e-16 * np.abs(new_c)))
+                finite = np.isfinite(size) & (size < 1e6 * self.scale)
+                inside = height > 1e-13 * self.scale
+                if n == 0 or self.explicit:
+                    inside &= least > -1e-9 * self.scale
+                good[live[done & finite & inside]] = True
+                live = live[~done & finite]
+                if live.size == 0:
+                    break
+        return out, good
+
+    def slope(self, state: State) -> Complex:
+        """dc/dP at solutions."""
+        stiffness = self._explicit_sums(state.c)[1] - (self.total - 1)
+        for i, (each, t) in enumerate(self.implicit):
+            stiffness = stiffness + t / self.rule.value(each, state.p[i])[1]
+        return np.asarray(1 / stiffness)
+
+    def residual(self, place: Complex, state: State) -> float:
+        """How far the equations are from being met, at most, against the size of what they add up."""
+        residual = self._explicit_sums(state.c)[0] - (self.total - 1) * state.c - place
+        size = np.abs(state.c) + np.abs(place) + self.scale
+        worst = 0.0
+        for i, (each, t) in enumerate(self.implicit):
+            residual = residual + t * state.p[i]
+            worst = max(worst, float((np.abs(self.rule.value(each, state.p[i])[0] - state.c) / size).max(initial=0)))
+        return max(worst, float((np.abs(residual) / size).max(initial=0)))
+
+    # ---- from afar ----
+
+    def _afar(self, place: complex) -> State:
+        """The solution at one place high up, by the fixed point of the subordination equations."""
+        rule = self.rule
+        sources = self.parts
+        p = np.full(len(sources), place, dtype=np.complex128)
+        c = p.copy()
+        with np.errstate(all="ignore"):
+            for _ in range(200):
+                c = np.array([rule.value(each, p[i : i + 1])[0][0] for i, (each, _) in enumerate(sources)])
+                h = c - p
+                new = place + sum(t * h[i] for i, (_, t) in enumerate(sources)) - h
+                if math.isfinite(rule.ceiling):
+                    new = new.real + 1j * np.minimum(new.imag, (rule.ceiling + p.imag) / 2)
+                change = np.abs(new - p).max()
+                p = new
+                if change < 1e-3 * self.scale:
+                    break
+        chosen = [i for i, (each, _) in enumerate(sources) if rule.explicit(each) is None]
+        return State(np.array([c.mean()]), p[chosen][:, None])
+
+    def _high(self, place: Complex) -> complex:
+        """A place high above the given ones."""
+        middle = (place.real.min() + place.real.max()) / 2
+        return complex(middle, 2 * self.scale) if not self.rule.product else complex(place.real.max() + 1, 2.0)
+
+    def solve(self, place: Complex, guess: State | None = None) -> tuple[State, NDArray[np.bool_]]:
+        """Solutions at P = place in the closed upper half-plane, from a guess where it is good, else from afar."""
+        k = place.size
+        self.count.points += k
+        if guess is not None:
+            out, good = self.newton(place, guess, 12)
+        else:
+            out = State(np.zeros(k, np.complex128), np.zeros((len(self.implicit), k), np.complex128))
+            good = np.zeros(k, bool)
+        todo = np.flatnonzero(~good)
+        if todo.size:
+            self.count.continued += int(todo.size)
+            state, found = self._continued(place[todo])
+            out.put(todo, state)
+            good[todo] = found
+        return out, good
+
+    def _continued(self, place: Complex) -> tuple[State, NDArray[np.bool_]]:
+        """Along straight lines from a place high up: over, then down; a step that fails is halved."""
+        high = self._high(place)
+        start = self._afar(high)
+        begin, ok = self.newton(np.array([high]), start, 100)
+        k = place.size
+        state = State(np.repeat(begin.c, k), np.repeat(begin.p, k, axis=1))
+        done = np.zeros(k, bool)
+        if not ok[0]:
+            return state, done
+        here = np.full(k, high)
+        over = place.real + 1j * np.maximum(high.imag, place.imag)
+        for target in (over, place):
+            # The whole way at once, then less of it.
+            part = np.ones(k)
+            done = here == target
+            for _ in range(200):
+                todo = np.flatnonzero(~done & (part > 1e-6))
+                if todo.size == 0:
+                    break
+                # Downwards the height falls by a factor, so that a near end is met with short steps.
+                goal = np.where(part[todo] == 1, target[todo], here[todo] + part[todo] * (target[todo] - here[todo]))
+                new, good = self.newton(goal, state[todo], 16)
+                state.put(todo[good], new[good])
+                here[todo[good]] = goal[good]
+                done[todo] = good & (goal == target[todo])
+                part[todo] = np.where(good, np.minimum(1.0, 4 * part[todo]), part[todo] / 4)
+        return state, done

@@ -1,0 +1,220 @@
+"""What free convolution asks of a law: its Cauchy transform, the slope of it, and its logarithmic potential.
+
+All three at points of the closed upper half-plane, a real point standing for the limit from above:
+
+    G(w) = int mu(dx) / (w - x),  G'(w),  U(w) = int log(w - x) mu(dx)
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .._arguments import available_threads
+from ..laws import Law, MarchenkoPastur, Semicircle
+from ..laws._affine import Affine
+
+__all__ = ["Atoms", "Scaled", "Series", "Source", "source"]
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+_MOST_COEFFICIENTS = 4096
+_SETTLED = 1e-13
+
+
+class Source:
+    """A law as the solvers see it."""
+
+    gaps: list[tuple[float, float]]
+    """The open intervals free of mass, ascending, the first from -inf and the last to inf."""
+    atoms: list[tuple[float, float]]
+    accuracy: float = 0.0
+    """How well the law is resolved, as far as that is not rounding."""
+
+    def __init__(self, law: Law) -> None:
+        self.law = law
+        self.atoms = [(float(at), float(mass)) for at, mass in law.atoms()]
+        pieces = sorted([*law.support(), *((at, at) for at, _ in self.atoms)])
+        self.gaps, last = [], -math.inf
+        for low, high in pieces:
+            if low > last:
+                self.gaps.append((last, low))
+            last = max(last, high)
+        self.gaps.append((last, math.inf))
+
+    @property
+    def hull(self) -> tuple[float, float]:
+        """The least interval that carries all mass."""
+        return self.gaps[0][1], self.gaps[-1][0]
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        return -self.law._stieltjes(w), -self.law._stieltjes_derivative(w)
+
+    def argument(self, w: Complex) -> Array:
+        """The imaginary part of U: the mean of arg(w - x), in [0, pi]."""
+        return np.asarray(self.law._log_potential(w).imag)
+
+
+class Atoms(Source):
+    """A law of atoms alone, few or many."""
+
+    def __init__(self, law: Law) -> None:
+        super().__init__(law)
+        pairs = np.array(self.atoms)
+        self._at, self._mass = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        return _core.freeprob.atom_sums(self._at, self._mass, w, available_threads())
+
+    def argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        return _core.freeprob.atom_arguments(self._at, self._mass, w, available_threads())
+
+
+class Scaled(Source):
+    """The law of factor * x + offset."""
+
+    def __init__(self, law: Affine) -> None:
+        super().__init__(law)
+        self._base, self._factor, self._offset = source(law.base), law.factor, law.offset
+        self.accuracy = self._base.accuracy
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        inner = (w - self._offset) / self._factor
+        g, slope = self._base.resolvent(inner if self._factor > 0 else np.conj(inner))
+        if self._factor < 0:
+            g, slope = np.conj(g), np.conj(slope)
+        return g / self._factor, slope / self._factor**2
+
+    def argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        inner = (w - self._offset) / self._factor
+        if self._factor > 0:
+            return self._base.argument(inner)
+        return math.pi - self._base.argument(np.conj(inner))
+
+
+class Series(Source):
+    """A density as a series of cosines on each interval, and atoms.
+
+    With x = centre + half cos t, a density that vanishes or diverges like a square root at its edges has
+    f(t) = density(x) half sin t smooth, even and periodic: f = sum f_k cos kt converges like a power of a number. And
+    then G = pi / (half r) sum f_k v^k with A = (w - centre) / half, r = sqrt(A^2 - 1), v = A - r: as exact on the
+    support as away from it, and U has a series as well.
+    """
+
+    def __init__(self, law: Law) -> None:
+        super().__init__(law)
+        self._pieces = []
+        for low, high in law.support():
+            coefficients, tail = _cosines(law, low, high)
+            self._pieces.append((low, high, coefficients))
+            self.accuracy = max(self.accuracy, tail)
+        # What rounding, or the tail, took from the mass is given back.
+        continuous = 1 - sum(mass for _, mass in self.atoms)
+        found = math.pi * sum(float(f[0]) for *_, f in self._pieces)
+        if found > 0:
+            self.accuracy = max(self.accuracy, abs(found - continuous))
+            self._pieces = [(low, high, f * (continuous / found)) for low, high, f in self._pieces]
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        w = w + 0j
+        g, slope = np.zeros_like(w), np.zeros_like(w)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for at, mass in self.atoms:
+                g += mass / (w - at)
+                slope -= mass / (w - at) ** 2
+            for low, high, f in self._pieces:
+                a, r, v = _joukowski(w, low, high)
+                total, change = _horner(f, v)
+                scale = 2 * math.pi / (high - low)
+                g += scale * total / r
+                slope -= scale * 2 / (high - low) * (a * total / r + v * change) / r**2
+        return g, slope
+
+    def argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        w = w + 0j
+        out = np.zeros(w.shape)
+        for at, mass in self.atoms:
+            out += mass * np.angle(w - at)
+        for low, high, f in self._pieces:
+            v = _joukowski(w, low, high)[2]
+            weights = f.copy()
+            weights[1:] /= np.arange(1, f.size)
+            weights[0] = 0
+            out -= math.pi * (f[0] * np.angle(v) + _horner(weights, v)[0].imag)
+        return out
+
+
+def _joukowski(w: Complex, low: float, high: float) -> tuple[Complex, Complex, Complex]:
+    """A, r = sqrt(A^2 - 1) and v = A - r."""
+    half = (high - low) / 2
+    above, below = (w - high) / half, (w - low) / half
+    r = np.sqrt(above + 0j) * np.sqrt(below + 0j)
+    a = (above + below) / 2
+    return a, r, 1 / (a + r)
+
+
+def _horner(f: Array, v: Complex) -> tuple[Complex, Complex]:
+    """The polynomial with coefficients f, constant first, and its derivative."""
+    total, change = np.full(v.shape, complex(f[-1])), np.zeros(v.shape, np.complex128)
+    for each in f[-2::-1]:
+        change = change * v + total
+        total = total * v + each
+    return total, change
+
+
+def _cosines(law: Law, low: float, high: float) -> tuple[Array, float]:
+    """Coefficients of the density, times dx/dt, on one interval; and the size of what was left out."""
+    n, width = 32, high - low
+    while True:
+        t = math.pi * (np.arange(n) + 0.5) / n
+        # x falls as t grows; distances from both edges without cancellation
+        x = np.where(t > math.pi / 2, low + width * np.cos(t / 2) ** 2, high - width * np.sin(t / 2) ** 2)
+        values = law._pdf(x) * (width / 2) * np.sin(t)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{law!r}: the density must be finite inside ({low}, {high})")
+        spectrum = np.fft.rfft(np.concatenate([values, values[::-1]]))[:n]
+        f = (spectrum * np.exp(-0.5j * math.pi * np.arange(n) / n)).real / n
+        f[0] /= 2
+        size = float(np.abs(f).max())
+        tail = float(np.abs(f[-n // 4 :]).max())
+        if tail <= _SETTLED * size or n >= _MOST_COEFFICIENTS:
+            keep = np.flatnonzero(np.abs(f) > 1e-16 * size)
+            return f[: keep[-1] + 1 if keep.size else 1], tail * n if tail > _SETTLED * size else tail
+        n *= 2
+
+
+def source(law: Law) -> Source:
+    """The law as a source, made once."""
+    try:
+        return _cached(law)
+    except TypeError:  # a law that cannot be hashed
+        return _made(law)
+
+
+def _made(law: Law) -> Source:
+    if isinstance(law, Affine):
+        return Scaled(law)
+    if not law.support():
+        return Atoms(law)
+    own: Any = getattr(law, "_source", None)
+    if own is not None:
+        return own()
+    if isinstance(law, Semicircle) or (isinstance(law, MarchenkoPastur) and not law.singular):
+        return Source(law)
+    return Series(law)
+
+
+_cached = lru_cache(maxsize=64)(_made)

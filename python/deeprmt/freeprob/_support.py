@@ -1,0 +1,612 @@
+"""The support of a free sum or product: found first, from the real axis alone.
+
+A gap of the convolution is where every omega_i is real, outside the support of its law: each omega_i runs through a
+piece of a gap of mu_i on which c_i (see `_solver`) is monotone. On such pieces, one of each law, c is a coordinate,
+
+    P = sum t_i p_i(c) - (T - 1) c,     dP/dc = sum t_i u_i - (T - 1),     u_i = dp_i/dc,
+
+and x(c) belongs to a gap exactly where dP/dc > 0: there the real omega's are the attracting fixed points of the
+subordination equations (Denjoy and Wolff), of which there is one at each x. Edges are where dP/dc = 0. x is stationary
+there, so that half of the digits of omega give all digits of the edge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._solver import Equations
+from ._sources import Atoms, Source
+
+__all__ = ["Gap", "gaps"]
+
+Array = NDArray[np.float64]
+
+_END = 34.0  # logistic(-34) is the rounding of doubles
+_FAR = 14.0  # how far beyond the support omega is followed, as a logarithm
+_MANY = 40  # gaps of one law, above which narrow ones are looked at only if they can matter
+_COARSE = np.linspace(-16, 16, 33)
+_BASE = np.unique(np.concatenate([np.linspace(-_END, _END, 69), np.linspace(-6, 6, 49)]))
+
+
+@dataclass
+class Gap:
+    """An open interval free of mass; `sf` is the mass above it, `omega` a point of each subordination function."""
+
+    low: float
+    high: float
+    sf: float
+    key: tuple[int, ...]
+
+
+_Part = tuple[float, float, float, tuple[int, ...], bool, bool]
+"""A part of a gap: low, high, the mass above, which gaps of the laws, and whether it ends at a seam."""
+
+
+@dataclass
+class Piece:
+    """A part of a gap of one law, on which c is monotone."""
+
+    source: Source
+    product: bool
+    numbers: Any  # of a law whose p is explicit in c
+    gap: int
+    low: float
+    high: float  # the interval of omega that s covers
+    cell: str
+    begin: float
+    end: float  # in s
+    seams: tuple[bool, bool]  # whether c is infinite at begin, end
+
+    def omega(self, s: Array) -> Array:
+        """The point of the gap."""
+        if math.isinf(self.high):
+            return self.low + self._far * np.exp(s)
+        if math.isinf(self.low):
+            return self.high - self._far * np.exp(-s)
+        width, half = self.high - self.low, 0.5 * np.exp(-np.abs(s)) / (0.5 + 0.5 * np.exp(-np.abs(s)))
+        return np.where(s < 0, self.low + width * half, self.high - width * half)
+
+    @property
+    def _far(self) -> float:
+        low, high = self.source.hull
+        return max(high - low, 1e-3 * abs(low), 1e-3 * abs(high), 1e-300)
+
+    def value(self, s: Array) -> tuple[Array, Array, Array, Array]:
+        """p, c, u = dp/dc and 1 - u."""
+        w = self.omega(s)
+        with np.errstate(all="ignore"):
+            g, slope = self.source.resolvent(w.astype(np.complex128))
+            g, slope = g.real, slope.real
+            if not self.product:
+                u = g * g / -slope
+                return w, 1 / g, u, 1 - u
+            one = w * g
+            y = one - 1
+            u = -y * one / (w * (g + w * slope))
+            return np.log(np.abs(w)), np.log(np.abs(one / y)), u, 1 - u
+
+    def grid(self) -> Array:
+        """Values of s, dense towards ends that are seams."""
+        base = _BASE if len(self.source.gaps) <= _MANY else _COARSE
+        s = base[(self.begin < base) & (self.end > base)]
+        steps = 0.5 ** np.arange(1, 21)
+        more = [s, [self.begin, self.end]]
+        if self.seams[0]:
+            more.append(self.begin + steps * min(1.0, self.end - self.begin))
+        if self.seams[1]:
+            more.append(self.end - steps * min(1.0, self.end - self.begin))
+        s = np.unique(np.concatenate(more))
+        return s[slice(1 if self.seams[0] else 0, -1 if self.seams[1] else None)]
+
+    def values(self) -> tuple[Array, tuple[Array, Array, Array, Array]]:
+        """The grid and the values on it, kept."""
+        if not hasattr(self, "_values"):
+            s = self.grid()
+            self._values = s, self.value(s)
+        return self._values
+
+    def table(self) -> tuple[Array, Array]:
+        """s and c on the grid, c ascending."""
+        if not hasattr(self, "_table"):
+            s, (_, c, _, _) = self.values()
+            keep = np.isfinite(c)
+            s, c = s[keep], c[keep]
+            if c.size and c[0] > c[-1]:
+                s, c = s[::-1], c[::-1]
+            self._table = s, np.maximum.accumulate(c) if c.size else c
+        return self._table
+
+    def inverse(self, c: Array) -> tuple[Array, Array, Array]:
+        """p, u and 1 - u at c; NaN out of range."""
+        if self.numbers is not None:
+            return self._explicit(c)
+        return self.at(self.place(c))
+
+    def at(self, s: Array) -> tuple[Array, Array, Array]:
+        """p, u and 1 - u at s."""
+        p, _, u, v = self.value(s)
+        return p, u, v
+
+    def place(self, c: Array) -> Array:
+        """The s of given c."""
+        s, known = self.table()
+        out = np.full(c.shape, np.nan)
+        if known.size < 2:
+            return out
+        inside = (c >= known[0]) & (c <= known[-1])
+        if inside.any():
+            goal = c[inside]
+            i = np.clip(np.searchsorted(known, goal), 1, known.size - 1)
+            out[inside] = bracketed(
+                lambda t, k: self.value(t)[1] - goal[k], s[i - 1], s[i], known[i - 1] - goal, known[i] - goal
+            )
+        return out
+
+    def _explicit(self, c: Array) -> tuple[Array, Array, Array]:
+        a, s2 = self.numbers
+        with np.errstate(all="ignore"):
+            if not self.product:
+                if math.isinf(a):
+                    v = s2 / (c * c)
+                    p = c + s2 / c
+                else:
+                    d = c - a * s2
+                    v = a * s2 * s2 / (d * d)
+                    p = c + s2 * c / d
+                inside = c * (c - (0 if math.isinf(a) else a * s2)) > 0
+            else:
+                y = -1 / (1 + np.exp(c)) if self.cell == "mid" else 1 / np.expm1(c)
+                q = 1 + a * y
+                v = a * y * (1 + y) / q
+                p = c + np.log(s2 * np.abs(q))
+                if self.cell == "mid":
+                    inside = (q > 0) if self.low < 0 else (q < 0)
+                else:
+                    inside = q > 0
+                inside &= np.isfinite(p)
+            # On the piece p grows with c, or falls where a product lies between -1 and 0 with omega above 0.
+            rising = 1 - v
+            inside &= (rising > 0) if not self.product or self._rises else (rising < 0)
+        return np.where(inside, p, np.nan), np.where(inside, 1 - v, np.nan), np.where(inside, v, np.nan)
+
+    @property
+    def _rises(self) -> bool:
+        return not (self.cell == "mid" and self.low >= 0)
+
+
+def bracketed(function: Callable[[Array, Any], Array], a: Array, b: Array, fa: Array, fb: Array) -> Array:
+    """Roots between a and b, all at once: inverse quadratic steps within a bracket (Chandrupatla, 1997)."""
+    a, b, fa, fb = (np.array(x, dtype=np.float64) for x in (a, b, fa, fb))
+    c, fc = a.copy(), fa.copy()
+    t = np.full(a.shape, 0.5)
+    out = np.where(np.abs(fa) < np.abs(fb), a, b)
+    live = np.flatnonzero((fa != 0) & (fb != 0) & np.isfinite(fa) & np.isfinite(fb))
+    for _ in range(100):
+        if live.size == 0:
+            break
+        x = a[live] + t[live] * (b[live] - a[live])
+        fx = function(x, live)
+        fx = np.where(np.isfinite(fx), fx, 0.0)
+        same = np.sign(fx) == np.sign(fa[live])
+        c[live] = np.where(same, a[live], b[live])
+        fc[live] = np.where(same, fa[live], fb[live])
+        b[live] = np.where(same, b[live], a[live])
+        fb[live] = np.where(same, fb[live], fa[live])
+        a[live], fa[live] = x, fx
+        best = np.where(np.abs(fa[live]) < np.abs(fb[live]), a[live], b[live])
+        out[live] = best
+        width = np.abs(b[live] - a[live])
+        tolerance = (4e-16 * np.abs(best) + 1e-17) / np.where(width > 0, width, 1)
+        done = (tolerance >= 0.5) | (fx == 0)
+        with np.errstate(all="ignore"):
+            xi = (a[live] - b[live]) / (c[live] - b[live])
+            phi = (fa[live] - fb[live]) / (fc[live] - fb[live])
+            smooth = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)
+            alpha = (c[live] - a[live]) / (b[live] - a[live])
+            step = fa[live] / (fb[live] - fa[live]) * fc[live] / (fb[live] - fc[live])
+            step += alpha * fa[live] / (fc[live] - fa[live]) * fb[live] / (fc[live] - fb[live])
+        step = np.where(smooth & np.isfinite(step), step, 0.5)
+        t[live] = np.clip(step, tolerance, 1 - tolerance)
+        live = live[~done]
+    return out
+
+
+# ---- pieces of one law ----
+
+
+def _windows(source: Source, product: bool) -> list[tuple[int, float, float]]:
+    """(gap, low, high) of the intervals of omega to look at; for products 0 is a border."""
+    out = []
+    for i, (low, high) in enumerate(source.gaps):
+        if product and low < 0 < high:
+            out += [(i, low, 0.0), (i, 0.0, high)]
+        elif not product or high <= 0 or low >= 0:
+            out.append((i, low, high))
+    return out
+
+
+def _cells(product: bool, w: Array, g: Array) -> Array:
+    """The cell of each point: 0 or 1 for the sign of g; 0, 1, 2 for y above 0, in (-1, 0), and below -1."""
+    if not product:
+        return np.where(g > 0, 0, 1)
+    y = w * g - 1
+    return np.where(y > 0, 0, np.where(y > -1, 1, 2))
+
+
+_NAMES = {False: ("plus", "minus"), True: ("up", "mid", "down")}
+
+
+def pieces(equations: Equations, source: Source, windows: list[tuple[int, float, float]]) -> list[Piece]:
+    """All pieces of a law within some of its gaps."""
+    product = equations.rule.product
+    numbers = equations.rule.explicit(source)
+    out = []
+    for gap, low, high in windows:
+        begin, end = -_END, _END
+        if math.isinf(high):
+            end = _FAR
+        if math.isinf(low):
+            begin = -_FAR
+        whole = Piece(source, product, numbers, gap, low, high, "", begin, end, (False, False))
+        s = _BASE[(begin <= _BASE) & (end >= _BASE)]
+        w = whole.omega(s)
+        with np.errstate(all="ignore"):
+            g = source.resolvent(w.astype(np.complex128))[0].real
+        fine = np.isfinite(g)
+        s, w, g = s[fine], w[fine], g[fine]
+        if s.size < 2:
+            continue
+        cell = _cells(product, w, g)
+        marks: list[tuple[float, bool]] = [(float(s[0]), math.isinf(low))]
+        for k in np.flatnonzero(np.diff(cell)):
+            levels = [0.0] if not product else [level for level in (0.0, -1.0)]
+            for level in levels:
+                f = (lambda t, _, level=level: _signed(product, whole, t, level))
+                fa, fb = (f(s[k + j : k + j + 1], None) for j in (0, 1))
+                if fa[0] * fb[0] <= 0 and fa[0] != fb[0]:
+                    marks.append((float(bracketed(f, s[k : k + 1], s[k + 1 : k + 2], fa, fb)[0]), True))
+        marks.append((float(s[-1]), math.isinf(high)))
+        marks.sort()
+        for (a, first), (b, last) in pairwise(marks):
+            if b - a < 1e-12:
+                continue
+            middle = np.array([(a + b) / 2])
+            w = whole.omega(middle)
+            g = source.resolvent(w.astype(np.complex128))[0].real
+            name = _NAMES[product][int(_cells(product, w, g)[0])]
+            # An outer piece of a product ends at 0 with c infinite too.
+            out.append(Piece(source, product, numbers, gap, low, high, name, a, b, (first, last)))
+    return out
+
+
+def _signed(product: bool, piece: Piece, s: Array, level: float) -> Array:
+    w = piece.omega(s)
+    g = piece.source.resolvent(w.astype(np.complex128))[0].real
+    return np.asarray(w * g - 1 - level if product else g)
+
+
+# ---- gaps of the convolution ----
+
+
+def gaps(equations: Equations) -> list[Gap]:
+    """The gaps, ascending; the first begins at -inf (0 for a product), the last ends at inf."""
+    product = equations.rule.product
+    parts = equations.parts
+    outer = []
+    for source, _ in parts:
+        windows = [each for each in _windows(source, product) if math.isinf(each[1]) or math.isinf(each[2])]
+        outer.append(pieces(equations, source, windows))
+    options = []
+    for i, (source, _) in enumerate(parts):
+        windows = [each for each in _windows(source, product) if math.isfinite(each[1]) and math.isfinite(each[2])]
+        if len(windows) > _MANY:
+            windows = _that_matter(equations, i, windows, outer)
+        options.append(outer[i] + pieces(equations, source, windows))
+    found: list[_Part] = []
+    for cell in _NAMES[product]:
+        for chosen in _tuples(options, [t for _, t in parts], cell, product):
+            found += _gaps_of(chosen, [t for _, t in parts], cell)
+    return _joined(found, product, equations.scale)
+
+
+def _tuples(options: list[list[Piece]], powers: list[float], cell: str, product: bool) -> list[list[Piece]]:
+    """One piece of each law, all in one cell; in the middle cell one omega is above 0, the others below."""
+    mine = [[piece for piece in each if piece.cell == cell] for each in options]
+    out: list[list[Piece]] = []
+    if product and cell == "mid":
+        for i, t in enumerate(powers):
+            if t == 1 and all(_below(mine[j]) for j in range(len(mine)) if j != i):
+                for piece in mine[i]:
+                    if piece.low >= 0:
+                        out.append([piece if j == i else _below(mine[j])[0] for j in range(len(mine))])
+        return out
+
+    def extend(begun: list[Piece], room: float) -> None:
+        if len(begun) == len(mine):
+            out.append(begun)
+            return
+        for piece in mine[len(begun)]:
+            if product and piece.low < 0:
+                continue
+            rest = room - powers[len(begun)] * _least_v(piece)
+            if rest > 0:
+                extend([*begun, piece], rest)
+
+    extend([], 1.0 + 1e-9)
+    return out
+
+
+def _below(each: list[Piece]) -> list[Piece]:
+    return [piece for piece in each if piece.high <= 0]
+
+
+def _least_v(piece: Piece) -> float:
+    """A lower bound of 1 - u on a piece, nearly: what leaves room for others."""
+    if not hasattr(piece, "_least"):
+        v = piece.values()[1][3]
+        v = v[np.isfinite(v)]
+        piece._least = max(0.0, float(v.min()) - 0.1) if v.size else 1.0  # type: ignore[attr-defined]
+    return float(piece._least)  # type: ignore[attr-defined]
+
+
+def _gaps_of(
+    chosen: list[Piece], powers: list[float], cell: str
+) -> list[_Part]:
+    """The parts of gaps on one choice of pieces: (low, high, sf, key, seam at low, seam at high)."""
+    sign = -1.0 if cell == "mid" else 1.0
+    ranges = [piece.table()[1] for piece in chosen if piece.numbers is None]
+    if any(c.size < 2 for c in ranges):
+        return []
+    first = next((i for i, piece in enumerate(chosen) if piece.numbers is None), 0)
+    order = sorted(range(len(chosen)), key=lambda i: (not isinstance(chosen[i].source, Atoms), i != first))
+    master = order[0]
+    lead = chosen[master]
+    total = sum(powers)
+
+    def evaluate(s: Array, known: Any = None) -> tuple[Array, Array, Array]:
+        """P, sign dP/dc and sum t (1 - u), which says how large dP/dc may be."""
+        p, c, u, v = lead.value(s) if known is None else known
+        place, slope, size = powers[master] * p - (total - 1) * c, 1 - powers[master] * v, powers[master] * np.abs(v)
+        for i, piece in enumerate(chosen):
+            if i != master:
+                p, u, v = piece.inverse(c)
+                place = place + powers[i] * p
+                slope = slope - powers[i] * v
+                size = size + powers[i] * np.abs(v)
+        return place, sign * slope, size
+
+    s, known = lead.values()
+    on_grid = evaluate(s, known)
+    whole = s
+    # Where the range of another law's c ends, look closely too.
+    ends = [end for i, piece in enumerate(chosen) if i != master for end in _ends(piece)]
+    if ends:
+        marks = lead.place(np.array(ends))
+        marks = marks[np.isfinite(marks)]
+        steps = np.concatenate([[0.0], 0.5 ** np.arange(0, 46, 2)])
+        close = np.concatenate([marks[:, None] + steps, marks[:, None] - steps], axis=None)
+        close = np.unique(close[(close > s[0]) & (close < s[-1])])
+        order = np.argsort(np.concatenate([s, close]), kind="stable")
+        s = np.concatenate([s, close])[order]
+        on_grid = tuple(np.concatenate(both)[order] for both in zip(on_grid, evaluate(close), strict=True))
+    place, good, size = on_grid
+    fine = np.isfinite(place) & np.isfinite(good)
+    s, place, good, size = s[fine], place[fine], good[fine], size[fine]
+    if s.size < 2:
+        return []
+    # The two outer gaps of a law are one, through infinity.
+    key = tuple(piece.gap % (len(piece.source.gaps) - 1) for piece in chosen)
+    share = good / np.maximum(size, 1e-300)
+    if share.max() <= 1e-9:
+        top = int(np.argmax(share))
+        if share[top] < -1e-9 or share.min() > -1e-3:  # nothing, or two laws that leave no density to speak of
+            return []
+    s, good, place = _peaks(evaluate, s, good, size, place)
+    positive = good > 1e-14
+    if not positive.any():
+        top = int(np.argmax(share)) if share.size == s.size else int(np.argmax(good))
+        if share.max() < -1e-9:
+            return []
+        at = math.exp(place[top]) if lead.product else float(place[top])  # a gap that has just closed
+        return [(at, at, _above(chosen, powers, master, float(s[top]), cell), key, True, True)]
+    change = np.flatnonzero(positive[1:] != positive[:-1])
+    roots = bracketed(lambda t, _: evaluate(t)[1], s[change], s[change + 1], good[change], good[change + 1])
+    at_roots = evaluate(roots)[0] if roots.size else roots
+    seam_begin, seam_end = s[0] == whole[0] and lead.seams[0], s[-1] == whole[-1] and lead.seams[1]
+    out = []
+    begin = 0
+    borders = [*change.tolist(), s.size - 1]
+    for k, last in enumerate(borders):
+        if positive[last]:
+            low_at = place[0] if k == 0 else at_roots[k - 1]
+            high_at = place[-1] if k == len(borders) - 1 else at_roots[k]
+            seams = (k == 0 and seam_begin, k == len(borders) - 1 and seam_end)
+            middle = (s[begin] + s[last]) / 2 if begin < last else s[last]
+            sf = _above(chosen, powers, master, float(middle), cell)
+            if high_at < low_at:
+                low_at, high_at, seams = high_at, low_at, seams[::-1]
+            if lead.product:
+                low_at, high_at = math.exp(min(low_at, 700.0)), math.exp(min(high_at, 700.0))
+            out.append((float(low_at), float(high_at), sf, key, *seams))
+        begin = last + 1
+    return out
+
+
+def _ends(piece: Piece) -> list[float]:
+    """The finite ends of the range of c."""
+    if piece.numbers is not None:
+        a, s2 = piece.numbers
+        if not piece.product:
+            root = math.sqrt(s2)
+            if math.isinf(a):
+                return [root if piece.cell == "plus" else -root]
+            return [a * s2 + math.sqrt(a) * s2, a * s2 - math.sqrt(a) * s2]
+        y = [1 / math.sqrt(a), -1 / math.sqrt(a), -1 / a]
+        return [math.log(abs((1 + each) / each)) for each in y if each != -1.0]
+    c = piece.table()[1]
+    return [float(c[0]), float(c[-1])] if c.size else []
+
+
+def _peaks(
+    evaluate: Callable[[Array], tuple[Array, Array, Array]], s: Array, good: Array, size: Array, place: Array
+) -> tuple[Array, Array, Array]:
+    """Adds the tops of humps that come close to 0 from below: gaps narrower than the grid."""
+    inner = np.flatnonzero((good[1:-1] <= 0) & (good[1:-1] >= good[:-2]) & (good[1:-1] >= good[2:])) + 1
+    inner = inner[good[inner] > -0.3 * np.minimum(size[inner], 1.0)]
+    if inner.size == 0:
+        return s, good, place
+    a, b, d = s[inner - 1].copy(), s[inner].copy(), s[inner + 1].copy()
+    fb = good[inner].copy()
+    for _ in range(60):  # the longer side is cut at the golden section
+        right = d - b > b - a
+        x = np.where(right, b + 0.381966 * (d - b), b - 0.381966 * (b - a))
+        fx = evaluate(x)[1]
+        better = fx > fb
+        a = np.where(better & right, b, np.where(~better & ~right, x, a))
+        d = np.where(better & ~right, b, np.where(~better & right, x, d))
+        b, fb = np.where(better, x, b), np.where(better, fx, fb)
+        if (fb > 0).all() or (d - a < 1e-8).all():
+            break
+    s = np.concatenate([s, b])
+    order = np.argsort(s)
+    top, value, _ = evaluate(b)
+    return s[order], np.concatenate([good, value])[order], np.concatenate([place, top])[order]
+
+
+def _above(chosen: list[Piece], powers: list[float], master: int, s: float, cell: str) -> float:
+    """The mass above a gap: sum t sf(omega) - (T - 1) where c, or y, has turned to the other side."""
+    at = np.array([s])
+    p, c, _, _ = chosen[master].value(at)
+    total = 0.0 if cell in ("plus", "up") else -(sum(powers) - 1)
+    for i, piece in enumerate(chosen):
+        where = p if i == master else piece.inverse(c)[0]
+        if piece.product:
+            where = np.exp(where) * (-1 if piece.high <= 0 else 1)
+        total += powers[i] * _mass_above(piece, float(where[0]))
+    return min(max(total, 0.0), 1.0)
+
+
+def _mass_above(piece: Piece, omega: float) -> float:
+    low, high = piece.source.gaps[piece.gap]
+    if math.isinf(high):
+        return 0.0
+    if math.isinf(low):
+        return 1.0
+    return float(piece.source.law.sf(min(max(omega, low), math.nextafter(high, low))))
+
+
+def _joined(found: list[_Part], product: bool, scale: float) -> list[Gap]:
+    """Parts of one gap that meet at a seam become one; the outermost reach to the ends."""
+    found = sorted(each for each in found if each[1] >= each[0])
+    out: list[Gap] = []
+    last_seam = False
+    for low, high, sf, key, first, last in found:
+        if low == high:
+            continue
+        before = out[-1] if out else None
+        meets = before is not None and before.key == key and (first or last_seam)
+        near = 1e-4 * (high - low + before.high - before.low) + 1e-12 * scale if before is not None else 0.0
+        if before is not None and meets and low - before.high <= near:
+            before.high = max(before.high, high)
+        else:
+            out.append(Gap(low, high, sf, key))
+        last_seam = last
+    out = [gap for gap in out if gap.high - gap.low > 1e-10 * scale]
+    # Closed gaps, where two parts of the support touch: away from open ones, for there rounding invents some.
+    for low, high, sf, key, *_ in found:
+        if low == high and all(not gap.low - 1e-6 * scale <= low <= gap.high + 1e-6 * scale for gap in out):
+            out.append(Gap(low, high, sf, key))
+    out.sort(key=lambda gap: gap.low)
+    if not out or out[-1].sf > 1e-9:
+        raise _lost("above all mass")
+    out[-1].high = math.inf
+    if product:
+        if out[0].sf > 1 - 1e-12 or out[0].low < 1e-12 * out[0].high:
+            out[0].low = 0.0
+    else:
+        if out[0].sf < 1 - 1e-9:
+            raise _lost("below all mass")
+        out[0].low = -math.inf
+    return out
+
+
+def _lost(where: str) -> Exception:
+    from ..errors import ConvergenceError
+
+    return ConvergenceError(f"free convolution: the gap {where} was not found")
+
+
+# ---- laws with many gaps ----
+
+
+def _that_matter(
+    equations: Equations, i: int, windows: list[tuple[int, float, float]], outer: list[list[Piece]]
+) -> list[tuple[int, float, float]]:
+    """Those gaps of a law with very many that may leave something open: most are closed by far.
+
+    Next to the other laws' outer pieces a gap stays open where u exceeds sum t (1 - u) of the others.
+    """
+    source, _ = equations.parts[i]
+    product = equations.rule.product
+    low, high = (np.array([each[k] for each in windows]) for k in (1, 2))
+    width = high - low
+    # First by the nearest neighbours alone, which bound |G'| from below.
+    spread = _spread(equations, i)
+    if isinstance(source, Atoms) and spread > 0:
+        # Eight atoms to each side; there are none beyond the ends.
+        at = np.concatenate([np.full(8, -np.inf), source._at, np.full(8, np.inf)])
+        mass = np.concatenate([np.zeros(8), source._mass, np.zeros(8)])
+        left = np.searchsorted(at, (low + high) / 2) - 1
+        bound = np.zeros(width.size)
+        for k in range(8):
+            bound += mass[left - k] / (high - at[left - k]) ** 2 + mass[left + 1 + k] / (at[left + 1 + k] - low) ** 2
+        if product:
+            bound *= low * low
+        keep = bound * spread < 100
+        windows = [each for each, mine in zip(windows, keep, strict=True) if mine]
+        low, high = low[keep], high[keep]
+        width = high - low
+    if not windows:
+        return windows
+    w = (low[:, None] + width[:, None] * np.array([0.25, 0.5, 0.75])).ravel()
+    with np.errstate(all="ignore"):
+        g, slope = (each.real for each in source.resolvent(w.astype(np.complex128)))
+        if product:
+            one = w * g
+            y = one - 1
+            c, u = np.log(np.abs(one / y)), -y * one / (w * (g + w * slope))
+        else:
+            c, u = 1 / g, g * g / -slope
+    cell = _cells(product, w, g)
+    shut = np.zeros(w.size)
+    for j, (_, t) in enumerate(equations.parts):
+        if j == i:
+            continue
+        v = np.full(w.size, 1.0)
+        for number, name in enumerate(_NAMES[product]):
+            for piece in outer[j]:
+                mine = cell == number
+                if piece.cell == name and mine.any():
+                    found = piece.inverse(c[mine])[2]
+                    v[mine] = np.where(np.isfinite(found), np.minimum(v[mine], np.abs(found)), v[mine])
+        shut += t * v
+    ratio = np.where(np.isfinite(u), np.abs(u) / np.maximum(shut, 1e-300), np.inf).reshape(-1, 3).max(axis=1)
+    open_enough = (ratio > 0.4) | (np.abs(u).reshape(-1, 3).max(axis=1) > 0.3)
+    return [each for each, mine in zip(windows, open_enough, strict=True) if mine]
+
+
+def _spread(equations: Equations, i: int) -> float:
+    """The variance of the other laws together, relative to the means for a product."""
+    total = 0.0
+    for j, (source, t) in enumerate(equations.parts):
+        if j != i:
+            mean, var = float(source.law.mean()), float(source.law.var())
+            total += t * (var / mean**2 if equations.rule.product else var)
+    return total
