@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
 from ..laws import Law
+from ..laws._quadrature import Interval, integrate
 from ._moments import product_moments, sum_moments
 from ._solver import Additive, Equations, Multiplicative, State
-from ._sources import Source, source
+from ._sources import source
 from ._support import Gap, gaps
 
 __all__ = ["FreeProduct", "FreeSum", "Report"]
@@ -24,7 +26,9 @@ Complex = NDArray[np.complex128]
 
 _NODES = 64
 _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
+_CLOSE_TO_CUSP = 1e-8
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
+_SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not settle
 _SERIES = 40  # moments up to this order come from the factors' moments
 
 
@@ -104,16 +108,22 @@ class Convolution(Law):
                     gap.high = at
         return found
 
-    @cached_property
+    @property
     def _scale(self) -> float:
-        raise NotImplementedError
+        return self._equations.size
 
     @cached_property
     def _atoms(self) -> list[tuple[float, float]]:
         """Atoms of a convolution are sums, or products, of atoms whose masses leave something over."""
         found = [(self._neutral, 1.0)]
-        for law, t in self.parts:
-            big = [(at, mass) for at, mass in law.atoms() if t * (1 - mass) < 1]
+        lists = [law.atoms() for law, _ in self.parts]
+        # What each law must take from the mass at least: few atoms are heavy enough next to that.
+        least = [
+            t * (1 - max((m for _, m in atoms), default=0.0)) for atoms, (_, t) in zip(lists, self.parts, strict=True)
+        ]
+        for k, (atoms, (_, t)) in enumerate(zip(lists, self.parts, strict=True)):
+            room = 1 - (sum(least) - least[k])
+            big = [(at, mass) for at, mass in atoms if t * (1 - mass) < room]
             found = [
                 (self._combined(here, at, t), left - t * (1 - mass))
                 for here, left in found
@@ -169,8 +179,10 @@ class Convolution(Law):
     def _nodes(self, i: int) -> Array:
         low, high, *_ = self._intervals_with_sf[i]
         if self._rule.product and low == 0:
-            return high * np.exp(-np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, 25, 60)]) ** 2)
-        angle = math.pi / 2 * (np.arange(_NODES) + 0.5) / _NODES
+            return high * np.exp(-(np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, 25, 60)]) ** 2))
+        ends = self._intervals_with_sf
+        count = max(8, math.ceil(_NODES * math.sqrt((high - low) / (ends[-1][1] - ends[0][0]))))
+        angle = math.pi / 2 * (np.arange(count) + 0.5) / count
         if self._rule.product:
             return low * np.exp(math.log(high / low) * np.sin(angle) ** 2)
         return low + (high - low) * np.sin(angle) ** 2
@@ -178,6 +190,47 @@ class Convolution(Law):
     @cached_property
     def _tables(self) -> dict[int, tuple[Array, Array, State]]:
         return {}
+
+    @cached_property
+    def _descended(self) -> set[int]:
+        return set()
+
+    def _descend(self, i: int) -> None:
+        """Adds solutions ever closer to the edges of an interval to its table, each from the ones before."""
+        low, high, *_ = self._intervals_with_sf[i]
+        width = high - low
+        sides = [side for side in (0, 1) if side == 1 or low > 0 or not self._rule.product]
+        for side in sides:
+            edge, inwards = (low, 1.0) if side == 0 else (high, -1.0)
+            least = self._close(edge) / 4
+            nodes, _, state = self._tables[i]
+            distance = 0.01 * width
+            steps: list[tuple[Array, State]] = []
+            while distance > least * width:
+                x = np.array([edge + inwards * distance])
+                if len(steps) < 3:
+                    guess = self._guess(i, x)
+                else:  # differences that shrink by a constant factor are those of a power law
+                    one, two, three = (each for _, each in steps[-3:])
+                    guess = State(_next(one.c, two.c, three.c), _next(one.p, two.p, three.p))
+                new, good = self._equations.solve(self._rule.place(x + 0j), guess)
+                if good[0]:
+                    steps.append((x, new))
+                distance /= 4
+            if steps:
+                self._insert(
+                    i,
+                    np.concatenate([nodes, *(x for x, _ in steps)]),
+                    State(
+                        np.concatenate([state.c, *(each.c for _, each in steps)]),
+                        np.concatenate([state.p, *(each.p for _, each in steps)], axis=1),
+                    ),
+                )
+
+    def _insert(self, i: int, nodes: Array, state: State) -> None:
+        where = self._coordinate(i, nodes)
+        where, order = np.unique(where, return_index=True)
+        self._tables[i] = nodes[order], where, state[order]
 
     def _guess(self, i: int, x: Array) -> State:
         """Solutions nearby, from the table of the interval."""
@@ -188,9 +241,7 @@ class Convolution(Law):
                 raise ConvergenceError(
                     f"{self._name}: no point of the interval {self.support()[i]} could be solved", self.report.to_dict()
                 )
-            where = self._coordinate(i, nodes[good])
-            order = np.argsort(where)
-            self._tables[i] = nodes[good][order], where[order], state[good][order]
+            self._insert(i, nodes[good], state[good])
         _, where, state = self._tables[i]
         at = self._coordinate(i, x)
         k = np.clip(np.searchsorted(where, at), 1, where.size - 1)
@@ -207,8 +258,14 @@ class Convolution(Law):
 
     def _solve(self, i: int, x: Array) -> State:
         """Solutions at points inside interval i."""
-        place = self._rule.place(x + 0j)
-        state, good = self._equations.solve(place, self._guess(i, x))
+        low, high, *_ = self._intervals_with_sf[i]
+        place, guess = self._rule.place(x + 0j), self._guess(i, x)
+        near_low = (x - low).min() if low > 0 or not self._rule.product else high
+        if i not in self._descended and min(near_low, (high - x).min()) < 1e-3 * (high - low):
+            self._descended.add(i)
+            self._descend(i)
+            guess = self._guess(i, x)
+        state, good = self._equations.solve(place, guess)
         if not good.all():
             first = float(x[~good][0])
             raise ConvergenceError(
@@ -235,13 +292,20 @@ class Convolution(Law):
             total = total + t * each.argument(w)
         return np.asarray(total)
 
+    def _close(self, edge: float) -> float:
+        """The distance from an edge, in widths, within which the power law stands for the solution.
+
+        Larger where a gap has just closed: there F is infinite, and what is left after cancellation is little.
+        """
+        return _CLOSE_TO_CUSP if any(gap.low == gap.high == edge for gap in self._gaps) else _CLOSE
+
     @cached_property
     def _edges(self) -> dict[tuple[int, int], tuple[float, float, float]]:
         """(distance, density there, exponent) of each end of each interval, where density = const distance^exponent."""
         out = {}
         for i, (low, high, *_) in enumerate(self._intervals_with_sf):
-            step = _CLOSE * (high - low) * np.array([1.0, 4.0])
-            for side, x in ((0, low + step), (1, high - step)):
+            step = (high - low) * np.array([1.0, 4.0])
+            for side, x in ((0, low + self._close(low) * step), (1, high - self._close(high) * step)):
                 if side == 0 and low == 0 and self._rule.product:
                     continue  # there x has digits enough
                 density = self._inner(i, x)[0]
@@ -268,7 +332,7 @@ class Convolution(Law):
                 continue
             here = x[inside]
             width = high - low
-            close_low, close_high = here - low < _CLOSE * width, high - here < _CLOSE * width
+            close_low, close_high = here - low < self._close(low) * width, high - here < self._close(high) * width
             if self._rule.product and low == 0:
                 close_low = here < _LEAST
             middle = ~close_low & ~close_high
@@ -314,6 +378,47 @@ class Convolution(Law):
 
     def _cdf(self, x: Array) -> Array:
         return 1 - self._both(x)[1]
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature: in an angle, or in ln x towards 0.
+
+        Raises
+        ------
+        ConvergenceError
+            If the integral does not settle, for instance because it is infinite.
+        """
+        total: Any = sum(mass * function(np.array([at]))[0] for at, mass in self.atoms())
+        for low, high in self.support():
+            if self._rule.product and low == 0:
+                end = math.sqrt(math.log(high / _LEAST))
+
+                def in_logarithm(t: Array, high: float = high) -> Any:
+                    x = high * np.exp(-t * t)
+                    return function(x) * self._pdf(x) * 2 * t * x
+
+                total = total + integrate(in_logarithm, Interval(0.0, end), rtol=_SETTLED)
+                continue
+            value = self._by_cosines(function, low, high)
+            if value is None:
+                value = integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
+            total = total + value
+        return np.asarray(total)[()]
+
+    def _by_cosines(self, function: Callable[[Array], Any], low: float, high: float) -> Any:
+        """An integral over an interval by the midpoint rule in an angle, if that settles."""
+        before: Any = None
+        for n in (16, 32, 64, 128, 256, 512):
+            t = math.pi * (np.arange(n) + 0.5) / n
+            sine, cosine = np.sin(t / 2) ** 2, np.cos(t / 2) ** 2
+            x = np.where(t > math.pi / 2, low + (high - low) * cosine, high - (high - low) * sine)
+            terms = function(x) * self._pdf(x) * ((high - low) / 2 * np.sin(t) * math.pi / n)
+            value, size = terms.sum(), float(np.abs(terms).sum())
+            if not math.isfinite(size):
+                return None
+            if before is not None and abs(value - before) <= 1e-14 * size:
+                return value
+            before = value
+        return None
 
     # ---- off the axis ----
 
@@ -362,6 +467,15 @@ class Convolution(Law):
         return np.where(below, np.conj(slope), slope)
 
 
+def _next(one: Complex, two: Complex, three: Complex) -> Complex:
+    """The next value where differences shrink by a constant factor."""
+    with np.errstate(all="ignore"):
+        ratio = (three - two) / (two - one)
+        ratio = np.where(np.isfinite(ratio) & (np.abs(ratio) < 1), ratio, 0.5)
+    new = three + (three - two) * ratio
+    return np.where(new.imag > 0, new, new.real + 0.5j * three.imag)
+
+
 class FreeSum(Convolution):
     """The law of a sum of free variables; made by `free_add`, `free_power` and `compression`.
 
@@ -379,10 +493,6 @@ class FreeSum(Convolution):
     @staticmethod
     def _combined(here: float, at: float, t: float) -> float:
         return here + t * at
-
-    @cached_property
-    def _scale(self) -> float:
-        return self._equations.scale
 
     def _moment(self, k: int) -> float:
         if k > _SERIES:
@@ -420,14 +530,6 @@ class FreeProduct(Convolution):
         at_zero = max((mass for law, _ in self.parts for at, mass in law.atoms() if at == 0), default=0.0)
         found = [each for each in Convolution._atoms.func(self) if each[0] > 0]  # type: ignore[attr-defined]
         return [(0.0, at_zero), *found] if at_zero > 0 else found
-
-    @cached_property
-    def _scale(self) -> float:
-        return self._gaps_scale
-
-    @cached_property
-    def _gaps_scale(self) -> float:
-        return math.exp(sum(t * math.log(float(law.mean())) for law, t in self.parts))
 
     def _moment(self, k: int) -> float:
         if k > _SERIES:

@@ -313,9 +313,15 @@ def _merged(parts: Parts) -> Parts:
     out: Parts = []
     for law, t in parts:
         for k, (other, power) in enumerate(out):
-            if law is other or (type(law) is type(other) and law == other):
+            if _same(law, other):
                 out[k] = other, power + t
                 break
         else:
             out.append((law, t))
     return out
+
+
+def _same(a: Law, b: Law) -> bool:
+    if a is b or (type(a) is type(b) and a == b):
+        return True
+    return not a.support() and not b.support() and a.atoms() == b.atoms()

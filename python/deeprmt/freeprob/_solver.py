@@ -156,16 +156,16 @@ class Multiplicative:
     def invert(numbers: tuple[Array, Array], c: Complex) -> tuple[Complex, Complex]:
         """p and dp/dc of such a law."""
         a, s2 = numbers
-        y = 1 / np.expm1(c)
-        q = 1 + a * y
-        return c + np.log(s2 * q), 1 - a * y * (1 + y) / q
+        y, one = 1 / np.expm1(c), -1 / np.expm1(-c)
+        q = (1 - a) + a * one  # 1 + a y where y is close to -1
+        return c + np.log(s2 * q), 1 - a * y * one / q
 
     @staticmethod
     def explicit_argument(numbers: tuple[float, float], c: Complex) -> Array:
         """Im U of such a law."""
         a, _ = numbers
-        y = 1 / np.expm1(c)
-        return np.asarray(-np.angle(y) + y.imag + (1 - 1 / a) * np.angle(1 + a * y))
+        y, one = 1 / np.expm1(c), -1 / np.expm1(-c)
+        return np.asarray(-np.angle(y) + y.imag + (1 - 1 / a) * np.angle((1 - a) + a * one))
 
     @staticmethod
     def shared_argument(c: Complex) -> Array:
@@ -180,8 +180,8 @@ class Multiplicative:
     @staticmethod
     def cauchy_slope(z: Complex, c: Complex, dc: Complex) -> Complex:
         """G'(z) where dc = dc/dP: dy/dc = -y (1 + y)."""
-        y = 1 / np.expm1(c)
-        return (-y * (1 + y) * dc - (1 + y)) / (z * z)
+        y, one = 1 / np.expm1(c), -1 / np.expm1(-c)
+        return (-y * one * dc - one) / (z * z)
 
 
 class Equations:
@@ -214,7 +214,10 @@ class Equations:
         self.count = Count()
         low = min(each.hull[0] for each, _ in parts)
         high = max(each.hull[1] for each, _ in parts)
+        mean = math.exp(sum(t * math.log(float(s.law.mean())) for s, t in parts)) if rule.product else 0.0
         self.scale = 1.0 if rule.product else max(high - low, abs(sum(t * sum(s.hull) / 2 for s, t in parts)), 1e-300)
+
+        self.size = mean if rule.product else self.scale  # of x
 
     # ---- the sum over explicit sources ----
 
@@ -240,6 +243,7 @@ class Equations:
         out = State(start.c.copy(), start.p.copy())
         good = np.zeros(k, bool)
         live = np.arange(k)
+        before = np.full(k, np.inf)
         weights = [t for _, t in self.implicit]
         excess = self.total - 1
         with np.errstate(all="ignore"):
@@ -257,12 +261,12 @@ class Equations:
                     gaps.append(gap)
                     slopes.append(di)
                 dc = residual / stiffness
-                size = np.abs(dc)
+                size = np.abs(dc) / c.imag
                 damp = np.ones(live.size)
                 moves = []
                 for i in range(n):
                     move = (gaps[i] + dc) / slopes[i]
-                    size = np.maximum(size, np.abs(move))
+                    size = np.maximum(size, np.abs(move) / p[i].imag)
                     down = -move.imag
                     damp = np.minimum(damp, np.where(down > 0.9 * p[i].imag, 0.9 * p[i].imag / down, 1.0))
                     if math.isfinite(rule.ceiling):
@@ -282,10 +286,12 @@ class Equations:
                     out.p[i, live] = new
                     height = np.minimum(height, new.imag)
                 self.count.iterations += int(live.size)
-                # The step after this one would be of the order size^2 / height.
-                done = (damp == 1) & ((size * size < 1e-16 * self.scale * height) | (size < 4e-16 * np.abs(new_c)))
-                finite = np.isfinite(size) & (size < 1e6 * self.scale)
-                inside = height > 1e-13 * self.scale
+                # Newton's method sees as far as the axis: the next step would be of the order size^2 in these units.
+                # Near an edge, and where an omega is far away, rounding keeps steps from shrinking.
+                done = (damp == 1) & ((size < 1e-8) | ((size < 1e-3) & (size >= before[live] / 2)))
+                before[live] = size
+                finite = np.isfinite(size)
+                inside = height > 1e-15 * self.scale
                 if n == 0 or self.explicit:
                     inside &= least > -1e-9 * self.scale
                 good[live[done & finite & inside]] = True

@@ -72,11 +72,11 @@ class Atoms(Source):
 
     def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
         """G and G'."""
-        return _core.freeprob.atom_sums(self._at, self._mass, w, available_threads())
+        return _core.freeprob.atom_sums(self._at, self._mass, np.ascontiguousarray(w), available_threads())
 
     def argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""
-        return _core.freeprob.atom_arguments(self._at, self._mass, w, available_threads())
+        return _core.freeprob.atom_arguments(self._at, self._mass, np.ascontiguousarray(w), available_threads())
 
 
 class Scaled(Source):

@@ -149,6 +149,16 @@ class Piece:
             )
         return out
 
+    def about(self, c: Array) -> Array:
+        """|1 - u| at c, roughly; 1 out of range."""
+        s, known = self.table()
+        if known.size < 2:
+            return np.ones(c.shape)
+        v = np.abs(self.values()[1][3])
+        grid = self.values()[0]
+        v = np.where(np.isfinite(v), v, 1.0)[np.searchsorted(grid, s)]
+        return np.interp(np.arcsinh(c), np.arcsinh(known), v, left=1.0, right=1.0)
+
     def _explicit(self, c: Array) -> tuple[Array, Array, Array]:
         a, s2 = self.numbers
         with np.errstate(all="ignore"):
@@ -162,14 +172,14 @@ class Piece:
                     p = c + s2 * c / d
                 inside = c * (c - (0 if math.isinf(a) else a * s2)) > 0
             else:
-                y = -1 / (1 + np.exp(c)) if self.cell == "mid" else 1 / np.expm1(c)
-                q = 1 + a * y
-                v = a * y * (1 + y) / q
+                middle = self.cell == "mid"
+                y = -1 / (1 + np.exp(c)) if middle else 1 / np.expm1(c)
+                one = 1 / (1 + np.exp(-c)) if middle else -1 / np.expm1(-c)
+                q = (1 - a) + a * one
+                v = a * y * one / q
                 p = c + np.log(s2 * np.abs(q))
-                if self.cell == "mid":
-                    inside = (q > 0) if self.low < 0 else (q < 0)
-                else:
-                    inside = q > 0
+                below = middle and self.low >= 0  # 1 + a y, where omega is above 0 but y is not below -1
+                inside = q < 0 if below else q > 0
                 inside &= np.isfinite(p)
             # On the piece p grows with c, or falls where a product lies between -1 and 0 with omega above 0.
             rising = 1 - v
@@ -266,12 +276,10 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
         cell = _cells(product, w, g)
         marks: list[tuple[float, bool]] = [(float(s[0]), math.isinf(low))]
         for k in np.flatnonzero(np.diff(cell)):
-            levels = [0.0] if not product else [level for level in (0.0, -1.0)]
-            for level in levels:
-                f = (lambda t, _, level=level: _signed(product, whole, t, level))
-                fa, fb = (f(s[k + j : k + j + 1], None) for j in (0, 1))
-                if fa[0] * fb[0] <= 0 and fa[0] != fb[0]:
-                    marks.append((float(bracketed(f, s[k : k + 1], s[k + 1 : k + 2], fa, fb)[0]), True))
+            for level in (0.0, -1.0) if product else (0.0,):
+                crossing = _crossing(whole, s[k : k + 2], level)
+                if crossing is not None:
+                    marks.append((crossing, True))
         marks.append((float(s[-1]), math.isinf(high)))
         marks.sort()
         for (a, first), (b, last) in pairwise(marks):
@@ -286,10 +294,18 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
     return out
 
 
-def _signed(product: bool, piece: Piece, s: Array, level: float) -> Array:
-    w = piece.omega(s)
-    g = piece.source.resolvent(w.astype(np.complex128))[0].real
-    return np.asarray(w * g - 1 - level if product else g)
+def _crossing(piece: Piece, s: Array, level: float) -> float | None:
+    """Where M, or G for a sum, passes a level between two s."""
+
+    def above(t: Array, _: Any) -> Array:
+        w = piece.omega(t)
+        g = piece.source.resolvent(w.astype(np.complex128))[0].real
+        return np.asarray(w * g - 1 - level if piece.product else g)
+
+    first, last = above(s[:1], None), above(s[1:], None)
+    if first[0] * last[0] > 0 or first[0] == last[0]:
+        return None
+    return float(bracketed(above, s[:1], s[1:], first, last)[0])
 
 
 # ---- gaps of the convolution ----
@@ -313,7 +329,7 @@ def gaps(equations: Equations) -> list[Gap]:
     for cell in _NAMES[product]:
         for chosen in _tuples(options, [t for _, t in parts], cell, product):
             found += _gaps_of(chosen, [t for _, t in parts], cell)
-    return _joined(found, product, equations.scale)
+    return _joined(found, product, equations.size)
 
 
 def _tuples(options: list[list[Piece]], powers: list[float], cell: str, product: bool) -> list[list[Piece]]:
@@ -356,9 +372,7 @@ def _least_v(piece: Piece) -> float:
     return float(piece._least)  # type: ignore[attr-defined]
 
 
-def _gaps_of(
-    chosen: list[Piece], powers: list[float], cell: str
-) -> list[_Part]:
+def _gaps_of(chosen: list[Piece], powers: list[float], cell: str) -> list[_Part]:
     """The parts of gaps on one choice of pieces: (low, high, sf, key, seam at low, seam at high)."""
     sign = -1.0 if cell == "mid" else 1.0
     ranges = [piece.table()[1] for piece in chosen if piece.numbers is None]
@@ -371,15 +385,18 @@ def _gaps_of(
     total = sum(powers)
 
     def evaluate(s: Array, known: Any = None) -> tuple[Array, Array, Array]:
-        """P, sign dP/dc and sum t (1 - u), which says how large dP/dc may be."""
+        """P, sign dP/dc, and the size of what nearly cancels in dP/dc = 1 - sum t v, v = 1 - u."""
         p, c, u, v = lead.value(s) if known is None else known
-        place, slope, size = powers[master] * p - (total - 1) * c, 1 - powers[master] * v, powers[master] * np.abs(v)
+        place = powers[master] * p - (total - 1) * c
+        slope = u if powers[master] == 1 else 1 - powers[master] * v
+        terms = [powers[master] * np.abs(v)]
         for i, piece in enumerate(chosen):
             if i != master:
                 p, u, v = piece.inverse(c)
                 place = place + powers[i] * p
                 slope = slope - powers[i] * v
-                size = size + powers[i] * np.abs(v)
+                terms.append(powers[i] * np.abs(v))
+        size = sum(terms) - np.max(terms, axis=0) if len(terms) > 1 else np.ones(s.shape)
         return place, sign * slope, size
 
     s, known = lead.values()
@@ -397,25 +414,23 @@ def _gaps_of(
         s = np.concatenate([s, close])[order]
         on_grid = tuple(np.concatenate(both)[order] for both in zip(on_grid, evaluate(close), strict=True))
     place, good, size = on_grid
-    fine = np.isfinite(place) & np.isfinite(good)
+    fine = np.isfinite(place) & np.isfinite(good) & (size > 1e-20)
     s, place, good, size = s[fine], place[fine], good[fine], size[fine]
     if s.size < 2:
         return []
     # The two outer gaps of a law are one, through infinity.
     key = tuple(piece.gap % (len(piece.source.gaps) - 1) for piece in chosen)
-    share = good / np.maximum(size, 1e-300)
-    if share.max() <= 1e-9:
-        top = int(np.argmax(share))
-        if share[top] < -1e-9 or share.min() > -1e-3:  # nothing, or two laws that leave no density to speak of
-            return []
+    whole_s, whole_size, whole_place, whole_share = s, size, place, good / size
     s, good, place = _peaks(evaluate, s, good, size, place)
-    positive = good > 1e-14
+    # Where 1 - u of another law is a difference, it is known to rounding of 1.
+    several = sum(piece.numbers is None for piece in chosen) > 1
+    positive = good > 1e-14 * (np.interp(s, whole_s, whole_size) + several)
     if not positive.any():
-        top = int(np.argmax(share)) if share.size == s.size else int(np.argmax(good))
-        if share.max() < -1e-9:
+        top = int(np.argmax(whole_share))
+        if several or whole_share[top] < -1e-9:
             return []
-        at = math.exp(place[top]) if lead.product else float(place[top])  # a gap that has just closed
-        return [(at, at, _above(chosen, powers, master, float(s[top]), cell), key, True, True)]
+        at = math.exp(whole_place[top]) if lead.product else float(whole_place[top])  # a gap that has just closed
+        return [(at, at, _above(chosen, powers, master, float(whole_s[top]), cell), key, True, True)]
     change = np.flatnonzero(positive[1:] != positive[:-1])
     roots = bracketed(lambda t, _: evaluate(t)[1], s[change], s[change + 1], good[change], good[change + 1])
     at_roots = evaluate(roots)[0] if roots.size else roots
@@ -459,11 +474,12 @@ def _peaks(
 ) -> tuple[Array, Array, Array]:
     """Adds the tops of humps that come close to 0 from below: gaps narrower than the grid."""
     inner = np.flatnonzero((good[1:-1] <= 0) & (good[1:-1] >= good[:-2]) & (good[1:-1] >= good[2:])) + 1
-    inner = inner[good[inner] > -0.3 * np.minimum(size[inner], 1.0)]
+    inner = inner[good[inner] > -0.3 * size[inner]]
     if inner.size == 0:
         return s, good, place
     a, b, d = s[inner - 1].copy(), s[inner].copy(), s[inner + 1].copy()
-    fb = good[inner].copy()
+    fb, scale = good[inner].copy(), size[inner].copy()
+    tops: list[tuple[Array, Array]] = []
     for _ in range(60):  # the longer side is cut at the golden section
         right = d - b > b - a
         x = np.where(right, b + 0.381966 * (d - b), b - 0.381966 * (b - a))
@@ -472,8 +488,14 @@ def _peaks(
         a = np.where(better & right, b, np.where(~better & ~right, x, a))
         d = np.where(better & ~right, b, np.where(~better & right, x, d))
         b, fb = np.where(better, x, b), np.where(better, fx, fb)
-        if (fb > 0).all() or (d - a < 1e-8).all():
+        # A top is flat: once the bracket is short, what is clearly below 0 stays there.
+        keep = (fb <= 0) & (d - a > 1e-8) & ((d - a > 1e-3) | (fb > -1e-5 * scale))
+        tops.append((b[~keep], fb[~keep]))
+        a, b, d, fb, scale = a[keep], b[keep], d[keep], fb[keep], scale[keep]
+        if b.size == 0:
             break
+    tops.append((b, fb))
+    b = np.concatenate([each for each, _ in tops])
     s = np.concatenate([s, b])
     order = np.argsort(s)
     top, value, _ = evaluate(b)
@@ -518,7 +540,7 @@ def _joined(found: list[_Part], product: bool, scale: float) -> list[Gap]:
         else:
             out.append(Gap(low, high, sf, key))
         last_seam = last
-    out = [gap for gap in out if gap.high - gap.low > 1e-10 * scale]
+    out = [gap for gap in out if gap.high - gap.low > 1e-9 * scale]
     # Closed gaps, where two parts of the support touch: away from open ones, for there rounding invents some.
     for low, high, sf, key, *_ in found:
         if low == high and all(not gap.low - 1e-6 * scale <= low <= gap.high + 1e-6 * scale for gap in out):
@@ -528,7 +550,7 @@ def _joined(found: list[_Part], product: bool, scale: float) -> list[Gap]:
         raise _lost("above all mass")
     out[-1].high = math.inf
     if product:
-        if out[0].sf > 1 - 1e-12 or out[0].low < 1e-12 * out[0].high:
+        if out[0].sf > 1 - 1e-12 or out[0].low < 1e-12 * min(out[0].high, scale):
             out[0].low = 0.0
     else:
         if out[0].sf < 1 - 1e-9:
@@ -594,8 +616,7 @@ def _that_matter(
             for piece in outer[j]:
                 mine = cell == number
                 if piece.cell == name and mine.any():
-                    found = piece.inverse(c[mine])[2]
-                    v[mine] = np.where(np.isfinite(found), np.minimum(v[mine], np.abs(found)), v[mine])
+                    v[mine] = np.minimum(v[mine], piece.about(c[mine]))
         shut += t * v
     ratio = np.where(np.isfinite(u), np.abs(u) / np.maximum(shut, 1e-300), np.inf).reshape(-1, 3).max(axis=1)
     open_enough = (ratio > 0.4) | (np.abs(u).reshape(-1, 3).max(axis=1) > 0.3)
