@@ -100,9 +100,8 @@ Array<double> atom_arguments(const Array<double>& at, const Array<double>& mass,
   const auto places = vector_view("at", at), masses = vector_view("mass", mass);
   const auto points = vector_view("w", w);
   auto out = empty<double>(points.size());
-  without_gil([&, o = vector_view_mut(out)]() mutable {
-    freeprob::atom_arguments(places, masses, points, o, threads);
-  });
+  without_gil(
+      [&, o = vector_view_mut(out)]() mutable { freeprob::atom_arguments(places, masses, points, o, threads); });
   return out;
 }
 

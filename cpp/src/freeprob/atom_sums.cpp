@@ -57,16 +57,16 @@ DEEPRMT_LEAF double upper_argument(double x, double y) {
   const double bottom = steep ? y : middle ? y + across : across;
   const double base = steep ? std::numbers::pi / 2 : middle ? std::numbers::pi / 4 : 0.0;
   const double t = bottom > 0 ? top / bottom : 0.0, z = t * t;
-  const double p = (((-8.750608600031904122785e-1 * z - 1.615753718733365076637e1) * z - 7.500855792314704667340e1) * z -
-                    1.228866684490136173410e2) *
-                       z -
-                   6.485021904942025371773e1;
-  const double q = ((((z + 2.485846490142306297962e1) * z + 1.650270098316988542046e2) * z +
-                     4.328810604912902668951e2) *
-                        z +
-                    4.853903996359136964868e2) *
-                       z +
-                   1.945506571482613964425e2;
+  const double p =
+      (((-8.750608600031904122785e-1 * z - 1.615753718733365076637e1) * z - 7.500855792314704667340e1) * z -
+       1.228866684490136173410e2) *
+          z -
+      6.485021904942025371773e1;
+  const double q =
+      ((((z + 2.485846490142306297962e1) * z + 1.650270098316988542046e2) * z + 4.328810604912902668951e2) * z +
+       4.853903996359136964868e2) *
+          z +
+      1.945506571482613964425e2;
   const double angle = base + (t + t * z * p / q);
   return x < 0 ? std::numbers::pi - angle : angle;
 }
@@ -113,8 +113,7 @@ void atom_arguments(VecIn<double> at, VecIn<double> mass, VecIn<std::complex<dou
   check::that(out.size() == w.size(), "atom_arguments: out must be as long as w");
   threads = useful_threads(16.0 * static_cast<double>(at.size()) * static_cast<double>(w.size()), threads);
   parallel_ranges(w.size(), grain, threads, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i)
-      out[i] = arguments(at.data(), mass.data(), at.size(), w[i].real(), w[i].imag());
+    for (Index i = begin; i < end; ++i) out[i] = arguments(at.data(), mass.data(), at.size(), w[i].real(), w[i].imag());
   });
 }
 

@@ -179,7 +179,9 @@ class Convolution(Law):
     def _nodes(self, i: int) -> Array:
         low, high, *_ = self._intervals_with_sf[i]
         if self._rule.product and low == 0:
-            return high * np.exp(-(np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, 25, 60)]) ** 2))
+            return np.asarray(
+                high * np.exp(-(np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, 25, 60)]) ** 2))
+            )
         ends = self._intervals_with_sf
         count = max(8, math.ceil(_NODES * math.sqrt((high - low) / (ends[-1][1] - ends[0][0]))))
         angle = math.pi / 2 * (np.arange(count) + 0.5) / count
@@ -393,6 +395,7 @@ class Convolution(Law):
                 end = math.sqrt(math.log(high / _LEAST))
 
                 def in_logarithm(t: Array, high: float = high) -> Any:
+                    t = np.maximum(t, 1e-5)  # up to the edge the integrand is smooth, but x is rounded
                     x = high * np.exp(-t * t)
                     return function(x) * self._pdf(x) * 2 * t * x
 
@@ -457,14 +460,14 @@ class Convolution(Law):
         m = np.where(below, np.conj(m), m)
         for at, _ in self._atoms:
             m[z == at] = complex(math.inf, 0)
-        return m
+        return np.asarray(m)
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         points, below, gap = self._raised(z)
         _, state = self._at(points)
         slope = -self._rule.cauchy_slope(points, state.c, self._equations.slope(state))
         slope = np.where(gap, slope.real + 0j, slope)
-        return np.where(below, np.conj(slope), slope)
+        return np.asarray(np.where(below, np.conj(slope), slope))
 
 
 def _next(one: Complex, two: Complex, three: Complex) -> Complex:

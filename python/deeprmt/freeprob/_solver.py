@@ -137,12 +137,9 @@ class Multiplicative:
     def value(source: Source, p: Complex) -> tuple[Complex, Complex]:
         """c and dc/dp of one source."""
         w = np.exp(p)
-        g, slope = source.resolvent(w)
-        one = w * g
-        y = one - 1
+        one, y, slope = source.moments(w)
         # -ln(y / (1 + y)) with its argument in (0, pi): y and 1 + y lie in the lower half-plane
-        c = np.log(one / y)
-        return c, -w * (g + w * slope) / (y * one)
+        return np.log(one / y), -w * slope / (y * one)
 
     @staticmethod
     def explicit(source: Source) -> tuple[float, float] | None:
@@ -158,7 +155,7 @@ class Multiplicative:
         a, s2 = numbers
         y, one = 1 / np.expm1(c), -1 / np.expm1(-c)
         q = (1 - a) + a * one  # 1 + a y where y is close to -1
-        return c + np.log(s2 * q), 1 - a * y * one / q
+        return c + np.log(s2 * q), np.asarray(1 - a * y * one / q)
 
     @staticmethod
     def explicit_argument(numbers: tuple[float, float], c: Complex) -> Array:
@@ -275,7 +272,7 @@ class Equations:
                     moves.append(move)
                 down = -dc.imag
                 damp = np.minimum(damp, np.where(down > 0.9 * c.imag, 0.9 * c.imag / down, 1.0))
-                if math.isfinite(rule.ceiling):
+                if math.isfinite(rule.ceiling) and self.explicit:  # else c enters linearly, and may lie next to pi
                     room = rule.ceiling - c.imag
                     damp = np.minimum(damp, np.where(-down > 0.9 * room, 0.9 * room / -down, 1.0))
                 new_c = c + damp * dc

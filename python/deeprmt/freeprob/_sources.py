@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +56,12 @@ class Source:
         """G and G'."""
         return -self.law._stieltjes(w), -self.law._stieltjes_derivative(w)
 
+    def moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
+        """1 + M, M and M' with M = w G - 1."""
+        g, slope = self.resolvent(w)
+        one = w * g
+        return one, one - 1, g + w * slope
+
     def argument(self, w: Complex) -> Array:
         """The imaginary part of U: the mean of arg(w - x), in [0, pi]."""
         return np.asarray(self.law._log_potential(w).imag)
@@ -73,6 +78,16 @@ class Atoms(Source):
     def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
         """G and G'."""
         return _core.freeprob.atom_sums(self._at, self._mass, np.ascontiguousarray(w), available_threads())
+
+    def moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
+        """1 + M, M and M'."""
+        if (self._at != 0).all():
+            return super().moments(w)
+        # M = sum m a / (w - a) without the atom at 0, next to which nothing else of w G could be seen.
+        y, slope = _core.freeprob.atom_sums(
+            self._at, self._mass * self._at, np.ascontiguousarray(w), available_threads()
+        )
+        return 1 + y, y, slope
 
     def argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""
@@ -209,9 +224,6 @@ def _made(law: Law) -> Source:
         return Scaled(law)
     if not law.support():
         return Atoms(law)
-    own: Any = getattr(law, "_source", None)
-    if own is not None:
-        return own()
     if isinstance(law, Semicircle) or (isinstance(law, MarchenkoPastur) and not law.singular):
         return Source(law)
     return Series(law)

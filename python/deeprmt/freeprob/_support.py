@@ -82,14 +82,12 @@ class Piece:
         """p, c, u = dp/dc and 1 - u."""
         w = self.omega(s)
         with np.errstate(all="ignore"):
-            g, slope = self.source.resolvent(w.astype(np.complex128))
-            g, slope = g.real, slope.real
             if not self.product:
+                g, slope = (each.real for each in self.source.resolvent(w.astype(np.complex128)))
                 u = g * g / -slope
                 return w, 1 / g, u, 1 - u
-            one = w * g
-            y = one - 1
-            u = -y * one / (w * (g + w * slope))
+            one, y, slope = (each.real for each in self.source.moments(w.astype(np.complex128)))
+            u = -y * one / (w * slope)
             return np.log(np.abs(w)), np.log(np.abs(one / y)), u, 1 - u
 
     def grid(self) -> Array:
@@ -127,12 +125,9 @@ class Piece:
         """p, u and 1 - u at c; NaN out of range."""
         if self.numbers is not None:
             return self._explicit(c)
-        return self.at(self.place(c))
-
-    def at(self, s: Array) -> tuple[Array, Array, Array]:
-        """p, u and 1 - u at s."""
-        p, _, u, v = self.value(s)
-        return p, u, v
+        p, near, u, v = self.value(self.place(c))
+        with np.errstate(invalid="ignore"):
+            return p + u * (c - near), u, v
 
     def place(self, c: Array) -> Array:
         """The s of given c."""
@@ -144,8 +139,14 @@ class Piece:
         if inside.any():
             goal = c[inside]
             i = np.clip(np.searchsorted(known, goal), 1, known.size - 1)
+            # What is left over is of second order after one more step, in `inverse`.
             out[inside] = bracketed(
-                lambda t, k: self.value(t)[1] - goal[k], s[i - 1], s[i], known[i - 1] - goal, known[i] - goal
+                lambda t, k: self.value(t)[1] - goal[k],
+                s[i - 1],
+                s[i],
+                known[i - 1] - goal,
+                known[i] - goal,
+                1e-11 * np.abs(goal),
             )
         return out
 
@@ -170,7 +171,7 @@ class Piece:
                     d = c - a * s2
                     v = a * s2 * s2 / (d * d)
                     p = c + s2 * c / d
-                inside = c * (c - (0 if math.isinf(a) else a * s2)) > 0
+                inside = (p > self.low) & (p < self.high)
             else:
                 middle = self.cell == "mid"
                 y = -1 / (1 + np.exp(c)) if middle else 1 / np.expm1(c)
@@ -178,8 +179,9 @@ class Piece:
                 q = (1 - a) + a * one
                 v = a * y * one / q
                 p = c + np.log(s2 * np.abs(q))
-                below = middle and self.low >= 0  # 1 + a y, where omega is above 0 but y is not below -1
-                inside = q < 0 if below else q > 0
+                omega = np.exp(p) * (-1 if self.high <= 0 else 1)
+                # The sign of omega is that of q, but where y lies between -1 and 0.
+                inside = (omega > self.low) & (omega < self.high) & ((q > 0) != (middle and self.low >= 0))
                 inside &= np.isfinite(p)
             # On the piece p grows with c, or falls where a product lies between -1 and 0 with omega above 0.
             rising = 1 - v
@@ -191,13 +193,19 @@ class Piece:
         return not (self.cell == "mid" and self.low >= 0)
 
 
-def bracketed(function: Callable[[Array, Any], Array], a: Array, b: Array, fa: Array, fb: Array) -> Array:
-    """Roots between a and b, all at once: inverse quadratic steps within a bracket (Chandrupatla, 1997)."""
+def bracketed(
+    function: Callable[[Array, Any], Array], a: Array, b: Array, fa: Array, fb: Array, enough: Any = 0.0
+) -> Array:
+    """Roots between a and b, all at once: inverse quadratic steps within a bracket (Chandrupatla, 1997).
+
+    Where the function has fallen to `enough` that will do.
+    """
     a, b, fa, fb = (np.array(x, dtype=np.float64) for x in (a, b, fa, fb))
+    enough = np.broadcast_to(enough, a.shape)
     c, fc = a.copy(), fa.copy()
     t = np.full(a.shape, 0.5)
     out = np.where(np.abs(fa) < np.abs(fb), a, b)
-    live = np.flatnonzero((fa != 0) & (fb != 0) & np.isfinite(fa) & np.isfinite(fb))
+    live = np.flatnonzero((fa * fb < 0) | ((np.sign(fa) * np.sign(fb) < 0) & np.isfinite(fa) & np.isfinite(fb)))
     for _ in range(100):
         if live.size == 0:
             break
@@ -214,7 +222,7 @@ def bracketed(function: Callable[[Array, Any], Array], a: Array, b: Array, fa: A
         out[live] = best
         width = np.abs(b[live] - a[live])
         tolerance = (4e-16 * np.abs(best) + 1e-17) / np.where(width > 0, width, 1)
-        done = (tolerance >= 0.5) | (fx == 0)
+        done = (tolerance >= 0.5) | (np.abs(fx) <= enough[live])
         with np.errstate(all="ignore"):
             xi = (a[live] - b[live]) / (c[live] - b[live])
             phi = (fa[live] - fb[live]) / (fc[live] - fb[live])
@@ -410,10 +418,12 @@ def _gaps_of(chosen: list[Piece], powers: list[float], cell: str) -> list[_Part]
         steps = np.concatenate([[0.0], 0.5 ** np.arange(0, 46, 2)])
         close = np.concatenate([marks[:, None] + steps, marks[:, None] - steps], axis=None)
         close = np.unique(close[(close > s[0]) & (close < s[-1])])
-        order = np.argsort(np.concatenate([s, close]), kind="stable")
-        s = np.concatenate([s, close])[order]
-        on_grid = tuple(np.concatenate(both)[order] for both in zip(on_grid, evaluate(close), strict=True))
-    place, good, size = on_grid
+        places = np.argsort(np.concatenate([s, close]), kind="stable")
+        s = np.concatenate([s, close])[places]
+        more = evaluate(close)
+        place, good, size = (np.concatenate([on_grid[k], more[k]])[places] for k in range(3))
+    else:
+        place, good, size = on_grid
     fine = np.isfinite(place) & np.isfinite(good) & (size > 1e-20)
     s, place, good, size = s[fine], place[fine], good[fine], size[fine]
     if s.size < 2:
@@ -432,7 +442,8 @@ def _gaps_of(chosen: list[Piece], powers: list[float], cell: str) -> list[_Part]
         at = math.exp(whole_place[top]) if lead.product else float(whole_place[top])  # a gap that has just closed
         return [(at, at, _above(chosen, powers, master, float(whole_s[top]), cell), key, True, True)]
     change = np.flatnonzero(positive[1:] != positive[:-1])
-    roots = bracketed(lambda t, _: evaluate(t)[1], s[change], s[change + 1], good[change], good[change + 1])
+    enough = 1e-11 * np.maximum(np.abs(good[change]), np.abs(good[change + 1]))
+    roots = bracketed(lambda t, _: evaluate(t)[1], s[change], s[change + 1], good[change], good[change + 1], enough)
     at_roots = evaluate(roots)[0] if roots.size else roots
     seam_begin, seam_end = s[0] == whole[0] and lead.seams[0], s[-1] == whole[-1] and lead.seams[1]
     out = []
@@ -475,7 +486,7 @@ def _peaks(
     """Adds the tops of humps that come close to 0 from below: gaps narrower than the grid."""
     inner = np.flatnonzero((good[1:-1] <= 0) & (good[1:-1] >= good[:-2]) & (good[1:-1] >= good[2:])) + 1
     inner = inner[good[inner] > -0.3 * size[inner]]
-    if inner.size == 0:
+    if inner.size == 0 or inner.size > 8:  # so many humps are rounding
         return s, good, place
     a, b, d = s[inner - 1].copy(), s[inner].copy(), s[inner + 1].copy()
     fb, scale = good[inner].copy(), size[inner].copy()

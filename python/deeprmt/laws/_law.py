@@ -366,9 +366,7 @@ class Law(ABC):
                     total += mass * np.log(complex(each) - location + 0j)
                 for interval in self._intervals():
                     inside = (each.real,) if interval.low < each.real < interval.high else ()
-                    total += integrate(
-                        lambda x, each=each: self._pdf(x) * np.log(each - x + 0j), interval, split=inside, rtol=1e-12
-                    )
+                    total += integrate(_times_logarithm(self._pdf, complex(each)), interval, split=inside, rtol=1e-12)
             out[i] = complex(total.real, math.pi * self._sf(np.array([each.real]))[0]) if each.imag == 0 else total
         return out
 
@@ -534,6 +532,11 @@ class Law(ABC):
         if array.dtype.kind not in "fiubc":
             raise TypeError(f"{self._name}.{method}: {argument} must be numbers, got dtype {array.dtype}")
         return array.astype(np.complex128)
+
+
+def _times_logarithm(density: Callable[[Array], Array], z: complex) -> Callable[[Array], Any]:
+    """The integrand of the logarithmic potential."""
+    return lambda x: density(x) * np.log(z - x + 0j)
 
 
 def _less(density: Callable[[Array], Array], height: float, z: complex) -> Callable[[Array], Any]:
