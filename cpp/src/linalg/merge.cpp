@@ -248,14 +248,17 @@ std::vector<Index> divide_and_conquer(Index n, Index gap, Levels& levels, const 
 template <class T>
 void columns_of(MatIn<T> rows, const std::vector<Index>& found, const std::vector<Index>& which, MatOut<T> out,
                 int threads) {
-  constexpr Index tile = 64;
+  constexpr Index tile = 64, line = 16;  // whole cache lines are written
   const Index n = out.rows(), count = out.cols();
   parallel_ranges(n, tile, useful_threads(10.0 * static_cast<double>(n * count), threads), [&](Index begin, Index end) {
-    for (Index left = 0; left < count; left += tile)
-      for (Index c = left; c < std::min(left + tile, count); ++c) {
-        const T* from = rows.row(found[static_cast<std::size_t>(which[static_cast<std::size_t>(c)])]).data();
-        for (Index i = begin; i < end; ++i) out(i, c) = from[i];
-      }
+    const T* from[line];
+    for (Index left = 0; left < count; left += line) {
+      const Index inside = std::min(line, count - left);
+      for (Index c = 0; c < inside; ++c)
+        from[c] = rows.row(found[static_cast<std::size_t>(which[static_cast<std::size_t>(left + c)])]).data();
+      for (Index i = begin; i < end; ++i)
+        for (Index c = 0; c < inside; ++c) out(i, left + c) = from[c][i];
+    }
   });
 }
 
