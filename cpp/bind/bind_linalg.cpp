@@ -70,25 +70,39 @@ Array<T> eigvalsh(const Array<T>& a, int threads) {
                    [&](MatOut<T> values) { linalg::eigvalsh<T>(stack.data, stack.count, stack.n, values, threads); });
 }
 
+/// (..., rows, cols) for a stack (...).
+template <class T>
+Array<T> results_of(const Stack<T>& stack, Index rows, Index cols) {
+  std::vector<py::ssize_t> shape = stack.shape;
+  shape.insert(shape.end(), {rows, cols});
+  return Array<T>(shape);
+}
+template <class T>
+Array<T> results_of(const Stack<T>& stack, Index size) {
+  std::vector<py::ssize_t> shape = stack.shape;
+  shape.push_back(size);
+  return Array<T>(shape);
+}
+
 template <class T>
 py::tuple svd(const Array<T>& a, const std::vector<Index>& which, int threads) {
-  const auto in = view("a", a);
+  const Stack<T> stack("svd", a);
   const Index count = static_cast<Index>(which.size());
-  auto u = empty<T>(in.rows(), count), vt = empty<T>(count, in.cols());
-  auto s = empty<T>(count);
-  without_gil([&, um = view_mut(u), sm = vector_view_mut(s), vtm = view_mut(vt)]() mutable {
-    linalg::svd<T>(in, which, um, sm, vtm, threads);
+  auto u = results_of(stack, stack.m, count), s = results_of(stack, count), vt = results_of(stack, count, stack.n);
+  without_gil([&, ud = u.mutable_data(), sd = s.mutable_data(), vtd = vt.mutable_data()] {
+    linalg::svd<T>(stack.data, stack.count, stack.m, stack.n, which, ud, sd, vtd, threads);
   });
   return py::make_tuple(u, s, vt);
 }
 
 template <class T>
 py::tuple eigh(const Array<T>& a, const std::vector<Index>& which, int threads) {
-  const auto in = view("a", a);
-  auto values = empty<T>(static_cast<Index>(which.size()));
-  auto vectors = empty<T>(in.rows(), static_cast<Index>(which.size()));
-  without_gil([&, vm = vector_view_mut(values), xm = view_mut(vectors)]() mutable {
-    linalg::eigh<T>(in, which, vm, xm, threads);
+  const Stack<T> stack("eigh", a);
+  check::that(stack.m == stack.n, "eigh: a must be square, got (", stack.m, ", ", stack.n, ")");
+  const Index count = static_cast<Index>(which.size());
+  auto values = results_of(stack, count), vectors = results_of(stack, stack.n, count);
+  without_gil([&, vd = values.mutable_data(), xd = vectors.mutable_data()] {
+    linalg::eigh<T>(stack.data, stack.count, stack.n, which, vd, xd, threads);
   });
   return py::make_tuple(values, vectors);
 }

@@ -145,9 +145,19 @@ void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<
   values = all(which) / scale;
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                       \
-  template void eigvalsh<T>(const T*, Index, Index, MatOut<T>, int); \
-  template void eigh<T>(MatIn<T>, const std::vector<Index>&, VecOut<T>, MatOut<T>, int);
+template <class T>
+void eigh(const T* stack, Index count, Index n, const std::vector<Index>& which, T* values, T* vectors, int threads) {
+  const auto c = static_cast<Index>(which.size());
+  parallel_samples(count, threads, n < small::symmetric_below, [&](Index i, int inner_threads) {
+    eigh<T>(Eigen::Map<const Mat<T>>(stack + i * n * n, n, n), which, Eigen::Map<Vec<T>>(values + i * c, c),
+            Eigen::Map<Mat<T>>(vectors + i * n * c, n, c), inner_threads);
+  });
+}
+
+#define DEEPRMT_INSTANTIATE(T)                                                           \
+  template void eigvalsh<T>(const T*, Index, Index, MatOut<T>, int);                     \
+  template void eigh<T>(MatIn<T>, const std::vector<Index>&, VecOut<T>, MatOut<T>, int); \
+  template void eigh<T>(const T*, Index, Index, const std::vector<Index>&, T*, T*, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

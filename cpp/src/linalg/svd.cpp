@@ -220,10 +220,22 @@ void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, 
   s = all(which) / scale;
 }
 
-#define DEEPRMT_INSTANTIATE(T)                                             \
-  template void svdvals<T>(const T*, Index, Index, Index, MatOut<T>, int); \
-  template void svdvals_in_place<T>(MatOut<T>, VecOut<T>, int);            \
-  template void svd<T>(MatIn<T>, const std::vector<Index>&, MatOut<T>, VecOut<T>, MatOut<T>, int);
+template <class T>
+void svd(const T* stack, Index count, Index m, Index n, const std::vector<Index>& which, T* u, T* s, T* vt,
+         int threads) {
+  const auto c = static_cast<Index>(which.size());
+  const bool is_small = std::min(m, n) < small::singular_below && std::max(m, n) < 4 * small::singular_below;
+  parallel_samples(count, threads, is_small, [&](Index i, int inner_threads) {
+    svd<T>(Eigen::Map<const Mat<T>>(stack + i * m * n, m, n), which, Eigen::Map<Mat<T>>(u + i * m * c, m, c),
+           Eigen::Map<Vec<T>>(s + i * c, c), Eigen::Map<Mat<T>>(vt + i * c * n, c, n), inner_threads);
+  });
+}
+
+#define DEEPRMT_INSTANTIATE(T)                                                                     \
+  template void svdvals<T>(const T*, Index, Index, Index, MatOut<T>, int);                         \
+  template void svdvals_in_place<T>(MatOut<T>, VecOut<T>, int);                                    \
+  template void svd<T>(MatIn<T>, const std::vector<Index>&, MatOut<T>, VecOut<T>, MatOut<T>, int); \
+  template void svd<T>(const T*, Index, Index, Index, const std::vector<Index>&, T*, T*, T*, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

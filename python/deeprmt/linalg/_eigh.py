@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
@@ -83,7 +82,8 @@ def eigh(
     which : {"smallest", "largest"} or sequence of int
         The k smallest, the k largest, or those of these numbers, 0 being the smallest.
     threads : int, optional
-        Default: every core this process may use. Never changes the result.
+        Default: every core this process may use. Never changes the result. Several matrices are spread over the
+        threads, a single large one uses all of them.
 
     Returns
     -------
@@ -100,7 +100,8 @@ def eigh(
 
     Notes
     -----
-    Memory: about 6 n^2 numbers and the result. Ctrl-C is answered between blocks.
+    Memory: about 7 n^2 numbers for each matrix that is worked on at once, and the result. Ctrl-C is answered
+    between blocks.
 
     References
     ----------
@@ -120,10 +121,7 @@ def eigh(
         raise ValueError(f"eigh: a must be square, got ({m}, {n})")
     chosen = as_which("eigh", k, which, n, "smallest", "largest", "n")
     inner = as_threads("eigh", threads)
-    refuse_large("eigh", matrices, 6, 1, count * len(chosen) * (n + 1))  # one matrix after the other
-    values = np.empty((count, len(chosen)), matrices.dtype)
-    vectors = np.empty((count, n, len(chosen)), matrices.dtype)
-    for i, matrix in enumerate(matrices):
-        found, vectors[i] = _core.linalg.eigh(matrix, chosen, inner)
-        values[i] = refuse_overflow("eigh", found)
+    refuse_large("eigh", matrices, 7, inner, count * len(chosen) * (n + 1))
+    values, vectors = _core.linalg.eigh(matrices, chosen, inner)
+    refuse_overflow("eigh", values)
     return Eigh(values.reshape(*stack, len(chosen)), vectors.reshape(*stack, n, len(chosen)))

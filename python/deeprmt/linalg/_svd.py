@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
@@ -93,7 +92,8 @@ def svd(
     which : {"leading", "trailing"} or sequence of int
         The k largest, the k smallest, or those of these numbers, 0 being the largest.
     threads : int, optional
-        Default: every core this process may use. Never changes the result.
+        Default: every core this process may use. Never changes the result. Several matrices are spread over the
+        threads, a single large one uses all of them.
 
     Returns
     -------
@@ -112,8 +112,8 @@ def svd(
 
     Notes
     -----
-    Memory: about 10 min(m, n)^2 numbers, three copies of a matrix, and the result. Ctrl-C is answered between
-    blocks.
+    Memory: about 12 min(m, n)^2 numbers and three copies of a matrix, for each that is worked on at once, and the
+    result. Ctrl-C is answered between blocks.
 
     References
     ----------
@@ -136,12 +136,8 @@ def svd(
     chosen = as_which("svd", k, which, min(m, n), "leading", "trailing", "min(m, n)")
     keep = len(chosen)
     inner = as_threads("svd", threads)
-    work = 10 * min(m, n) ** 2 + 3 * m * n  # one matrix after the other
-    refuse_large("svd", matrices, work / max(m * n, 1), 1, count * keep * (m + n))
-    u = np.empty((count, m, keep), matrices.dtype)
-    s = np.empty((count, keep), matrices.dtype)
-    vt = np.empty((count, keep, n), matrices.dtype)
-    for i, matrix in enumerate(matrices):
-        u[i], values, vt[i] = _core.linalg.svd(matrix, chosen, inner)
-        s[i] = refuse_overflow("svd", values)
+    work = 12 * min(m, n) ** 2 + 3 * m * n
+    refuse_large("svd", matrices, work / max(m * n, 1), inner, count * keep * (m + n))
+    u, s, vt = _core.linalg.svd(matrices, chosen, inner)
+    refuse_overflow("svd", s)
     return SVD(u.reshape(*stack, m, keep), s.reshape(*stack, keep), vt.reshape(*stack, keep, n))

@@ -180,6 +180,33 @@ def test_chosen_vectors_are_as_good_as_all(name):
     np.testing.assert_allclose(x.T @ x, same, rtol=0, atol=bound)
 
 
+@pytest.mark.parametrize("shape", [(5, 30, 20), (2, 2, 8, 8), (3, 340, 330), (0, 4, 3)])
+def test_stacks(shape):
+    """Matrices run side by side, or threads inside: the bits are those of each alone."""
+    a = np.random.default_rng(4).normal(size=shape)
+    one = svd(a, k=3, threads=1)
+    assert [x.shape for x in one] == [(*shape[:-1], 3), (*shape[:-2], 3), (*shape[:-2], 3, shape[-1])]
+    square = a[..., : shape[-1], :] + np.swapaxes(a[..., : shape[-1], :], -1, -2)
+    pairs = eigh(square, threads=1)
+    for threads in (2, 4):
+        for x, y in zip(svd(a, k=3, threads=threads) + eigh(square, threads=threads), one + pairs, strict=True):
+            np.testing.assert_array_equal(x, y)
+    for where in np.ndindex(shape[:-2]):
+        for x, y in zip(svd(a[where], k=3) + eigh(square[where]), one + pairs, strict=True):
+            np.testing.assert_array_equal(x, y[where])
+
+
+def test_a_wrong_matrix_of_a_stack_is_refused():
+    a = np.stack([np.eye(3)] * 3)
+    a[1, 0, 2] = 1
+    with pytest.raises(ValueError, match="eigh: a must be symmetric"):
+        eigh(a, threads=2)
+    a[:] = np.eye(3)
+    a[2] = 1.7e308
+    with pytest.raises(ValueError, match="svd: a must be so small"):
+        svd(a)
+
+
 @settings(max_examples=8, deadline=None)
 @given(
     st.integers(512, 600),

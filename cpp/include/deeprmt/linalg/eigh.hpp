@@ -28,4 +28,9 @@ void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads);
 template <class T>
 void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads);
 
+/// The same for each of `count` row-major (n, n) matrices, one after the other, as are values and vectors. Many
+/// matrices are spread over threads, one large matrix uses all.
+template <class T>
+void eigh(const T* stack, Index count, Index n, const std::vector<Index>& which, T* values, T* vectors, int threads);
+
 }  // namespace deeprmt::linalg

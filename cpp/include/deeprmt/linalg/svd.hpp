@@ -22,13 +22,19 @@ template <class T>
 void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads);
 
 /// Singular triplets number which[0], which[1], ... of a (m, n), number 0 being the largest: a vt_i^T = s_i u_i.
-/// Two stages as for the values, divide and conquer for the vectors of the bidiagonal matrix, and the reflectors of both
-/// stages on the chosen vectors alone. M. Gu & S. C. Eisenstat, SIMAX 16, 79 (1995).
+/// Two stages as for the values, divide and conquer for the vectors of the bidiagonal matrix, and the reflectors of
+/// both stages on the chosen vectors alone. M. Gu & S. C. Eisenstat, SIMAX 16, 79 (1995).
 /// @param which    c numbers in [0, min(m, n))
 /// @param u        (m, c), s (c), vt (c, n), overwritten
 /// @param threads  >= 1, never changes the result
 /// Memory: about 9 min(m, n)^2 + m n.
 template <class T>
 void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads);
+
+/// The same for each of `count` row-major (m, n) matrices, one after the other, as are u, s and vt. Many matrices are
+/// spread over threads, one large matrix uses all.
+template <class T>
+void svd(const T* stack, Index count, Index m, Index n, const std::vector<Index>& which, T* u, T* s, T* vt,
+         int threads);
 
 }  // namespace deeprmt::linalg
