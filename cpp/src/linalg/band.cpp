@@ -7,8 +7,33 @@
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
+#include "thin.hpp"
 
 namespace deeprmt::linalg {
+
+namespace {
+
+constexpr Index tile = 256;  // columns, or rows of an upper triangle, by which products are shared among threads
+
+/// to = from^T in small pieces, so that neither side is touched a word at a time far apart.
+template <class T>
+void transpose(MatIn<T> from, MatOut<T> to) {
+  constexpr Index piece = 8;
+  const Index m = from.rows(), n = from.cols(), ld = from.outerStride(), ld_to = to.outerStride();
+  const T* x = from.data();
+  T* y = to.data();
+  for (Index i = 0; i < m; i += piece)
+    for (Index j = 0; j < n; j += piece)
+      if (i + piece <= m && j + piece <= n) {
+        for (Index l = 0; l < piece; ++l)
+          for (Index k = 0; k < piece; ++k) y[(j + l) * ld_to + i + k] = x[(i + k) * ld + j + l];
+      } else {
+        for (Index l = j; l < std::min(j + piece, n); ++l)
+          for (Index k = i; k < std::min(i + piece, m); ++k) y[l * ld_to + k] = x[k * ld + l];
+      }
+}
+
+}  // namespace
 
 template <class T>
 void reduce_to_band(MatOut<T> a, Index band, std::vector<BlockReflector<T>>* lefts,
@@ -16,11 +41,12 @@ void reduce_to_band(MatOut<T> a, Index band, std::vector<BlockReflector<T>>* lef
   const Index m = a.rows(), n = a.cols();
   check::that(m >= n && band >= 1, "reduce_to_band: wants rows >= columns and a band of at least 1, got (", m, ", ", n,
               ") and ", band);
-  Mat<T> panel, inner, low, high, turn;
+  Mat<T> panel, inner, low, high, turn, v;
   for (Index k = 0; k < n; k += band) {
     check_interrupt();
     const Index b = std::min(band, n - k), right = k + b, rest = n - right;
-    panel = a.block(k, k, m - k, b).transpose();
+    panel.resize(b, m - k);
+    transpose<T>(a.block(k, k, m - k, b), panel);
     auto left = factor_rows<T>(panel);
     a.block(k, k, b, b) = panel.leftCols(b).transpose();
     if (rest == 0) {
@@ -31,24 +57,38 @@ void reduce_to_band(MatOut<T> a, Index band, std::vector<BlockReflector<T>>* lef
     // the panel becomes (I - V T^T V^T) C (I - U S U^T) = C - V Y - Z U^T, Y = T^T V^T C, Z = (C - V Y) U S.
     const Index w = std::min(b, rest);  // with fewer columns than rows left, the last rows are inside the band already
     const Index below = m - k - w;
-    auto top = a.block(k, right, w, rest), body = a.block(k + w, right, below, rest);
+    const double flops = 2.0 * static_cast<double>(below + w) * static_cast<double>(rest) * static_cast<double>(b);
+    auto block = a.block(k, right, m - k, rest), top = a.block(k, right, w, rest),
+         body = a.block(k + w, right, below, rest);
     inner.resize(b, rest);
     high.resize(b + w, rest);
-    multiply<T>('N', 'N', 1, left.vt, a.block(k, right, m - k, rest), 0, inner, threads);
-    multiply<T>('T', 'N', 1, left.t, inner, 0, high.topRows(b), threads);
-    multiply<T>('T', 'N', -1, left.vt.leftCols(w), high.topRows(b), 1, top, threads);
+    parallel_blas_for((rest + tile - 1) / tile, useful_threads(flops, threads), [&](Index i) {
+      const Index first = i * tile, cols = std::min(tile, rest - first);
+      auto y = high.block(0, first, b, cols), x = inner.middleCols(first, cols);
+      multiply<T>('N', 'N', 1, left.vt, block.middleCols(first, cols), 0, x, 1);
+      multiply<T>('T', 'N', 1, left.t, x, 0, y, 1);
+      multiply<T>('T', 'N', -1, left.vt.leftCols(w), y, 1, top.middleCols(first, cols), 1);
+    });
     auto turned = factor_rows<T>(top);
     if (below > 0) {
       high.bottomRows(w) = turned.vt;
-      low.resize(below, b + w);
-      low.leftCols(b) = left.vt.rightCols(below).transpose();
+      v.resize(rest, w);
+      transpose<T>(turned.vt, v);
       inner.resize(below, w);
       turn.resize(b, w);
-      multiply<T>('N', 'T', 1, body, turned.vt, 0, inner, threads);
-      multiply<T>('N', 'T', 1, high.topRows(b), turned.vt, 0, turn, threads);
-      multiply<T>('N', 'N', -1, low.leftCols(b), turn, 1, inner, threads);
-      multiply<T>('N', 'N', 1, inner, turned.t, 0, low.rightCols(w), threads);
-      multiply<T>('N', 'N', -1, low, high, 1, body, threads);
+      multiply_thin<T>(body, v, false, inner, threads);
+      multiply_thin<T>(high.topRows(b), v, false, turn, threads);
+      low.resize(below, b + w);
+      const Index pieces = row_pieces(below, rest, b + w);
+      parallel_blas_for(pieces, useful_threads(2 * flops, threads), [&](Index i) {
+        const Index first = below * i / pieces, rows = below * (i + 1) / pieces - first;
+        auto mine = low.middleRows(first, rows);
+        auto x = inner.middleRows(first, rows);
+        transpose<T>(left.vt.middleCols(w + first, rows), mine.leftCols(b));
+        multiply<T>('N', 'N', -1, mine.leftCols(b), turn, 1, x, 1);
+        multiply<T>('N', 'N', 1, x, turned.t, 0, mine.rightCols(w), 1);
+        multiply<T>('N', 'N', -1, mine, high, 1, body.middleRows(first, rows), 1);
+      });
     }
     if (lefts) lefts->push_back(std::move(left));
     if (rights) rights->push_back(std::move(turned));
@@ -57,8 +97,6 @@ void reduce_to_band(MatOut<T> a, Index band, std::vector<BlockReflector<T>>* lef
 
 namespace {
 
-constexpr Index tile = 256;  // of the upper triangle, by which products with it are shared among threads
-
 /// Rows [tile i, tile (i + 1)) of A v for a symmetric A of which only the tiles on and above the diagonal are there.
 template <class T>
 void symmetric_rows(MatIn<T> a, MatIn<T> v, Index i, MatOut<T> out) {
@@ -66,10 +104,10 @@ void symmetric_rows(MatIn<T> a, MatIn<T> v, Index i, MatOut<T> out) {
   Mat<T> corner = a.block(top, top, rows, rows).template triangularView<Eigen::Upper>();
   corner.template triangularView<Eigen::StrictlyLower>() = corner.transpose();
   auto mine = out.middleRows(top, rows);
-  multiply<T>('N', 'N', 1, corner, v.middleRows(top, rows), 0, mine, 1);
+  multiply_thin<T>(corner, v.middleRows(top, rows), false, mine, 1);
   if (top > 0) multiply<T>('T', 'N', 1, a.block(0, top, top, rows), v.topRows(top), 1, mine, 1);
   const Index right = n - top - rows;
-  if (right > 0) multiply<T>('N', 'N', 1, a.block(top, top + rows, rows, right), v.bottomRows(right), 1, mine, 1);
+  if (right > 0) multiply_thin<T>(a.block(top, top + rows, rows, right), v.bottomRows(right), true, mine, 1);
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ Grid grid(Index m, Index n, Index k) {
 
 }  // namespace
 
+Index row_pieces(Index m, Index n, Index k) { return grid(m, n, k).rows; }
+
 template <class T>
 void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, MatOut<T> c, int threads) {
   const bool ta = op_a != 'N', tb = op_b != 'N';

@@ -7,24 +7,22 @@
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/linalg/product.hpp"
+#include "panel.hpp"
 
 namespace deeprmt::linalg {
 
+namespace {
+
+/// The complex case, by LAPACK's recursive QR.
 template <class T>
-BlockReflector<T> factor_rows(MatOut<T> rows) {
-  const Index b = rows.rows(), m = rows.cols();
-  check::that(b <= m, "factor_rows: more reflectors (", b, ") than entries (", m, ")");
-  BlockReflector<T> block{rows, Mat<T>::Zero(b, b)};
-  if (b == 0) return block;
+void factor_complex_rows(MatOut<T> rows, BlockReflector<T>& block) {
+  const Index b = rows.rows();
   // A row-major (b, m) matrix is a column-major (m, b) one: the panel that LAPACK wants, already in place.
-  const int lapack_m = blas::narrow(m), lapack_b = blas::narrow(b);
+  const int lapack_m = blas::narrow(rows.cols()), lapack_b = blas::narrow(b);
   int info = 0;
   Mat<T> t_columns = Mat<T>::Zero(b, b);  // LAPACK's T, column-major
-  {
-    const blas::Threads single(1);
-    blas::call<T>(blas::Routine::geqrt3, &lapack_m, &lapack_b, block.vt.data(), &lapack_m, t_columns.data(), &lapack_b,
-                  &info);
-  }
+  blas::call<T>(blas::Routine::geqrt3, &lapack_m, &lapack_b, block.vt.data(), &lapack_m, t_columns.data(), &lapack_b,
+                &info);
   check::that(info == 0, "factor_rows: LAPACK geqrt3 returned ", info);
   block.t = t_columns.transpose().template triangularView<Eigen::Upper>();
   rows.setZero();
@@ -33,6 +31,23 @@ BlockReflector<T> factor_rows(MatOut<T> rows) {
     block.vt.row(j).head(j).setZero();
     block.vt.row(j) = block.vt.row(j).conjugate();
     block.vt(j, j) = 1;
+  }
+}
+
+}  // namespace
+
+template <class T>
+BlockReflector<T> factor_rows(MatOut<T> rows) {
+  const Index b = rows.rows(), m = rows.cols();
+  check::that(b <= m, "factor_rows: more reflectors (", b, ") than entries (", m, ")");
+  BlockReflector<T> block{rows, Mat<T>::Zero(b, b)};
+  if (b == 0) return block;
+  const blas::Threads single(1);
+  if constexpr (!Eigen::NumTraits<T>::IsComplex) {
+    factor_panel<T>(block.vt, rows, block.t);
+    for (Index j = 0; j < b; ++j) rows.row(j).tail(m - j - 1).setZero();
+  } else {
+    factor_complex_rows<T>(rows, block);
   }
   return block;
 }

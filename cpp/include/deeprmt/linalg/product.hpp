@@ -11,6 +11,9 @@ namespace deeprmt::linalg {
 template <class T>
 void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, MatOut<T> c, int threads);
 
+/// Into how many pieces of rows `multiply` would cut a product of this shape (m, k) (k, n).
+Index row_pieces(Index m, Index n, Index k);
+
 /// y = a x + z (or + 0 if z is null), rows over threads. Each entry is one fixed sum.
 template <class T>
 void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads);
