@@ -39,3 +39,31 @@ def test_zero_columns():
     q, r = qr(a, 2)
     np.testing.assert_allclose(q @ r, a, atol=1e-14)
     np.testing.assert_allclose(q.T @ q, np.eye(66), atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("power", [-1, 1])
+def test_entries_whose_squares_leave_the_range(dtype, power):
+    """Norms are then taken of a power of two times the column; each block of eight columns has all sizes."""
+    tiny = np.finfo(dtype).tiny
+    a = np.random.default_rng(3).normal(size=(150, 60)).astype(dtype)
+    a *= np.where(np.arange(60) % 3 == 1, dtype(float(tiny) ** (0.9 * -power)), dtype(1))
+    a[:, 7] = 0
+    a[20:, 17] = 0
+    q, r = qr(a, 2)
+    eps = np.finfo(dtype).eps
+    assert np.isfinite(q).all()
+    assert np.isfinite(r).all()
+    assert np.abs(q.T.astype(float) @ q - np.eye(60)).max() < 10 * np.sqrt(60) * eps
+    scale = np.abs(a).max(axis=0).astype(float)
+    scale[scale == 0] = 1
+    error = np.linalg.norm(q.astype(float) @ (r / scale) - a / scale, axis=0)
+    assert error.max() < 10 * np.sqrt(60) * eps * np.sqrt(150)
+
+
+@pytest.mark.parametrize("n", [7, 8, 9, 47, 48, 49, 63, 64, 65])
+def test_one_panel_agrees_with_lapack(n):
+    a = np.random.default_rng(n).normal(size=(n + 5, n))
+    expected = np.linalg.qr(a, mode="r")
+    # Both are backward stable, and R is as conditioned as these Gaussian matrices, below 1e3.
+    np.testing.assert_allclose(qr(a, 1)[1], expected, atol=1e-11)
