@@ -26,8 +26,10 @@ jacobian::Weights kind_of(bool haar) { return haar ? jacobian::Weights::haar : j
 template <class T>
 Array<T> singular_values(const std::vector<Index>& widths, bool haar, T sigma_w, T sigma_b, const py::object& phi,
                          const py::object& dphi, bool activation_output, std::uint64_t key, std::uint32_t first,
-                         Index trials, const Array<T>& x, T q0, bool log, int threads) {
-  const jacobian::Model<T> model{widths, kind_of(haar), sigma_w, sigma_b, activation<T>(phi, dphi), activation_output};
+                         Index trials, const Array<T>& x, T q0, const std::vector<T>& independent, bool log,
+                         int threads) {
+  const jacobian::Model<T> model{
+      widths, kind_of(haar), sigma_w, sigma_b, activation<T>(phi, dphi), activation_output, independent};
   const auto input = view("x", x);
   auto out = empty<T>(trials, std::min(widths.front(), widths.back()));
   without_gil([&, s = view_mut(out)]() mutable {
@@ -41,7 +43,8 @@ Array<T> singular_values(const std::vector<Index>& widths, bool haar, T sigma_w,
 void bind_jacobian(py::module_ m) {
   for_types<float, double>([&]<class T>() {
     m.def("singular_values", &singular_values<T>, "widths"_a, "haar"_a, "sigma_w"_a, "sigma_b"_a, "phi"_a, "dphi"_a,
-          "activation_output"_a, "key"_a, "first"_a, "trials"_a, "x"_a.noconvert(), "q0"_a, "log"_a, "threads"_a);
+          "activation_output"_a, "key"_a, "first"_a, "trials"_a, "x"_a.noconvert(), "q0"_a, "independent"_a, "log"_a,
+          "threads"_a);
     m.def(
         "layer",
         [](std::uint64_t key, std::uint32_t sample, Index layer, bool haar, T sigma_w, T sigma_b, Array<T>& w,

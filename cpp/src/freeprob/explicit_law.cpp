@@ -350,6 +350,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
       count(g.power * std::log(place->omega));
       v.slope += each * place->to_lead;
       v.lack += each * place->lack;
+      v.rounding += 8 * std::abs(each * inverse) * std::min(std::abs(plus), std::abs(goal));
       ++place;
     }
     if (now.offset > 0) {
@@ -498,14 +499,19 @@ bool ExplicitLaw::move(Point& p, Complex step, double& size) const {
     const double most = reach(w) / 2, length = std::abs(each);
     size = std::max(size, length / (2 * most));
     if (length * share > most) share = most / length;
+    if (length < 1e-12 * most) return;  // rounding, which hold_up takes care of
     if (w.omega.imag() + share * each.imag() <= 0) share *= 0.9 * w.omega.imag() / (-share * each.imag());
   };
   limit(p.lead, step);
   for (const auto& w : p.rest) limit(w, w.to_lead * step + w.lack);
   if (!std::isfinite(size)) return false;
-  lead_->move(p.lead, share * step);
+  const auto hold_up = [](const Omega& w, Complex each) {
+    const bool leaves = w.omega.imag() > 0 && w.omega.imag() + each.imag() <= 0;
+    return leaves ? Complex(each.real(), -0.9 * w.omega.imag()) : each;
+  };
   for (std::size_t k = 0; k < p.rest.size(); ++k)
-    rest_laws_[k]->move(p.rest[k], share * (p.rest[k].to_lead * step + p.rest[k].lack));
+    rest_laws_[k]->move(p.rest[k], hold_up(p.rest[k], share * (p.rest[k].to_lead * step + p.rest[k].lack)));
+  lead_->move(p.lead, hold_up(p.lead, share * step));
   size *= share;
   return true;
 }
@@ -521,6 +527,7 @@ bool ExplicitLaw::newton(Point& p, Complex log_z, int steps) const {
     // Converged, or as far as rounding lets it: close to an edge the slope is small and rounding large.
     if (size <= 1e-14 || (std::abs(residual) <= v.rounding && size > last / 4 && size < 1e-3)) return true;
     last = size;
+    if (i == steps - 1) return std::abs(residual) <= 64 * v.rounding && size < 1e-9;
   }
   return false;
 }
@@ -571,7 +578,8 @@ bool ExplicitLaw::from_afar(Point& p, double log_modulus, double argument) const
       turn *= 1.5;
     } else {
       turn *= 0.4;
-      if (turn < 1e-18) return false;
+      // Where the density is below rounding, omega cannot come closer to the axis than rounding lets it.
+      if (turn < 1e-18) return here - argument < 1e-11;
     }
   }
   return true;

@@ -62,9 +62,13 @@ class Walk {
   void finish_layer(Vec<T> h, T gain) {
     ++layer_;
     gain_ = gain;
-    Vec<T> b(h.size());
-    layer_biases<T>(key_, sample_, layer_, model_.sigma_b, b);
-    h += b;
+    if (static_cast<std::size_t>(layer_) <= model_.independent.size()) {
+      layer_biases<T>(key_, sample_, layer_, std::sqrt(model_.independent[static_cast<std::size_t>(layer_ - 1)]), h);
+    } else {
+      Vec<T> b(h.size());
+      layer_biases<T>(key_, sample_, layer_, model_.sigma_b, b);
+      h += b;
+    }
     refuse_non_finite("the preactivation", layer_, h);
     if (done() && !model_.activation_output) return;
     x_.resize(h.size());

@@ -16,6 +16,7 @@ def singular_values(
     trials: int,
     x: NDArray[Any],
     q0: float,
+    independent: Sequence[float],
     log: bool,
     threads: int,
 ) -> NDArray[Any]: ...

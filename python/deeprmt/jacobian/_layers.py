@@ -204,7 +204,7 @@ def _exp(x: float) -> float:
 
 
 def variances(mlp: MLP, count: int, q0: float | None) -> Array:
-    """q_l, the variances of the preactivations, in the layers 1 .. count."""
+    """q_l, the variances of the preactivations at infinite width, in the layers 1 .. count."""
     activation = mlp.activation
     if count == 0 or (activation.slopes is not None and set(activation.kinks) <= {0.0}):
         return np.ones(count)  # the slopes do not depend on it

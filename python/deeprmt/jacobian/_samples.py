@@ -24,6 +24,7 @@ from .._arguments import (
 )
 from ..networks import MLP, Output
 from ..run import Progress
+from ._layers import variances
 
 __all__ = ["singular_values"]
 
@@ -36,6 +37,7 @@ class _Trials:
     key: int
     x: Floats
     q0: float
+    independent: tuple[float, ...]
     output: str
     log: bool
     threads: int
@@ -55,6 +57,7 @@ class _Trials:
             len(trials),
             x[trials.start : trials.stop] if len(x) > 1 else x,
             self.q0,
+            self.independent,
             self.log,
             self.threads,
         )
@@ -95,6 +98,7 @@ def singular_values(
     trials: int = 1,
     log: bool = False,
     output: Output = "preactivation",
+    surrogate: bool = False,
     dtype: DTypeLike = np.float64,
     rng: RNG = None,
     threads: int | None = None,
@@ -118,6 +122,9 @@ def singular_values(
         and hundreds of orders of magnitude below the largest, with -inf where units of slope zero take rank away.
     output : {"preactivation", "activation"}
         J = dh_L/dx_0 = W_L D_{L-1} ... D_1 W_1, or dx_L/dx_0 = D_L W_L ... D_1 W_1.
+    surrogate : bool
+        Draw the diagonals D_l = phi'(h) with h ~ N(0, q_l) independent of the weights, instead of from the forward
+        pass: q_l are the variances at infinite width. That both have the same limit law is what has been proved [2]_.
     dtype : {float64, float32}
         The type of the computation. Unless `log`, singular values below eps times the largest are rounding errors.
     rng : optional
@@ -190,9 +197,20 @@ def singular_values(
             raise ValueError(f"singular_values: x must have shape ({n_in},) or ({trials}, {n_in}), got {np.shape(x)}")
         refuse_non_finite("singular_values", "x", inputs)
         inputs = inputs.reshape(-1, n_in)
+    if not isinstance(surrogate, bool | np.bool_):
+        raise TypeError(f"singular_values: surrogate must be True or False, got {surrogate!r}")
+    independent: tuple[float, ...] = ()
+    if surrogate:
+        if len(inputs) > 1:
+            raise ValueError(
+                f"singular_values: surrogate=True needs one input, whose size alone counts, got x of shape"
+                f" {inputs.shape}"
+            )
+        size = None if x is None else float(np.mean(inputs.astype(float) ** 2))
+        independent = tuple(variances(mlp, mlp.depth - (output == "preactivation"), size).tolist())
     inner = 1 if executor is not None and threads is None else as_threads("singular_values", threads)
     _refuse_large(mlp, trials, bool(log), kind.itemsize, inner)
-    work = _Trials(mlp, as_key("singular_values", rng), inputs, q0, output, bool(log), inner)
+    work = _Trials(mlp, as_key("singular_values", rng), inputs, q0, independent, output, bool(log), inner)
     if executor is None and progress is None:
         return work(range(trials))
     step = max(1, trials // 64)

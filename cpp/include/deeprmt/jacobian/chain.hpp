@@ -19,6 +19,8 @@ struct Model {
   /// x = phi(h), d = phi'(h), n entries each. May be called on several threads at once.
   std::function<void(const T* h, Index n, T* x, T* d)> activate;
   bool activation_output = false;  // J = dx_L/dx_0 rather than dh_L/dx_0
+  /// Not empty: preactivations of the layers 1, 2, ... are replaced by independent N(0, q_l), whatever the weights.
+  std::vector<T> independent;
 
   Index depth() const { return static_cast<Index>(widths.size()) - 1; }
 };
