@@ -92,6 +92,7 @@ bool invert(const SquaredSlopes& law, double y, double one_plus_y, int branch, O
   }
   const Coordinate line(law, kind, low, high);
   const bool near_zero = kind == Kind::below && y < -0.5;
+  const bool rises = near_zero || kind == Kind::between;  // the residual, with the coordinate
   const double goal = kind == Kind::between ? std::asinh(y) : std::log(near_zero ? one_plus_y : std::abs(y));
   const auto residual = [&](double v, double& gradient) {
     p = line.at(v);
@@ -107,8 +108,7 @@ bool invert(const SquaredSlopes& law, double y, double one_plus_y, int branch, O
     const double r = residual(v, gradient);
     if (r == 0) return true;
     if (!std::isfinite(r)) return false;
-    // The residual rises with v where omega passes from 0 to -infinity and 1 + y counts; else it falls.
-    const bool beyond = (r > 0) == near_zero;
+    const bool beyond = (r > 0) == rises;
     if (v == (beyond ? line.least() : line.most())) return false;
     (beyond ? to : from) = v;
     (beyond ? to_is_known : from_is_known) = true;
@@ -160,7 +160,8 @@ ExplicitLaw::ExplicitLaw(const std::vector<Step>& steps, std::vector<Atom> atoms
       find_gaps(low, high, now);
     }
   };
-  if (affine_) scan(-infinity, 0, 0);
+  // A product of slopes alone sends omega < 0 to z < 0, unless the factors see a gap on different branches.
+  if (affine_ || (!rest_laws_.empty() && product > 1)) scan(-infinity, 0, 0);
   if (lead_->bottom() > 0) scan(0, lead_->bottom(), 0);
   const auto& slopes = lead_->atoms();
   for (std::size_t i = 1; i < slopes.size(); ++i) scan(slopes[i - 1], slopes[i], slopes[i - 1] > 0 ? 1 : 0);
@@ -700,6 +701,9 @@ void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& bra
   Gap gap{};
   Point p = point(), before = p;
   RealValue last;
+  std::vector<RealValue> run;
+  const bool doubtful =
+      std::any_of(rest_laws_.begin(), rest_laws_.end(), [](const auto* law) { return branches_of(*law) > 2; });
   const auto place = [](const RealValue& v) { return v.turns == 1 ? 0.0 : std::exp(v.log_z); };
   for (int i = 0; i <= steps + 1; ++i) {
     check_interrupt();
@@ -723,11 +727,35 @@ void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& bra
         gap.high = snapped(edges_.back().log_x);
       }
       if (gap.low == 0) gap.cdf = 0;
-      if (gap.high > gap.low * (1 + 1e-14) && gap.high > 0) gaps_.push_back(gap);
+      if (gap.high > gap.low * (1 + 1e-14) && gap.high > 0 && (!doubtful || is_physical(middle_of(run))))
+        gaps_.push_back(gap);
     }
     inside = now;
-    if (now) last = v;
+    if (now) {
+      last = v;
+      run.push_back(v);
+    } else {
+      run.clear();
+    }
   }
+}
+
+/// The one that is nearest to the middle of a gap.
+ExplicitLaw::RealValue ExplicitLaw::middle_of(const std::vector<RealValue>& run) {
+  const double middle = std::log((std::exp(run.front().log_z) + std::exp(run.back().log_z)) / 2);
+  return *std::min_element(run.begin(), run.end(), [&](const RealValue& a, const RealValue& b) {
+    return std::abs(a.log_z - middle) < std::abs(b.log_z - middle);
+  });
+}
+
+/// Whether the solution just above the axis is next to a real one: with branches to choose from there are others.
+bool ExplicitLaw::is_physical(const RealValue& v) const {
+  if (v.turns == 1) return true;
+  Point p;
+  if (!from_afar(p, v.log_z, 1e-7)) return false;
+  const Value found = value(p);
+  return std::abs(found.y - v.y) < 1e-3 * std::abs(v.y) &&
+         std::abs(found.one_plus_y - v.one_plus_y) < 1e-3 * std::abs(v.one_plus_y);
 }
 
 /// Gaps end exactly at atoms where they end there at all, and never hold one.

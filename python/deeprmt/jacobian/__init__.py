@@ -2,5 +2,6 @@
 
 from ._law import JacobianLaw, law
 from ._samples import singular_values
+from ._universal import UniversalLaw, universal_law
 
-__all__ = ["JacobianLaw", "law", "singular_values"]
+__all__ = ["JacobianLaw", "UniversalLaw", "law", "singular_values", "universal_law"]

@@ -292,20 +292,21 @@ def _gauss_rule(x: Array, weights: Array, order: int) -> tuple[Array, Array]:
 
 
 def _log_s(factors: Iterable[Factor], weights: Array, y: float) -> float:
-    """Sum of weights ln omega_q with E d / (omega - d) = y, y in (-1, 0)."""
-    total = 0.0
-    for each, weight in zip(factors, weights, strict=True):
-        d, w = each.nodes
-        low, high, t = -700.0, 700.0, 0.0
-        for _ in range(200):  # M(-e^t) rises from -1 to 0
-            e = math.exp(t)
-            g = 1 / (e + d)
-            m, slope = -float(np.sum(w * d * g)), float(np.sum(w * d * g * g)) * e
-            low, high = (t, high) if m < y else (low, t)
-            step = (y - m) / slope if slope > 0 else math.nan
-            t_next = t + step
-            if abs(step) < 1e-15:
-                break
-            t = t_next if low < t_next < high else (low + high) / 2
-        total += weight * t
-    return total
+    """Sum of weights ln |omega_q| with E d / (omega - d) = y, y in (-1, 0)."""
+    return float(sum(weight * log_omega(each, y) for each, weight in zip(factors, weights, strict=True)))
+
+
+def log_omega(factor: Factor, y: float) -> float:
+    """ln |omega| with E d / (omega - d) = y, y in (-1, 0) and omega < 0."""
+    d, w = factor.nodes
+    low, high, t = -700.0, 700.0, 0.0
+    for _ in range(200):  # M(-e^t) rises from -1 to 0
+        e = math.exp(t)
+        g = 1 / (e + d)
+        m, slope = -float(np.sum(w * d * g)), float(np.sum(w * d * g * g)) * e
+        low, high = (t, high) if m < y else (low, t)
+        step = (y - m) / slope if slope > 0 else math.nan
+        if abs(step) < 1e-15:
+            break
+        t = t + step if low < t + step < high else (low + high) / 2
+    return t

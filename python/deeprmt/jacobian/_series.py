@@ -62,3 +62,15 @@ def _exponential(a: Array) -> Array:
         j = np.arange(1, i + 1)
         out[i] = np.dot(j * a[1 : i + 1], out[i - 1 :: -1][:i]) / i
     return out
+
+
+def flow_moment(k: int, spread: float, smooth: bool) -> float:
+    """The same for ln(y z) = ln(1 + y) + spread y, or with y / (1 + y) in the place of the last y."""
+    order = np.arange(1, k)
+    series = np.zeros(k)
+    series[1:] = -((-1.0) ** order) / order
+    if smooth:
+        series[1:2] += spread
+    else:
+        series[1:] -= spread * (-1.0) ** order
+    return float(_exponential(k * series)[k - 1] / k)

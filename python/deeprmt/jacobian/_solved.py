@@ -1,0 +1,193 @@
+"""Laws on [0, inf) that the solver of explicit maps evaluates: density, distribution function, quantiles, means."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .._arguments import available_threads
+from ..errors import ConvergenceError
+from ..laws import Law
+from ..laws._quadrature import Interval, integrate
+from ..laws._quantile import _pieces, quantile
+from ._slopes import Direct
+from ._table import Table
+
+Array = NDArray[np.float64]
+# What stands for 0 where a limit is taken. The squares of a continuous law's small slopes would underflow earlier.
+_least = 1e-140
+# What `expect` aims at. At an end where the density diverges the rounding of x alone costs 1e-8 of the mass.
+_settled = 1e-10
+# Quantiles this close to an end of the scale of probabilities are solved for; the others are read from a table.
+_rare = 1e-6
+
+
+class SolvedLaw(Law):
+    """A law on [0, inf) given by a chain of free products and affine maps (`_core.freeprob.ExplicitLaw`)."""
+
+    @property
+    @abstractmethod
+    def _solver(self) -> Steps | Direct | _core.freeprob.ExplicitLaw:
+        """What evaluates the law."""
+
+    @property
+    @abstractmethod
+    def _known_atoms(self) -> tuple[tuple[float, float], ...]:
+        """(location, mass), ascending."""
+
+    @property
+    def _thins_out_to_zero(self) -> bool:
+        """Whether mass goes down to 0 though the solver, which sees 9 standard deviations, may find a gap there."""
+        return False
+
+    @property
+    def _has_thin_tail(self) -> bool:
+        """Whether the density is known to fall off towards 0."""
+        return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals that carry the continuous part."""
+        return list(self._support)
+
+    @cached_property
+    def _support(self) -> list[tuple[float, float]]:
+        solver = self._solver
+        if isinstance(solver, Steps):
+            return []
+        if isinstance(solver, Direct):
+            return [(0.0 if self._thins_out_to_zero else solver.bounds[0], solver.bounds[1])]
+        intervals, low = [], 0.0
+        for start, end, _ in solver.gaps():
+            # Panels end at 9 standard deviations: a gap below the least slope there is none if phi' goes on to 0.
+            if start == 0 and self._thins_out_to_zero:
+                continue
+            if start > low * (1 + 1e-12):
+                intervals.append((low, start))
+            low = end
+        return intervals
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The points that carry mass of their own: (location, mass), in ascending order."""
+        return list(self._known_atoms)
+
+    def _evaluate_both(self, x: Array) -> tuple[Array, Array]:
+        """Density and distribution function at x >= 0."""
+        solver = self._solver
+        at_zero = dict(self._known_atoms).get(0.0, 0.0)
+        inside = np.ascontiguousarray(np.maximum(x, _least))  # the limit at 0, which may be infinite
+        if isinstance(solver, _core.freeprob.ExplicitLaw):
+            density, cdf, report = solver.evaluate(inside, available_threads())
+            self._check(report, "x")
+            # Below the range of doubles there may be a little mass.
+            return density, np.where(x > 0, np.maximum(cdf, at_zero), at_zero)
+        return solver.evaluate(inside) if isinstance(solver, Direct) else solver.evaluate(x)
+
+    def _check(self, report: Any, argument: str) -> None:
+        if report["failed"]:
+            raise ConvergenceError(
+                f"{self._name}: {report['failed']} points did not converge, the first at {argument} ="
+                f" {report['first_failure']:g}",
+                {**report, "law": repr(self)},
+            )
+
+    def _pdf(self, x: Array) -> Array:
+        density = self._evaluate_both(x)[0]
+        at_zero = x == 0
+        if at_zero.any() and self._diverges:
+            density = np.where(at_zero, np.inf, density)
+        return density
+
+    @cached_property
+    def _diverges(self) -> bool:
+        """Whether the density grows without end towards 0, as a power then: judged far above the least doubles."""
+        low, high = self.support()[0] if self.support() else (1.0, 1.0)
+        if low > 0:
+            return False
+        if self._has_thin_tail:
+            return False
+        near, far = self._evaluate_both(high * np.array([1e-20, 1e-10]))[0]
+        return bool(near > 1e3 * far > 0)
+
+    def _cdf(self, x: Array) -> Array:
+        return self._evaluate_both(x)[1]
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        if not isinstance(self._solver, _core.freeprob.ExplicitLaw):
+            return super()._stieltjes(z)
+        upper = np.where(z.imag < 0, np.conj(z), z)
+        upper = np.where(upper == 0, -_least, upper)  # the limit from the left, which may be infinite
+        g, report = self._solver.resolvent([complex(each) for each in upper], available_threads())
+        self._check(report, "|z|")
+        return -np.where(z.imag < 0, np.conj(g), g)
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature: in ln x towards 0, where mass piles up.
+
+        Raises
+        ------
+        ConvergenceError
+            If the integral does not settle, for instance because it is infinite.
+        """
+        total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
+        if isinstance(self._solver, Direct):
+            return total + self._solver.expect(function)
+        for low, high in self.support():
+            if low > 0:
+                total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_settled)
+                continue
+            middle = high / 4
+            least, more = np.array([_least]), np.array([_least * 1e40])
+            rest = self._cdf(least)[0] - dict(self.atoms()).get(0.0, 0.0)  # the mass below the range of doubles
+            lowest = function(least)[0] * max(rest, _least * self._pdf(least)[0])
+            total = total + function(least)[0] * rest
+            total = total + integrate(
+                lambda t: function(np.exp(t)) * self._pdf(np.exp(t)) * np.exp(t),
+                Interval(math.log(_least), math.log(middle)),
+                rtol=_settled,
+            )
+            total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(middle, high), rtol=_settled)
+            if abs(lowest) > 1e-9 * abs(total) and abs(function(least)[0]) > 1e3 * abs(function(more)[0]):
+                raise ConvergenceError(f"{self._name}.expect: the mean is infinite, or rests on values below 1e-290")
+        return np.asarray(total)[()]
+
+    @property
+    def lambda_max(self) -> float:
+        """The right end: of the support, or the last atom."""
+        return self._hull()[1]
+
+    def _ppf(self, q: Array) -> Array:
+        if not isinstance(self._solver, _core.freeprob.ExplicitLaw) or q.size < 50:
+            return quantile(self, q)
+        rare = np.minimum(q, 1 - q) < _rare
+        out = np.empty_like(q)
+        out[~rare] = self._table.ppf(q[~rare])
+        # Where the table cannot tell, as below the range of doubles, the equation is solved.
+        rare |= np.isnan(np.where(rare, 0.0, out))
+        if rare.any():
+            out[rare] = quantile(self, q[rare])
+        return out
+
+    @cached_property
+    def _table(self) -> Table:
+        return Table(self._cdf, _pieces(self), rare=_rare)
+
+
+class Steps:
+    """A law of atoms alone."""
+
+    def __init__(self, atoms: list[tuple[float, float]]) -> None:
+        self._atoms = atoms
+
+    def evaluate(self, x: Array) -> tuple[Array, Array]:
+        cdf = sum((mass * (x >= location) for location, mass in self._atoms), np.zeros_like(x))
+        return np.zeros_like(x), np.minimum(cdf, 1.0)

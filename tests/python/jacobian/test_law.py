@@ -1,0 +1,364 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special
+
+from deeprmt import _core
+from deeprmt.activations import Activation, leaky_relu
+from deeprmt.jacobian import law, singular_values, universal_law
+from deeprmt.meanfield import critical_point, gauss_moment
+from deeprmt.networks import MLP
+from reference.jacobian import law as reference
+
+
+def critical(name, weights, widths, q=0.5):
+    point = critical_point(name, q_star=q)
+    return MLP(widths, name, weights=weights, sigma_w=point.sigma_w, sigma_b=point.sigma_b)
+
+
+# ---- tables ----
+
+
+@pytest.mark.parametrize(("name", "weights", "variances", "moments"), reference.off_the_fixed_point)
+def test_layers_off_the_fixed_point(name, weights, variances, moments):
+    mlp = MLP([7] * 4, name, weights=weights, sigma_w=1.5, sigma_b=0.3)
+    mu = law(mlp, q0=(3 - 0.09) / 2.25, output="activation")
+    np.testing.assert_allclose(mu.q, [3, *variances], rtol=1e-11)
+    np.testing.assert_allclose([mu.moment(k) for k in (1, 2, 3, 4)], moments, rtol=1e-11)
+    assert mu.var() == pytest.approx(moments[1] - moments[0] ** 2, rel=1e-10)
+    # The density knows nothing of the series: 1e-8 is what integration to the edges gives.
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
+    assert mu.expect(lambda x: x**2) == pytest.approx(moments[1], rel=1e-8)
+
+
+@pytest.mark.parametrize(("name", "weights", "ratios", "moments"), reference.rectangular)
+def test_rectangular_widths(name, weights, ratios, moments):
+    widths = [50 * n for n in ratios]
+    mlp = MLP(widths, "linear", weights=weights, sigma_w=1) if name == "linear" else critical(name, weights, widths)
+    mu = law(mlp, output="activation")
+    # Moments of J J^T are those of J^T J times n_0 / n_L.
+    found = [mu.moment(k) * ratios[-1] / ratios[0] for k in (1, 2, 3, 4)]
+    np.testing.assert_allclose(found, moments, rtol=1e-12)
+    assert mu.var() == pytest.approx(mu.moment(2) - mu.mean() ** 2, rel=1e-12)
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
+    assert mu.expect(lambda x: x) == pytest.approx(float(mu.mean()), rel=1e-8)
+
+
+@pytest.mark.parametrize(("kind", "spread", "moments", "ends", "points"), reference.universal)
+def test_universal_laws(kind, spread, moments, ends, points):
+    mu = universal_law(kind, spread)
+    np.testing.assert_allclose([mu.moment(k) for k in (2, 3, 4)], moments, rtol=1e-11)
+    assert mu.support()[0] == pytest.approx(ends, rel=1e-12)
+    x, density, cdf = np.array(points).T
+    np.testing.assert_allclose(mu.pdf(x), density, rtol=1e-9)
+    np.testing.assert_allclose(mu.cdf(x), cdf, atol=1e-10)
+    assert mu.atoms() == ([(pytest.approx(math.exp(0.25)), 0.75)] if (kind, spread) == ("bernoulli", 0.25) else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "q", "moments", "largest", "atom", "distance"),
+    [row for row in reference.approach if row[1] in (2, 3, 8, 128, 8192)],
+)
+def test_the_way_to_the_universal_laws(name, depth, q, moments, largest, atom, distance):
+    if name == "hard_tanh":  # p = 1 / (1 + spread / L): exact, for 1 - p shows rounding of q enlarged
+        exact = 1 / (2 * special.erfcinv(0.25 / (depth + 0.25)) ** 2)
+        assert exact == pytest.approx(q, rel=1e-9)
+        q = exact
+    mu = law(critical(name, "haar", [9] * (depth + 1), q), output="activation")
+    # q is printed with 12 digits, and the variance is proportional to it.
+    np.testing.assert_allclose([mu.moment(k) for k in (2, 3, 4)], (1.25, *moments), rtol=3e-10)
+    assert mu.lambda_max == pytest.approx(largest, rel=3e-10)
+    if atom is not None:
+        mass, edge = atom
+        assert mu.atoms()[-1] == (pytest.approx(largest, rel=3e-10), pytest.approx(mass, abs=1e-9))
+        assert mu.support()[-1][1] == pytest.approx(edge, rel=2e-9)
+    if distance is not None and depth in (2, 128, 8192):
+        limit = universal_law("bernoulli" if name == "hard_tanh" else "smooth", 0.25)
+        ends = sorted({0.0, *np.ravel(mu.support()), *np.ravel(limit.support()), largest, math.exp(0.25)})
+        nodes, weights = np.polynomial.legendre.leggauss(60)
+        total = 0.0
+        for a, b in itertools.pairwise(ends):
+            angle = (nodes + 1) / 2  # cos resolves the edges, its square an infinite density at 0
+            x = a + (b - a) * (1 - np.cos(math.pi * angle)) / 2
+            slope = (b - a) * math.pi * np.sin(math.pi * angle) / 4
+            total += float(np.sum(weights * slope * np.abs(mu.cdf(x) - limit.cdf(x))))
+        if name == "hard_tanh":  # what is printed leaves out the stretch between the two top atoms
+            total -= 0.75 * (math.exp(0.25) - mu.lambda_max)
+        if (name, depth) != ("hard_tanh", 2):  # where it counts a part of it
+            assert total == pytest.approx(distance, rel=2e-3 if depth < 8192 else 2e-2)  # kinks: F crosses F
+
+
+def test_tapered_widths():
+    edge, points = reference.tapered
+    solver = _core.freeprob.ExplicitLaw([("pole", 0.8**k, 1.0) for k in range(1, 21)], [], False)
+    x, density, cdf = np.ascontiguousarray(np.array(points).T)
+    found = solver.evaluate(x, 1)
+    np.testing.assert_allclose(found[0], density, rtol=1e-11)
+    np.testing.assert_allclose(found[1], cdf, atol=1e-12)
+    assert solver.gaps()[-1][0] == pytest.approx(edge, rel=1e-13)
+
+
+# ---- theorems ----
+
+
+@pytest.mark.parametrize("depth", [5, 12, 30])
+def test_the_rule_for_many_variances_is_exact(depth, monkeypatch):
+    mlp = MLP([9] * (depth + 1), "tanh", weights="haar", sigma_w=1.1, sigma_b=0.02)
+    few = law(mlp, q0=4.0, output="activation")
+    assert len(few._chain.factors) <= 16
+    monkeypatch.setattr("deeprmt.jacobian._layers._few", 1000)
+    all_of_them = law(mlp, q0=4.0, output="activation")
+    assert len(all_of_them._chain.factors) == depth
+    x = np.geomspace(1e-4, 0.999, 30) * few.lambda_max
+    assert few.lambda_max == pytest.approx(all_of_them.lambda_max, rel=1e-11)
+    np.testing.assert_allclose(few.pdf(x), all_of_them.pdf(x), rtol=1e-9)
+    np.testing.assert_allclose(few.cdf(x), all_of_them.cdf(x), atol=1e-11)
+
+
+def test_thousands_of_layers_that_all_differ():
+    """At the end of the critical line q falls like 1 / l: no two layers are alike."""
+    depth = 1000
+    mu = law(MLP([9] * (depth + 1), "tanh", weights="haar", sigma_w=1.0), q0=3.0, output="activation")
+    slopes = gauss_moment("tanh", mu.q, derivative=True)
+    assert len(np.unique(mu.q)) == depth
+    assert mu.log_mean() == pytest.approx(float(np.sum(np.log(slopes))), abs=1e-10)
+    relative = np.sum(gauss_moment("tanh", mu.q, power=4, derivative=True) / slopes**2 - 1)
+    assert mu.var() / mu.mean() ** 2 == pytest.approx(relative, rel=1e-9)
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "haar"])
+@pytest.mark.parametrize("widths", [(3, 1, 2), (1, 2, 3), (2, 3, 1, 2), (2, 2, 1)])
+@pytest.mark.parametrize("name", ["tanh", "hard_tanh"])
+def test_sampled_rectangular_networks_follow(weights, widths, name):
+    mlp = critical(name, weights, [60 * n for n in widths], q=1.0)
+    s = singular_values(mlp, trials=40, output="activation", rng=1) ** 2
+    if mlp.widths[-1] > s.shape[1]:
+        s = np.hstack([s, np.zeros((len(s), mlp.widths[-1] - s.shape[1]))])
+    s[s < 1e-20] = 0
+    mu = law(mlp, output="activation")
+    # Slopes are sampled: the distance has a standard deviation of about 0.5 / sqrt(40 * 60) = 0.01, and a bias 1 / 60.
+    assert mu.ks_distance(s) < 0.04
+    assert np.mean(s) == pytest.approx(float(mu.mean()), rel=0.1)
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "haar"])
+def test_network_surrogate_and_law(weights):
+    """The diagonals may be taken independent of the weights; distances of single networks of width 200 are 0.03."""
+    mlp = critical("tanh", weights, [200] * 5, q=1.0)
+    mu = law(mlp, output="activation")
+    real = singular_values(mlp, trials=16, output="activation", rng=3) ** 2
+    fake = singular_values(mlp, trials=16, output="activation", surrogate=True, rng=3) ** 2
+    assert not np.allclose(real, fake, rtol=1e-3)
+    one = [mu.ks_distance(each) for each in (*real, *fake)]
+    assert np.mean(one) < 0.035 + 5 * 0.004  # 0.029 +- 0.004 of independent sampling by others
+    # Pooled: slopes of 16 networks of 4 layers; the largest of the others' eight values is 0.0143 +- 0.003.
+    assert mu.ks_distance(real) < 0.03
+    assert mu.ks_distance(fake) < 0.03
+    # Mean of eigenvalues: a relative standard deviation of sqrt(4 * 0.58 / 200) = 0.11 a network.
+    assert abs(real.mean() - fake.mean()) < 5 * 0.11 * math.sqrt(2 / 16)
+
+
+def test_surrogate_starts_from_the_input_it_is_given():
+    mlp = MLP([400] * 3, "hard_tanh", weights="haar", sigma_w=1.0)
+    x = np.full(400, math.sqrt(2.0))
+    s = singular_values(mlp, x, surrogate=True, output="activation", trials=10, rng=0)
+    mu = law(mlp, q0=2.0, output="activation")
+    # The rank is that of the layer with fewer slopes 1: each zero is a draw with P(|h| > 1).
+    zeros = np.mean(s < 1e-9)
+    p = mu.atoms()[0][1]
+    assert abs(zeros - p) < 5 * math.sqrt(p * (1 - p) / 4000)
+    logs = singular_values(mlp, x, surrogate=True, output="activation", trials=10, rng=0, log=True)
+    np.testing.assert_allclose(np.exp(logs[:, 0]), s[:, 0], rtol=1e-12)
+    again = singular_values(mlp, x, surrogate=True, output="activation", trials=3, rng=0, threads=1)
+    np.testing.assert_array_equal(again, s[:3])
+    with pytest.raises(ValueError, match="needs one input"):
+        singular_values(mlp, np.ones((2, 400)), trials=2, surrogate=True)
+    with pytest.raises(TypeError, match="surrogate must be True or False"):
+        singular_values(mlp, surrogate=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "widths"),
+    [
+        ("tanh", "haar", (2, 2, 2)),
+        ("tanh", "gaussian", (2, 2)),
+        ("tanh", "gaussian", (3, 4, 1)),
+        ("tanh", "haar", (3, 1, 1)),
+        ("linear", "gaussian", (2, 1)),
+        (leaky_relu(0.2), "haar", (2, 2, 2)),
+    ],
+)
+def test_mean_log(name, weights, widths):
+    mu = law(MLP([9 * n for n in widths], name, weights=weights, sigma_w=1.3, sigma_b=0.1), q0=1.0, output="activation")
+    assert mu.mean_log() == pytest.approx(mu.expect(lambda x: np.log(np.maximum(x, 1e-300))), abs=1e-8)
+
+
+def test_mean_log_is_minus_infinity_with_mass_at_zero_and_minus_one_a_gaussian_layer():
+    assert law(MLP([9, 9], "relu", sigma_w=1.0), output="activation").mean_log() == -math.inf
+    assert law(MLP([9] * 6, "linear", sigma_w=1.0)).mean_log() == pytest.approx(-5, abs=1e-14)
+
+
+@pytest.mark.parametrize("k", [6, 12, 20])
+def test_high_moments(k):
+    """Raney numbers; the double-scaling limit; and the sum of a density."""
+    linear = law(MLP([9] * 17, "linear", sigma_w=1.0))
+    assert linear.moment(k) == pytest.approx(math.comb(17 * k, k) / (16 * k + 1), rel=1e-12)
+    # z = e^(s y) (1 + y) / y: the free multiplicative Brownian motion at time s has moments of Laguerre's polynomials.
+    smooth = universal_law("smooth", 0.7)
+    assert smooth.moment(k) == pytest.approx(special.eval_genlaguerre(k - 1, 1, -k * 0.7) / k, rel=1e-12)
+    for weights in ("gaussian", "haar"):
+        mu = law(critical("tanh", weights, [9] * 4), output="activation")
+        # The series cancels: (4 lambda_max)^k of rounding at worst, where 1e-8 is what integration reaches anyway.
+        assert mu.moment(k) == pytest.approx(mu.expect(lambda x: x**k), rel=1e-7)
+
+
+def test_fast_quantiles_are_quantiles():
+    mu = law(critical("hard_tanh", "haar", [9] * 5), output="activation")
+    q = np.linspace(1e-7, 1 - 1e-7, 301)
+    x = mu.ppf(q)
+    one_by_one = np.concatenate([mu.ppf(part) for part in np.array_split(q, 10)])
+    np.testing.assert_allclose(x, one_by_one, rtol=1e-8, atol=1e-12)
+    assert (np.diff(x) >= 0).all()
+    assert (x[q < mu.atoms()[0][1]] == 0).all()
+    assert (x[q > 1 - mu.atoms()[1][1] + 1e-9] == mu.atoms()[1][0]).all()
+    draws = mu.rvs(2000, rng=0)
+    # Kolmogorov's distance of 2000 draws is below 0.05 with probability 1 - 1e-4.
+    assert mu.ks_distance(draws) < 0.05
+
+
+# ---- hostile input ----
+
+
+@pytest.mark.parametrize("excess", [0.0, 1e-15, -1e-15, 1e-12, -1e-12, 1e-9, -1e-9])
+def test_the_top_atom_dies_out_at_one(excess):
+    """Slopes 0 and 1, Haar weights: L (1 - p) = 1 and what is around it."""
+    depth = 4
+    flat = (1 + excess) / depth
+    q = 1 / (2 * special.erfcinv(flat) ** 2)
+    mlp = MLP([9] * (depth + 1), "hard_tanh", weights="haar", sigma_w=1.0)
+    mu = law(mlp, q0=q, output="activation")
+    mu.q[:] = q
+    assert mu.lambda_max == pytest.approx(1, abs=1e-5)
+    x = np.array([0.01, 0.3, 0.9, 0.999999])
+    f = mu.cdf(x)
+    assert (np.diff(f) > 0).all()
+    # z = (y + p)^L / (y (1 + y)^(L-1)) at p = 3/4: the same law whatever the rounding of L (1 - p).
+    exact = universal_half(x, depth)
+    np.testing.assert_allclose(f, exact, atol=1e-6)
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-6)
+
+
+def universal_half(x, depth):
+    """F for p = 1 - 1 / depth by all roots of x y (1 + y)^(L-1) = (y + p)^L."""
+    p = 1 - 1 / depth
+    out = []
+    for each in x:
+        left = np.poly1d([float(each), 0.0]) * np.poly1d([1, 1]) ** (depth - 1)
+        roots = (left - np.poly1d([1, p]) ** depth).roots
+        y = roots[np.argmin(roots.imag)]
+        phase = depth * (1 - p) * np.angle(y + p) - np.angle(y)  # U = (1-p) L ln(y+p) - ln y
+        out.append(1 - phase / math.pi)
+    return out
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "haar"])
+def test_nearly_linear(weights):
+    """1 - p = 1.2e-15: the law of the linear network but for a part of that size."""
+    mu = law(critical("hard_tanh", weights, [9] * 9, q=1 / 64), output="activation")
+    assert mu.mean() == pytest.approx(1, abs=1e-13)
+    assert mu.var() == pytest.approx((8 if weights == "gaussian" else 0) + 8 * 1.2441921148544e-15, rel=1e-10)
+    if weights == "haar":
+        assert mu.atoms()[-1] == (pytest.approx(1, abs=1e-13), pytest.approx(1, abs=1e-13))
+        assert mu.cdf(0.5) == pytest.approx(1e-15, abs=1e-14)
+    else:
+        linear = law(MLP([9] * 9, "linear", sigma_w=1.0))
+        np.testing.assert_allclose(mu.cdf([0.1, 1, 9]), linear.cdf([0.1, 1, 9]), atol=1e-13)
+
+
+@pytest.mark.parametrize("weights", ["gaussian", "haar"])
+def test_points_on_and_next_to_edges(weights):
+    for name, widths in (("tanh", [9] * 5), ("hard_tanh", [18, 9, 9]), ("relu", [18, 9, 36])):
+        mu = law(critical(name, weights, widths), output="activation")
+        for low, high in mu.support():
+            ends = [high * (1 + t) for t in (-1e-9, -1e-12, -1e-15, 0, 1e-15, 1e-12)]
+            ends += [low * (1 + t) for t in (-1e-12, 0, 1e-15, 1e-12, 1e-9)]
+            f, p = mu.cdf(np.sort(ends)), mu.pdf(np.sort(ends))
+            assert np.isfinite(f).all()
+            assert (np.diff(f) >= -1e-12).all()
+            assert not np.isnan(p).any()
+            assert mu.cdf(high) == pytest.approx(mu.cdf(np.nextafter(high, 9e9)), abs=1e-7)
+
+
+def test_equal_ratios_are_square():
+    a = law(MLP([100, 100, 100], "tanh", sigma_w=1.3, sigma_b=0.1), output="activation")
+    b = law(MLP([7, 7, 7], "tanh", sigma_w=1.3, sigma_b=0.1), output="activation")
+    c = law(MLP([10**6, 10**6 + 1, 10**6], "tanh", sigma_w=1.3, sigma_b=0.1), output="activation")
+    x = np.array([0.1, 1.0, 3.0])
+    np.testing.assert_array_equal(a.pdf(x), b.pdf(x))
+    np.testing.assert_allclose(a.pdf(x), c.pdf(x), rtol=1e-5)
+
+
+def test_beyond_doubles():
+    mlp = MLP([9] * 10001, "tanh", weights="haar", sigma_w=1.3)
+    with pytest.raises(ValueError, match=r"mean is e\^623.*beyond the range of doubles; normalized=True"):
+        law(mlp, output="activation")
+    mu = law(mlp, output="activation", normalized=True)
+    assert mu.mean() == pytest.approx(1, rel=1e-9)
+    assert -mu.log_scale == pytest.approx(10_000 * math.log(1.0643691710289), rel=1e-10)
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
+    assert law(MLP([9] * 4, "tanh", sigma_w=1.0), normalized=True).mean() == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("rough", 1.0), "kind must be one of"),
+        (("smooth", 0.0), "spread must be finite and above 0"),
+        (("bernoulli", 700.0), "spread must be at most 600"),
+    ],
+)
+def test_universal_law_refuses(arguments, says):
+    with pytest.raises(ValueError, match=says):
+        universal_law(*arguments)
+
+
+def test_signals_that_explode_are_named():
+    with pytest.raises(ValueError, match="beyond 1e150 in layer"):
+        law(MLP([9] * 3000, "softplus", sigma_w=3.0), q0=1.0)
+
+
+def test_slopes_with_several_values_and_variances():
+    """Three values of phi' and a variance that changes: gaps on different branches, found by counting dimensions."""
+    steps = Activation(
+        lambda h: np.where(np.abs(h) < 1, h, np.sign(h) * (1 + 1e-3 * (np.abs(h) - 1))),
+        lambda h: np.where(np.abs(h) < 1, 1.0, 1e-3),
+        kinks=(-1.0, 1.0),
+    )
+    mu = law(MLP([9] * 4, steps, weights="haar", sigma_w=1.0, sigma_b=0.5), q0=1.0, output="activation")
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-7)
+    assert mu.expect(lambda x: x) == pytest.approx(float(mu.mean()), rel=1e-7)
+    assert len(mu.atoms()) == 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.integers(1, 6), min_size=2, max_size=5),
+    st.sampled_from(["relu", "hard_tanh", "linear"]),
+    st.sampled_from(["gaussian", "haar"]),
+    st.floats(0.3, 3.0),
+    st.floats(0.05, 20.0),
+)
+def test_any_algebraic_law_is_one(widths, name, weights, sigma_w, q0):
+    mlp = MLP(widths, name, weights=weights, sigma_w=sigma_w, sigma_b=0.2)
+    mu = law(mlp, q0=q0, output="activation")
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-7)
+    assert mu.expect(lambda x: x) == pytest.approx(float(mu.mean()), rel=1e-7)
+    x = np.geomspace(1e-12, 1, 60) * max(mu.lambda_max, 1e-9)
+    f = mu.cdf(x)
+    assert (np.diff(f) >= -1e-10).all()
+    assert f[-1] == pytest.approx(1, abs=1e-7)
