@@ -337,7 +337,10 @@ def test_readme_states_the_commands_that_ci_runs(command):
         "README.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
-        *(f"docs/{name}.md" for name in ("conventions", "cpp", "design", "freeprob", "large", "laws", "width")),
+        *(
+            f"docs/{name}.md"
+            for name in ("conventions", "cpp", "design", "freeprob", "large", "laws", "meanfield", "width")
+        ),
     ],
 )
 def test_links_between_documents_lead_somewhere(document):

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy import integrate
 
-from deeprmt.meanfield import critical_point, fixed_point
+from deeprmt.meanfield import critical_line, critical_point, fixed_point, gauss_product
 from harness import Table, best
 
 
@@ -32,3 +32,17 @@ def bench(table: Table) -> None:
     table.add(
         "meanfield.critical_point by sigma_b", lambda: critical_point("tanh", sigma_b=0.1), ceiling=("20 maps", twenty)
     )
+    rows = best(lambda: np.tanh(np.outer(np.linspace(0.1, 3, 100), z)) ** 2 @ density, 0.2)
+    table.add(
+        "meanfield.critical_line, 100 sigma_b",
+        lambda: critical_line("tanh", sigma_b=np.linspace(0.02, 0.6, 100)),
+        ceiling=("20 maps of 100 rows", 20 * rows),
+    )
+    c = np.linspace(-1, 1, 100_000)
+    arc = best(lambda: np.arctan2(c, c[::-1]), 0.2)
+    for name in ("relu", "hard_tanh", "erf", "tanh"):
+        table.add(
+            f"meanfield.gauss_product {name}, 10^5",
+            lambda name=name: gauss_product(name, 1.0, c=c),
+            ceiling=("arctan2", arc),
+        )

@@ -10,6 +10,7 @@ from ._critical import CriticalLine, CriticalPoint, critical_line, critical_poin
 from ._fixed_point import FixedPoint, fixed_point, fixed_points
 from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
 from ._moments import gauss_moment
+from ._phase_diagram import PhaseDiagram, phase_diagram
 from ._products import gauss_product
 from ._slope_law import SlopeLaw, slope_law
 from ._variances import variance_map, variances
@@ -20,6 +21,7 @@ __all__ = [
     "DepthScales",
     "FixedPoint",
     "KernelLaw",
+    "PhaseDiagram",
     "SlopeLaw",
     "conjugate_kernel_law",
     "correlation_map",
@@ -32,6 +34,7 @@ __all__ = [
     "gauss_moment",
     "gauss_product",
     "ntk_law",
+    "phase_diagram",
     "slope_law",
     "variance_map",
     "variances",

@@ -213,9 +213,15 @@ def critical_line(
     if dead.size:
         raise ValueError(f"critical_line: {activation.name} has phi' = 0 at q_star = {dead[0]:g}, so chi = 0")
     if biases is None and q_star is None:
-        keep = excess_many(activation, q, mu1) >= 0
+        excess = excess_many(activation, q, mu1)
+        keep = excess >= 0
         if not keep.any():
             raise ValueError(f"critical_line: {activation.name} has no critical point with q_star from 1e-3 to 20")
+        first = int(keep.argmax())
+        if first > 0:  # begin where sigma_b = 0
+            q[first - 1] = optimize.brentq(lambda x: _excess(activation, x), q[first - 1], q[first], xtol=1e-15)
+            mu1, variance = _slope_moments_many(activation, q)
+            keep[first - 1] = True
         q, mu1, variance = q[keep], mu1[keep], variance[keep]
     if biases is None:
         biases = _sigma_b("critical_line", activation, q, mu1, False)

@@ -17,7 +17,7 @@ from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ._moments import expect, expect_many, least_variance, rounding, slope_masses
 
-__all__ = ["FixedPoint", "fixed_point", "fixed_points", "network", "numbers", "slope_moments"]
+__all__ = ["FixedPoint", "ceiling", "fixed_point", "fixed_points", "network", "numbers", "slope_moments"]
 
 # The range in which a fixed point is sought; beyond it lie 0 and infinity.
 _least, _most = 1e-60, 1e60
@@ -177,7 +177,7 @@ def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 
     weight, bias = sigma_w**2, sigma_b**2
     if weight == 0:
         return (_point(activation, sigma_w, sigma_b, bias),)
-    grid = np.linspace(math.log(1e-24), math.log(_ceiling(activation, weight, bias)), 801)
+    grid = np.linspace(math.log(1e-24), math.log(ceiling(activation, weight, bias)), 801)
     with np.errstate(over="ignore"):
         second = expect_many(activation, np.exp(grid), lambda h, _: activation.phi(h) ** 2, even=True)
     with np.errstate(divide="ignore"):
@@ -212,7 +212,7 @@ def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 
     return tuple(points)
 
 
-def _ceiling(activation: Activation, weight: float, bias: float) -> float:
+def ceiling(activation: Activation, weight: float, bias: float) -> float:
     """A variance above every fixed point if phi is bounded, as far as one sees; else a large one."""
     with np.errstate(over="ignore"):
         near, far = (np.abs(activation.phi(np.concatenate([-h, h]))) for h in (_probes, 1e4 * _probes))

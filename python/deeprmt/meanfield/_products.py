@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import fft, special
 
 from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
@@ -301,10 +301,9 @@ def _series(activation: Activation, function: Function, a: float, b: float, c: A
         cosine = np.where(nodes < 1, 1 - 2 * np.sin(nodes / 2) ** 2, -1 + 2 * np.cos(nodes / 2) ** 2)
         full = np.full(len(nodes), 1.0)
         values = _each(activation, function, a * full, b * full, cosine)
-        x = 2 * nodes / math.pi - 1
-        coefficients = 2 / (degree + 1) * np.polynomial.chebyshev.chebvander(x, degree).T @ values
+        coefficients = fft.dct(values, type=2) / (degree + 1)
         coefficients[0] /= 2
-        if np.abs(coefficients[-4:]).max() <= 2e-15 * np.abs(values).max():
+        if np.abs(coefficients[-4:]).max() <= 5e-15 * np.abs(values).max():
             return np.asarray(np.polynomial.chebyshev.chebval(2 * angle / math.pi - 1, coefficients))
     full = np.full(c.shape, 1.0)
     return _each(activation, function, a * full, b * full, c)
