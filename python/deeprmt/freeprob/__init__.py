@@ -6,19 +6,23 @@
 array([0.20772132, 0.23709686])
 """
 
+from ._deconvolution import Deconvolution, free_divide, free_subtract
 from ._free_moment import Moments, free_mixed_moment
 from ._freeness import FreenessTest, freeness_test
 from ._operations import compression, free_add, free_multiply, free_power
 from ._words import mixed_moment
 
 __all__ = [
+    "Deconvolution",
     "FreenessTest",
     "Moments",
     "compression",
     "free_add",
+    "free_divide",
     "free_mixed_moment",
     "free_multiply",
     "free_power",
+    "free_subtract",
     "freeness_test",
     "mixed_moment",
 ]

@@ -336,7 +336,7 @@ class Convolution(Law):
             width = high - low
             close_low, close_high = here - low < self._close(low) * width, high - here < self._close(high) * width
             if self._rule.product and low == 0:
-                close_low = here < _LEAST
+                close_low = here < self._least
             middle = ~close_low & ~close_high
             f, s = np.zeros(here.shape), np.zeros(here.shape)
             if middle.any():
@@ -344,8 +344,8 @@ class Convolution(Law):
             at_low = sum(mass for at, mass in self._atoms if at == low)
             if close_low.any():
                 if self._rule.product and low == 0:
-                    f[close_low] = self._at_zero(i)
-                    s[close_low] = top - at_low
+                    f[close_low], mass = self._towards_zero(i, here[close_low])
+                    s[close_low] = top - at_low - mass
                 else:
                     f[close_low], mass = self._power_law(i, 0, here[close_low] - low)
                     s[close_low] = top - at_low - mass
@@ -364,13 +364,26 @@ class Convolution(Law):
         mass = density * unit / (1 + power) * (distance / unit) ** (1 + power)
         return f, mass
 
-    def _at_zero(self, i: int) -> float:
-        """The density of a product at 0 where the support begins there."""
-        high = self._intervals_with_sf[i][1]
-        near, far = self._inner(i, high * np.array([1e-200, 1e-100]))[0]
-        if near > 1e3 * far:
-            return math.inf
-        return 0.0 if near < 1e-3 * far else float(near)
+    @cached_property
+    def _least(self) -> float:
+        """Below it the power law of the density at 0 takes over.
+
+        Where several factors share the largest mass at 0, 1 + a y vanishes there like a root of x, and rounding of y
+        hides it.
+        """
+        hidden = any(numbers[0] > 1 and t != 1 for _, t, numbers in self._equations.explicit)
+        return 1e-20 * self._scale if hidden else _LEAST
+
+    def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
+        """The density of a product close to 0 where the support begins there, and the mass below."""
+        unit = self._least
+        near, far = self._inner(i, np.array([1.0, 1e4]) * unit)[0]
+        power = max(float(np.log(far / near)) / math.log(1e4), -1 + 1e-3)
+        if abs(power) < 1e-3:
+            power = 0.0
+        with np.errstate(divide="ignore"):
+            f = near * (x / unit) ** power
+        return f, near * unit / (1 + power) * (x / unit) ** (1 + power)
 
     def _pdf(self, x: Array) -> Array:
         return self._both(x)[0].copy()

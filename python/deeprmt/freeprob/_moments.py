@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from ..laws import Law
 
-__all__ = ["cumulants", "from_cumulants", "product_moments", "sum_moments"]
+__all__ = ["divided_moments", "product_moments", "subtracted_moments", "sum_moments"]
 
 Series = list[Fraction]
 
@@ -57,6 +57,18 @@ def sum_moments(parts: Sequence[tuple[Law, float]], k: int) -> Series:
         for j, kappa in enumerate(cumulants(_moments(law, k))):
             total[j] += Fraction(t) * kappa
     return from_cumulants(total)
+
+
+def subtracted_moments(total: Law, part: Law, k: int) -> Series:
+    """The moments of what is left of a free sum without a part: free cumulants subtract."""
+    return from_cumulants(
+        [a - b for a, b in zip(cumulants(_moments(total, k)), cumulants(_moments(part, k)), strict=True)]
+    )
+
+
+def divided_moments(total: Law, part: Law, k: int) -> Series:
+    """The moments of what is left of a free product without a part: S-transforms divide."""
+    return product_moments([(total, 1.0), (part, -1.0)], k)
 
 
 def product_moments(parts: Sequence[tuple[Law, float]], k: int) -> Series:

@@ -9,7 +9,7 @@ from ..laws import Empirical, Law, MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
 from ._convolution import FreeProduct, FreeSum
 
-__all__ = ["compression", "free_add", "free_multiply", "free_power"]
+__all__ = ["checked_law", "compression", "free_add", "free_multiply", "free_power", "refuse_below_zero"]
 
 Parts = list[tuple[Law, float]]
 
@@ -64,7 +64,7 @@ def free_add(a: Law, b: Law, *more: Law) -> Law:
     >>> round(float(arcsine.cdf(1.0)), 12), arcsine.var()
     (0.666666666667, np.float64(2.0))
     """
-    laws = [_law("free_add", name, each) for name, each in zip(_names(more), (a, b, *more), strict=True)]
+    laws = [checked_law("free_add", name, each) for name, each in zip(_names(more), (a, b, *more), strict=True)]
     return _sum([(law, 1.0) for law in laws])
 
 
@@ -117,9 +117,9 @@ def free_multiply(a: Law, b: Law, *more: Law) -> Law:
     >>> deep.support()[0][1]
     12.715120615333...
     """
-    laws = [_law("free_multiply", name, each) for name, each in zip(_names(more), (a, b, *more), strict=True)]
+    laws = [checked_law("free_multiply", name, each) for name, each in zip(_names(more), (a, b, *more), strict=True)]
     for name, law in zip(_names(more), laws, strict=True):
-        _refuse_below_zero("free_multiply", name, law)
+        refuse_below_zero("free_multiply", name, law)
     return _product([(law, 1.0) for law in laws])
 
 
@@ -162,11 +162,11 @@ def free_power(law: Law, t: float, kind: str = "sum") -> Law:
     >>> tree.support()
     [(-3.464101615137..., 3.464101615137...)]
     """
-    law = _law("free_power", "law", law)
+    law = checked_law("free_power", "law", law)
     t = as_number("free_power", "t", t, least=1)
     if as_choice("free_power", "kind", kind, ("sum", "product")) == "sum":
         return _sum([(law, t)])
-    _refuse_below_zero("free_power", "law", law)
+    refuse_below_zero("free_power", "law", law)
     return _product([(law, t)])
 
 
@@ -203,7 +203,7 @@ def compression(law: Law, t: float) -> Law:
     >>> compression(Semicircle(), 0.25).support()
     [(-1.0, 1.0)]
     """
-    law = _law("compression", "law", law)
+    law = checked_law("compression", "law", law)
     t = as_number("compression", "t", t, above=0)
     if t > 1:
         raise ValueError(f"compression: t must be at most 1, got {t!r}")
@@ -215,7 +215,8 @@ def _names(more: tuple[Law, ...]) -> list[str]:
     return ["a", "b", *(f"more[{i}]" for i in range(len(more)))]
 
 
-def _law(function: str, argument: str, value: Law) -> Law:
+def checked_law(function: str, argument: str, value: Law) -> Law:
+    """A law with bounded support."""
     if not isinstance(value, Law):
         raise TypeError(f"{function}: {argument} must be a Law, got {shown(value)}")
     low, high = value._hull()
@@ -224,7 +225,8 @@ def _law(function: str, argument: str, value: Law) -> Law:
     return value
 
 
-def _refuse_below_zero(function: str, argument: str, law: Law) -> None:
+def refuse_below_zero(function: str, argument: str, law: Law) -> None:
+    """For free products."""
     low = law._hull()[0]
     if low < 0:
         raise ValueError(

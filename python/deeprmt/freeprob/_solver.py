@@ -320,6 +320,9 @@ class Equations:
         """The solution at one place high up, by the fixed point of the subordination equations."""
         rule = self.rule
         sources = self.parts
+        if rule.product and not self.implicit:  # y is nearly mean / z
+            y = self.size / np.exp(np.array([place]))
+            return State(np.log((1 + y) / y), np.zeros((0, 1), np.complex128))
         p = np.full(len(sources), place, dtype=np.complex128)
         c = p.copy()
         with np.errstate(all="ignore"):
@@ -339,7 +342,7 @@ class Equations:
     def _high(self, place: Complex) -> complex:
         """A place high above the given ones."""
         middle = (place.real.min() + place.real.max()) / 2
-        return complex(middle, 2 * self.scale) if not self.rule.product else complex(place.real.max() + 1, 2.0)
+        return complex(middle, 2 * self.scale) if not self.rule.product else complex(place.real.max() + 2, 2.0)
 
     def solve(self, place: Complex, guess: State | None = None) -> tuple[State, NDArray[np.bool_]]:
         """Solutions at P = place in the closed upper half-plane, from a guess where it is good, else from afar."""

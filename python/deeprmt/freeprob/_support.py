@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from ._solver import Equations
 from ._sources import Atoms, Source
@@ -323,6 +324,8 @@ def gaps(equations: Equations) -> list[Gap]:
     """The gaps, ascending; the first begins at -inf (0 for a product), the last ends at inf."""
     product = equations.rule.product
     parts = equations.parts
+    if product and not equations.implicit:
+        return _gaps_of_explicit(equations)
     outer = []
     for source, _ in parts:
         windows = [each for each in _windows(source, product) if math.isinf(each[1]) or math.isinf(each[2])]
@@ -338,6 +341,40 @@ def gaps(equations: Equations) -> list[Gap]:
         for chosen in _tuples(options, [t for _, t in parts], cell, product):
             found += _gaps_of(chosen, [t for _, t in parts], cell)
     return _joined(found, product, equations.size)
+
+
+def _gaps_of_explicit(equations: Equations) -> list[Gap]:
+    """Of a product of Marchenko-Pastur laws: dP/dc = 1 - sum t v, v = a y (1 + y) / (1 + a y), is monotone."""
+    a, s2 = (np.array([numbers[k] for *_, numbers in equations.explicit]) for k in (0, 1))
+    t = np.array([power for _, power, _ in equations.explicit])
+    order = np.argsort(-a)
+    a, s2, t = a[order], s2[order], t[order]
+    key = (0,) * a.size
+
+    def x(y: float, one: float) -> float:
+        return math.exp(t @ np.log(s2 * np.abs((1 - a) + a * one)) + math.log(abs(one / y)))
+
+    def slope(y: float, one: float) -> float:
+        return 1 - float(t @ (a * y * one / ((1 - a) + a * one)))
+
+    top = 1.0
+    while slope(top, 1 + top) > 0:
+        top *= 2
+    y = brentq(lambda y: slope(y, 1 + y), 0.0, top, xtol=1e-300, rtol=1e-14)
+    out = [Gap(x(y, 1 + y), math.inf, 0.0, key)]
+    if a[0] < 1:  # one = 1 + y below 0, as far as 1 + a y is above
+        end = (1 / a[0] - 1) * (1 - 1e-15)
+        one = -brentq(lambda s: slope(-1 - s, -s), 0.0, end, xtol=1e-300, rtol=1e-14)
+        out.insert(0, Gap(0.0, x(one - 1, one), 1.0, key))
+    elif a[0] > 1 and t[0] == 1:  # an atom at 0, and a gap next to it
+        low, high = max(1 / a[1:2].max(initial=1.0), 1 / a[0]), 1 / a[0]
+        width = low - high
+        if width > 1e-12:
+            y = -brentq(
+                lambda y: slope(-y, 1 - y), high + 1e-15 * width + 2e-16 * high, low - 1e-14 * width, rtol=1e-14
+            )
+            out.insert(0, Gap(0.0, x(y, 1 + y), float(1 / a[0]), key))
+    return out
 
 
 def _tuples(options: list[list[Piece]], powers: list[float], cell: str, product: bool) -> list[list[Piece]]:

@@ -444,3 +444,23 @@ def test_laws_travel():
     assert repr(copy) == repr(law)
     assert copy.pdf(0.5) == law.pdf(0.5)
     assert law.report.to_dict()["residual"] < 1e-12
+
+
+@pytest.mark.parametrize("aspects", [(0.5, 0.3), (1.0, 0.5), (2.0, 0.3), (2.0, 3.0), (2.0, 1.0), (1.5, 2.0, 0.2, 0.2)])
+def test_products_of_marchenko_pastur_laws(aspects):
+    """Explicit in one unknown; against the same laws as the general solver sees them, in two factors."""
+    law = free_multiply(*[MarchenkoPastur(a) for a in aspects])
+    general = free_multiply(Opaque(MarchenkoPastur(aspects[0])), *[MarchenkoPastur(a) for a in aspects[1:]])
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-9)
+    assert dict(law.atoms()).get(0.0, 0.0) == pytest.approx(max(0, 1 - 1 / max(aspects)))
+    np.testing.assert_allclose(law.support(), general.support(), rtol=1e-10)
+    x = inner_grid(law, 11)[1:]
+    np.testing.assert_allclose(law.cdf(x), general.cdf(x), atol=1e-9)
+
+
+def test_factors_that_share_the_mass_at_zero():
+    """The density goes like x^(-1/2) there; rounding hides the last part, for which the power law stands."""
+    law = free_power(MarchenkoPastur(3.0), 2, kind="product")
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
+    assert law.pdf(0.0) == math.inf
+    assert law.cdf(0.0) == pytest.approx(2 / 3)

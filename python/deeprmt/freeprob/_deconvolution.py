@@ -1,0 +1,295 @@
+"""Free deconvolution: one factor from the law of a sum or product and the other factor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import as_count, as_number, as_real
+from ..errors import ConvergenceError
+from ..laws import Law
+from ._moments import divided_moments, subtracted_moments
+from ._operations import checked_law, refuse_below_zero
+from ._solver import Additive, Multiplicative
+from ._sources import Atoms, source
+
+__all__ = ["Deconvolution", "free_divide", "free_subtract"]
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Deconvolution:
+    """What is known of the missing factor: moments, and its Cauchy transform down to a height above the axis.
+
+    Made by `free_subtract` and `free_divide`. It is no `Law`: the density itself lies on the axis, which no data reach.
+
+    Attributes
+    ----------
+    total, part : Law
+        What was given.
+    product : bool
+        Whether the total is a product.
+    height : float
+        Where `pdf` looks: it is the density of the factor with Cauchy noise of this scale added.
+    report : dict
+        Points, Newton steps and the largest residual so far.
+    """
+
+    total: Law
+    part: Law
+    product: bool
+    height: float
+    report: dict[str, Any] = field(default_factory=lambda: {"points": 0, "iterations": 0, "residual": 0.0})
+
+    @property
+    def _name(self) -> str:
+        return "free_divide" if self.product else "free_subtract"
+
+    # ---- moments ----
+
+    def moment(self, k: int) -> np.float64:
+        """The k-th moment, from free cumulants or the S-transform, in rational arithmetic."""
+        k = as_count(f"{self._name}.moment", "k", k, least=0)
+        series = divided_moments if self.product else subtracted_moments
+        return np.float64(series(self.total, self.part, k)[k] if k else Fraction(1))
+
+    def mean(self) -> np.float64:
+        """The mean."""
+        return self.moment(1)
+
+    def var(self) -> np.float64:
+        """The variance."""
+        return np.float64(self.moment(2) - self.moment(1) ** 2)
+
+    # ---- the Cauchy transform ----
+
+    def stieltjes(self, z: ArrayLike) -> Any:
+        """The integral of mu(dx) / (x - z) off the real axis.
+
+        Raises
+        ------
+        ValueError
+            At real z.
+        ConvergenceError
+            Where z is so close to the axis that the total would have to be known beyond it.
+        """
+        points = np.asarray(z, dtype=np.complex128)
+        if (points.imag == 0).any():
+            raise ValueError(f"{self._name}.stieltjes: z must be off the real axis, where nothing is known")
+        flat = points.ravel()
+        below = flat.imag < 0
+        g, *_ = self._solve(np.where(below, np.conj(flat), flat))
+        return np.where(below, -np.conj(g), -g).reshape(points.shape)[()]
+
+    def pdf(self, x: ArrayLike) -> Any:
+        """The density of the factor plus Cauchy noise of scale `height`."""
+        return self._density(x)[0]
+
+    def stderr(self, x: ArrayLike) -> Any:
+        """The standard error of `pdf` if the total is a sample of independent values; 0 if it is no sample.
+
+        Eigenvalues of one random matrix repel one another and scatter much less: for them it is an upper bound.
+        """
+        return self._density(x)[1]
+
+    def _density(self, x: ArrayLike) -> tuple[Any, Any]:
+        points = as_real(f"{self._name}.pdf", "x", x).astype(np.float64)
+        z = (points.ravel() + 1j * self.height).astype(np.complex128)
+        g, total_at, gain = self._solve(z)
+        error = np.zeros(z.shape)
+        law = source(self.total)
+        if isinstance(law, Atoms):
+            count = 1 / min(mass for _, mass in law.atoms)
+            for k, each in enumerate(total_at):
+                inverse = 1 / (each - law._at)
+                spread = float(law._mass @ np.abs(inverse) ** 2) - abs(complex(law._mass @ inverse)) ** 2
+                error[k] = abs(gain[k]) * math.sqrt(max(spread, 0.0) / count) / math.pi
+        return (-g.imag / math.pi).reshape(points.shape)[()], error.reshape(points.shape)[()]
+
+    def _solve(self, z: Complex) -> tuple[Complex, Complex, Complex]:
+        """G of the factor, the matching points of the total, and how errors of its G grow; z in the upper half-plane.
+
+        With p = z and c = F, or logarithms for a product, p_total = p + p_part - c and c is the same for all three.
+        """
+        rule: Any = Multiplicative if self.product else Additive
+        total, part = source(self.total), source(self.part)
+        size = max(self.total._hull()[1] - self.total._hull()[0], float(np.abs(z).max()))
+        mean = float(self.part.mean())
+        shift = math.log(mean) if self.product else mean
+        here = z.real + 1j * np.maximum(z.imag, 10 * size)
+        p = rule.place(here) + shift
+        done = np.zeros(z.size, bool)
+        part_of = np.ones(z.size)
+        first = True
+        at = here.copy()
+        while not done.all():
+            live = np.flatnonzero(~done)
+            if (part_of[live] < 1e-4).any():
+                worst = live[np.argmin(part_of[live])]
+                raise ConvergenceError(
+                    f"{self._name}: at z = {complex(z[worst])!r} the total would have to be known beyond the real axis,"
+                    f" which was reached near {complex(at[worst])!r}: a larger height is needed, or the part is none",
+                    {**self.report, "z": complex(z[worst])},
+                )
+            # Heights fall by a factor; the first round is where it starts.
+            goal = (
+                at[live]
+                if first
+                else z[live].real + 1j * (z[live].imag + (at[live].imag - z[live].imag) * (1 - part_of[live]))
+            )
+            goal = np.where(part_of[live] > 0.99, z[live], goal) if not first else goal
+            new, good = self._newton(rule, total, part, rule.place(goal), p[live])
+            p[live] = np.where(good, new, p[live])
+            at[live] = np.where(good, goal, at[live])
+            done[live] = good & (goal == z[live])
+            part_of[live] = np.where(good, np.minimum(1.0, 2 * part_of[live]), part_of[live] / 2)
+            if first:
+                part_of[:] = np.where(good, 0.5, part_of)
+                first = not good.all()
+        place = rule.place(z)
+        with np.errstate(all="ignore"):
+            c, slope = rule.value(total, p)
+            known, steep = rule.value(part, p - place + c)
+            gain = steep / (steep * (1 + slope) - slope)
+        self.report["points"] += z.size
+        self.report["residual"] = max(self.report["residual"], float((np.abs(known - c) / np.abs(c)).max()))
+        where = np.exp(p) if self.product else p
+        return rule.cauchy(z, c), where, gain * (where / z if self.product else 1.0)
+
+    def _newton(
+        self, rule: Any, total: Any, part: Any, place: Complex, p: Complex
+    ) -> tuple[Complex, NDArray[np.bool_]]:
+        before = np.full(p.shape, np.inf)
+        good = np.zeros(p.shape, bool)
+        p = p.copy()
+        with np.errstate(all="ignore"):
+            for _ in range(20):
+                c, slope = rule.value(total, p)
+                other = p - place + c
+                known, steep = rule.value(part, other)
+                step = -(known - c) / (steep * (1 + slope) - slope)
+                size = np.abs(step) / p.imag
+                good = (size < 1e-9) | ((size < 1e-5) & (size >= before / 2))
+                good &= (p.imag > 0) & (other.imag > 0) & np.isfinite(size)
+                before = size
+                p = np.where(np.isfinite(step), p + step, p)
+                self.report["iterations"] += int(p.size)
+                if good.all():
+                    break
+        return p, good
+
+
+def free_subtract(total: Law, part: Law, *, height: float | None = None) -> Deconvolution:
+    """What is left of a free sum without one of its two summands.
+
+    Parameters
+    ----------
+    total : Law
+        The law of the sum: for instance `laws.Empirical` of 10^4 eigenvalues.
+    part : Law
+        The law of the summand that is known: for instance the noise.
+    height : float, optional
+        The scale of the Cauchy noise that `pdf` of the result leaves in. Default: 2 sqrt(2) times the standard
+        deviation of `part`, above which the method is proven to work [1]_. Often much less will do; where not, an
+        error says so.
+
+    Returns
+    -------
+    Deconvolution
+        Moments, the Cauchy transform above the axis, a density smoothed by `height`, and its standard error.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no law.
+    ValueError
+        If a support is not bounded, or `part` has a larger variance than `total`.
+
+    Notes
+    -----
+    At z above the axis, z_total = z + omega - F with F = F_total(z_total) = F_part(omega) is solved by Newton's method,
+    from high above down to z. Nothing else is regularised: the height is all.
+
+    References
+    ----------
+    .. [1] O. Arizmendi, P. Tarrago and C. Vargas, Subordination methods for free deconvolution, Ann. Inst. H. Poincare
+       Probab. Statist. 56, 2565 (2020), arXiv:1711.08871.
+
+    Examples
+    --------
+    >>> from deeprmt.freeprob import free_add
+    >>> from deeprmt.laws import Empirical, Semicircle
+    >>> signal = free_subtract(free_add(Empirical([0.0, 0.0, 3.0]), Semicircle(0.5)), Semicircle(0.5), height=0.5)
+    >>> [round(float(signal.moment(k)), 10) for k in (1, 2, 3)]
+    [1.0, 3.0, 9.0]
+    >>> float(round(signal.pdf(3.0), 8))  # a third of a Cauchy density of scale 0.5, and the tail of the rest
+    0.22367722
+    """
+    total, part = (checked_law("free_subtract", name, law) for name, law in (("total", total), ("part", part)))
+    return _made("free_subtract", total, part, False, height, 2 * math.sqrt(2) * float(part.std()))
+
+
+def free_divide(total: Law, part: Law, *, height: float | None = None) -> Deconvolution:
+    """What is left of a free product without one of its two factors, all at least 0.
+
+    Parameters
+    ----------
+    total : Law
+        The law of the product: for instance `laws.Empirical` of 10^4 eigenvalues of a sample covariance.
+    part : Law
+        The law of the factor that is known: for instance Marchenko and Pastur's.
+    height : float, optional
+        The scale of the Cauchy noise that `pdf` of the result leaves in. Default: 2 sqrt(2) times the standard
+        deviation of `part`, in units of its mean and for a factor with the mean that follows. That is no theorem,
+        but that it works is checked at every point.
+
+    Returns
+    -------
+    Deconvolution
+        Moments, the Cauchy transform above the axis, a density smoothed by `height`, and its standard error.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no law.
+    ValueError
+        If a support is not bounded or reaches below 0, or `part` has a larger variance, relative to the mean, than
+        `total`.
+
+    Examples
+    --------
+    >>> from deeprmt.freeprob import free_multiply
+    >>> from deeprmt.laws import Empirical, MarchenkoPastur
+    >>> noise = MarchenkoPastur(0.1)
+    >>> spectrum = free_divide(free_multiply(Empirical([1.0, 1.0, 4.0]), noise), noise, height=1.0)
+    >>> [round(float(spectrum.moment(k)), 10) for k in (1, 2, 3)]
+    [2.0, 6.0, 22.0]
+    """
+    total, part = (checked_law("free_divide", name, law) for name, law in (("total", total), ("part", part)))
+    for name, law in (("total", total), ("part", part)):
+        refuse_below_zero("free_divide", name, law)
+        if law.mean() == 0:
+            raise ValueError(f"free_divide: {name} must have a mean above 0, got {law!r}")
+    mean = float(part.mean())
+    return _made(
+        "free_divide", total, part, True, height, 2 * math.sqrt(2) * float(part.std()) * float(total.mean()) / mean**2
+    )
+
+
+def _made(function: str, total: Law, part: Law, product: bool, height: float | None, default: float) -> Deconvolution:
+    unit = (float(total.mean()), float(part.mean())) if product else (1.0, 1.0)
+    if float(part.std()) / unit[1] > float(total.std()) / unit[0] * (1 + 1e-12):
+        raise ValueError(
+            f"{function}: part must not vary more than total, of which it is a part, got standard deviations of"
+            f" {float(part.std()) / unit[1]:.6g} and {float(total.std()) / unit[0]:.6g}"
+            + (" relative to the means" if product else "")
+        )
+    level = default if height is None else as_number(function, "height", height, above=0)
+    return Deconvolution(total, part, product, max(level, 1e-300))

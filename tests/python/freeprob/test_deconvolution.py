@@ -1,0 +1,70 @@
+import math
+
+import numpy as np
+import pytest
+
+from deeprmt.errors import ConvergenceError
+from deeprmt.freeprob import free_add, free_divide, free_multiply, free_subtract
+from deeprmt.laws import Empirical, MarchenkoPastur, Semicircle
+
+x = np.linspace(-1, 5, 13)
+signal = Empirical([1.0, 1.0, 1.0, 4.0, 4.0])
+cases = {
+    "sum": (free_add, free_subtract, MarchenkoPastur(0.5), Semicircle(0.3)),
+    "sum of atoms": (free_add, free_subtract, signal, MarchenkoPastur(0.1)),
+    "product": (free_multiply, free_divide, signal, MarchenkoPastur(0.1)),
+    "product with an atom at 0": (free_multiply, free_divide, Empirical([0.0, 1.0, 3.0]), MarchenkoPastur(0.2)),
+}
+
+
+@pytest.mark.parametrize("name", cases)
+def test_what_was_put_in_comes_out(name):
+    together, apart, a, b = cases[name]
+    found = apart(together(a, b), b)
+    z = x + 1j * found.height
+    np.testing.assert_allclose(found.stieltjes(z), a.stieltjes(z), rtol=1e-11)
+    np.testing.assert_allclose(found.stieltjes(np.conj(z)), np.conj(a.stieltjes(z)), rtol=1e-11)
+    np.testing.assert_allclose(found.pdf(x), a.stieltjes(z).imag / math.pi, rtol=1e-10)
+    np.testing.assert_array_equal(found.stderr(x), 0)
+    # Sums of doubles that cancel: rounding of the moments of the total.
+    for k in range(7):
+        assert found.moment(k) == pytest.approx(a.moment(k), rel=1e-12)
+    assert found.var() == pytest.approx(a.var(), rel=1e-12)
+    assert found.report["points"] > 0
+    assert found.report["residual"] < 1e-12
+
+
+@pytest.mark.parametrize("name", cases)
+def test_ten_thousand_values(name):
+    """Independent values of the total, at fixed seed: five standard errors at each point."""
+    together, apart, a, b = cases[name]
+    found = apart(Empirical(together(a, b).rvs(10000, rng=5)), b)
+    error = found.stderr(x)
+    assert (error > 0).all()
+    assert (np.abs(found.pdf(x) - a.stieltjes(x + 1j * found.height).imag / math.pi) <= 5 * error).all()
+
+
+def test_below_the_proven_height():
+    a, b = MarchenkoPastur(0.5), Semicircle(0.3)
+    total = free_add(a, b)
+    found = free_subtract(total, b, height=0.2)
+    np.testing.assert_allclose(found.pdf(x), a.stieltjes(x + 0.2j).imag / math.pi, rtol=1e-10)
+    with pytest.raises(ConvergenceError, match="beyond the real axis, which was reached near") as caught:
+        free_subtract(total, b, height=0.05).pdf(x)
+    assert caught.value.report["z"].imag == 0.05
+
+
+def test_errors():
+    mp = MarchenkoPastur(0.5)
+    with pytest.raises(TypeError, match="free_subtract: total must be a Law, got 3"):
+        free_subtract(3, mp)
+    with pytest.raises(ValueError, match="free_subtract: part must not vary more than total"):
+        free_subtract(Semicircle(0.1), mp)
+    with pytest.raises(ValueError, match="free_divide: part must live on"):
+        free_divide(mp, Semicircle())
+    with pytest.raises(ValueError, match="free_divide: part must have a mean above 0"):
+        free_divide(mp, Empirical([0.0]))
+    with pytest.raises(ValueError, match="free_subtract: height must be finite and above 0"):
+        free_subtract(mp, Semicircle(0.1), height=0.0)
+    with pytest.raises(ValueError, match="z must be off the real axis"):
+        free_subtract(mp, Semicircle(0.1)).stieltjes([1.0, 1j])
