@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,6 +53,19 @@ def divisions(n: int) -> float:
     return best(lambda: np.divide(1.0, x, out=out), 0.1) * (n * n / x.size)
 
 
+def peak_memory(setup: str, call: str) -> float:
+    """Bytes by which the peak memory of a fresh process grows while it runs `call`: a used one has memory at hand."""
+    code = f"""
+import resource
+import numpy as np
+{setup}
+before = 4096 * int(open("/proc/self/statm").read().split()[1])
+{call}
+print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
 @dataclass
 class Table:
     """Collects and prints rows: seconds, the ratio to the ceiling, and the ratio of each peer to deeprmt."""
@@ -65,11 +80,15 @@ class Table:
         ceiling: tuple[str, float],
         peers: dict[str, Callable[[], object]] | None = None,
         target: float | None = None,
+        most: float | None = None,
+        lead: float | None = None,
+        memory: tuple[str, str] | None = None,
         once: bool = False,
-    ) -> None:
-        """Time `function` beside its ceiling ("GEMM" or "copy", seconds) and its peers; `target` is a ratio to it.
+    ) -> float:
+        """Time `function` beside its ceiling ("GEMM" or "copy", seconds) and its peers; returns its seconds.
 
-        `once` is for what takes minutes.
+        Targets: `target` is a ratio to the ceiling, `most` in seconds, `lead` how many times as fast as the best peer.
+        `memory` is what `peak_memory` takes; `once` is for what takes minutes.
         """
         ours = timeit(function, number=1) if once else best(function)
         what, least = ceiling
@@ -77,9 +96,26 @@ class Table:
         line = f"{name:<44} {ours * 1e3:10.2f} ms  {ours / least:8.2f} x {what}"
         if target is not None:
             line += f" (target {target:g})"
+        if most is not None:
+            row["most"] = most
+            line += f" (target {most * 1e3:g} ms)"
+        fastest = float("inf")
         for peer, theirs in (peers or {}).items():
             seconds = best(theirs)
             row[peer] = seconds
+            fastest = min(fastest, seconds)
             line += f"   {peer} {seconds * 1e3:.2f} ms = {seconds / ours:.2f} x ours"
+        if lead is not None:
+            row["lead"] = lead
+            line += f"   {fastest / ours:.2f} x as fast as the best (target {lead:g})"
+        if memory is not None and not quick:
+            row["memory"] = peak_memory(*memory)
+            line += f"   memory {row['memory'] / 2**20:.0f} MiB"
         self.rows.append(row)
         print(line, flush=True)
+        return ours
+
+    def ratio(self, name: str, value: float, target: float) -> None:
+        """A row that is a ratio of two others."""
+        self.rows.append({"name": name, "ratio": value, "target": target})
+        print(f"{name:<44} {value:10.2f} (target {target:g})", flush=True)

@@ -28,19 +28,23 @@ def memory(n: int, dtype: str) -> str:
 
 def bench(table: Table) -> None:
     for n in sizes(200, 500, 1000, 2000, 4000):
+        seconds = {}
         for dtype in ("float64", "float32"):
             peers = {"numpy qr": lambda n=n, dtype=dtype: numpy_qr(n, dtype)}
             if torch:
                 peers["torch orthogonal_"] = lambda n=n, dtype=dtype: torch_orthogonal(n, dtype)
             if dtype == "float64" and n <= 2000:
                 peers["scipy ortho_group"] = lambda n=n: scipy.stats.ortho_group.rvs(n)
-            table.add(
+            seconds[dtype] = table.add(
                 f"haar {n} {dtype}",
                 lambda n=n, dtype=dtype: haar(n, dtype=dtype),
                 ceiling=("GEMM", gemm(n, dtype)),
                 peers=peers,
                 target=1.0 if n >= 2000 else None,
+                memory=("from deeprmt.ensembles import haar; haar(200)", f"haar({n}, dtype=np.{dtype})"),
             )
+        if n >= 2000:
+            table.ratio(f"haar {n}, float32 to float64", seconds["float32"] / seconds["float64"], 0.6)
     for n in sizes(500, 2000):
         table.add(f"haar {n}, method='qr'", lambda n=n: haar(n, method="qr"), ceiling=("GEMM", gemm(n)))
         table.add(

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -7,27 +5,14 @@ import scipy.linalg
 
 import harness
 from deeprmt.linalg import svd, svdvals
-from harness import Table, gemm, sizes
+from harness import Table, gemm, peak_memory, sizes
+
+try:
+    import torch
+except ImportError:
+    torch = None
 
 ORDERS = (2, 3, 4, 5, 8, 13, 16, 30, 32, 64, 100, 128, 200, 256, 319, 320, 500, 512, 1000, 1024, 2000, 2048, 4096, 8192)
-
-
-def peak_memory(n: int, dtype: str) -> float:
-    """How far the peak memory of a fresh process grows by one call, in matrices: a used one has memory at hand."""
-    code = f"""
-import resource
-import numpy as np
-from deeprmt.linalg import svdvals
-a = np.empty(({n}, {n}), "{dtype}")
-rng = np.random.default_rng(0)
-for row in a:  # nothing beside a itself is large before the call
-    row[:] = rng.normal(size={n})
-svdvals(a[:300, :300])
-before = 4096 * int(open("/proc/self/statm").read().split()[1])
-svdvals(a)
-print((1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / a.nbytes)
-"""
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
 def rounds(functions, seconds):
@@ -56,17 +41,16 @@ def peers(a):
     found = {"numpy": lambda: np.linalg.svd(a, compute_uv=False)}
     if a.ndim == 2:
         found["scipy"] = lambda: scipy.linalg.svdvals(a)
-    try:
-        import torch
-    except ImportError:
-        return found
-    tensor = torch.from_numpy(a)
-    return found | {"torch": lambda: torch.linalg.svdvals(tensor)}
+    if torch:
+        tensor = torch.from_numpy(a)
+        found["torch"] = lambda: torch.linalg.svdvals(tensor)
+    return found
 
 
 def curve(table: Table) -> None:
     """One line an order: the ratio to a product of the same order, and of each peer to ours."""
     rng = np.random.default_rng(0)
+    seconds_of = {}
     for dtype in ("float64", "float32"):
         for n in sizes(*ORDERS):
             for count in (0, 1000) if n <= 32 else (0,):
@@ -85,11 +69,27 @@ def curve(table: Table) -> None:
                 for peer, seconds in zip(others, theirs, strict=True):
                     row[peer] = seconds
                     line += f"   {seconds / ours:6.2f} x faster than {peer}"
+                if not count:
+                    seconds_of[n, dtype] = ours
                 if n >= 1000:
-                    row["memory"] = peak_memory(n, dtype)
-                    line += f"   peak memory {row['memory']:.2f} matrices"
+                    row["memory"] = peak_memory(SETUP.format(n=n, dtype=dtype), "svdvals(a)")
+                    line += f"   peak memory {row['memory'] / a.nbytes:.2f} matrices"
                 table.rows.append(row)
                 print(line, flush=True)
+    for n in sizes(2000, 4096, 8192):
+        ratio = seconds_of[n, "float32"] / seconds_of[n, "float64"]
+        table.ratio(f"svdvals {n}, float32 to float64", ratio, 0.6)
+
+
+# Nothing beside a itself is large before the call.
+SETUP = """
+from deeprmt.linalg import svd, svdvals
+a = np.empty(({n}, {n}), "{dtype}")
+rng = np.random.default_rng(0)
+for row in a:
+    row[:] = rng.normal(size={n})
+svdvals(a[:300, :300])
+"""
 
 
 def bench(table: Table) -> None:
@@ -103,15 +103,22 @@ def bench(table: Table) -> None:
             ceiling=("GEMM", gemm(min(m, n))),
             peers={"numpy": lambda c=c: np.linalg.svd(c, compute_uv=False)},
         )
-    for n in sizes(200, 600, 2000):
-        b = rng.normal(size=(n, n))
-        for k in (None, 10):
+    for n in sizes(200, 600, 1000, 2000, 3000):
+        for dtype in ("float64", "float32"):
+            b = rng.normal(size=(n, n)).astype(dtype)
+            others = {
+                "numpy": lambda b=b: np.linalg.svd(b, full_matrices=False),
+                "scipy": lambda b=b: scipy.linalg.svd(b, full_matrices=False),
+            }
+            if torch:
+                tensor = torch.from_numpy(b)
+                others["torch"] = lambda tensor=tensor: torch.linalg.svd(tensor, full_matrices=False)
             table.add(
-                f"svd {n}, {'all' if k is None else k} vectors",
-                lambda b=b, k=k: svd(b, k=k),
-                ceiling=("GEMM", gemm(n)),
-                peers={
-                    "numpy": lambda b=b: np.linalg.svd(b, full_matrices=False),
-                    "scipy": lambda b=b: scipy.linalg.svd(b, full_matrices=False),
-                },
+                f"svd {n} {dtype}, all vectors",
+                lambda b=b: svd(b),
+                ceiling=("GEMM", gemm(n, dtype)),
+                peers=others,
+                lead=2.0 if n >= 2000 else None,
+                memory=(SETUP.format(n=n, dtype=dtype), "svd(a)"),
             )
+            table.add(f"svd {n} {dtype}, 10 vectors", lambda b=b: svd(b, k=10), ceiling=("GEMM", gemm(n, dtype)))

@@ -114,7 +114,8 @@ template <class T>
 void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads) {
   check::shape("eigvalsh", "out", out, count, n);
   if (n == 0) return;
-  parallel_samples(count, threads, n < small::symmetric_below, [&](Index c, int inner_threads) {
+  const int team = small::team(count, n, n, small::symmetric_below, threads);
+  parallel_samples(count, team, n < small::symmetric_below, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * n * n, n, n);
     const T scale = scale_to_one<T>("eigvalsh", a, inner_threads);
     if (scale == 0) return out.row(c).setZero(), void();
@@ -148,7 +149,8 @@ void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<
 template <class T>
 void eigh(const T* stack, Index count, Index n, const std::vector<Index>& which, T* values, T* vectors, int threads) {
   const auto c = static_cast<Index>(which.size());
-  parallel_samples(count, threads, n < small::symmetric_below, [&](Index i, int inner_threads) {
+  const int team = small::team(count, n, n, small::symmetric_below, threads);
+  parallel_samples(count, team, n < small::symmetric_below, [&](Index i, int inner_threads) {
     eigh<T>(Eigen::Map<const Mat<T>>(stack + i * n * n, n, n), which, Eigen::Map<Vec<T>>(values + i * c, c),
             Eigen::Map<Mat<T>>(vectors + i * n * c, n, c), inner_threads);
   });

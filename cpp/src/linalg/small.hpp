@@ -1,6 +1,9 @@
 // Matrices that stay in the cache: reduction by single reflectors, each of which costs one or two passes over the rest.
 #pragma once
 
+#include <algorithm>
+
+#include "deeprmt/core/parallel.hpp"
 #include "deeprmt/core/types.hpp"
 
 namespace deeprmt::linalg::small {
@@ -12,6 +15,13 @@ constexpr Index singular_below = 320, symmetric_below = 512;
 
 /// Whether this is the fastest route to the singular values of an (m, n) matrix.
 bool holds_singular(Index m, Index n);
+
+/// The threads for a stack of `count` matrices (m, n), min(m, n) < below: one for less work than waking another takes.
+inline int team(Index count, Index m, Index n, Index below, int threads) {
+  const Index k = std::min(m, n);
+  const double each = 1e4 + 20.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  return k < below ? useful_threads(static_cast<double>(count) * each, threads) : threads;
+}
 
 /// scale * a, or its transpose, is q B p^T with B bidiagonal: its diagonal, and its entries beside that. Both have
 /// min(m, n) entries. scale * a has entries of at most about 2. Memory: one copy of a.

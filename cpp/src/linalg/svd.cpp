@@ -92,7 +92,8 @@ void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int t
   const Index k = std::min(m, n);
   check::shape("svdvals", "out", out, count, k);
   if (k == 0) return;
-  parallel_samples(count, threads, k < small::singular_below, [&](Index c, int inner_threads) {
+  const int team = small::team(count, m, n, small::singular_below, threads);
+  parallel_samples(count, team, k < small::singular_below, [&](Index c, int inner_threads) {
     const Eigen::Map<const Mat<T>> a(stack + c * m * n, m, n);
     const T scale = scale_to_one<T>("svdvals", a, inner_threads);
     if (scale == 0) return out.row(c).setZero(), void();
@@ -225,7 +226,8 @@ void svd(const T* stack, Index count, Index m, Index n, const std::vector<Index>
          int threads) {
   const auto c = static_cast<Index>(which.size());
   const bool is_small = std::min(m, n) < small::singular_below && std::max(m, n) < 4 * small::singular_below;
-  parallel_samples(count, threads, is_small, [&](Index i, int inner_threads) {
+  const int team = is_small ? small::team(count, m, n, small::singular_below, threads) : threads;
+  parallel_samples(count, team, is_small, [&](Index i, int inner_threads) {
     svd<T>(Eigen::Map<const Mat<T>>(stack + i * m * n, m, n), which, Eigen::Map<Mat<T>>(u + i * m * c, m, c),
            Eigen::Map<Vec<T>>(s + i * c, c), Eigen::Map<Mat<T>>(vt + i * c * n, c, n), inner_threads);
   });

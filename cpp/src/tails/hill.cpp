@@ -47,6 +47,9 @@ void hill(VecIn<double> ascending, VecOut<double> xi, VecOut<double> error, int 
   check::at_least("hill", "the number of values", n, 2);
   check::that(xi.size() == n - 1 && error.size() == n - 1, "hill: xi and error must have ", n - 1, " entries, got ",
               xi.size(), " and ", error.size());
+  check::apart("hill", "the values", ascending.transpose(), "xi", xi.transpose());
+  check::apart("hill", "the values", ascending.transpose(), "error", error.transpose());
+  check::apart("hill", "xi", xi.transpose(), "error", error.transpose());
   const double* top = ascending.data() + n - 1;  // x_i = top[1 - i]
   double* sum = xi.data();
 
