@@ -34,3 +34,25 @@ def bench(table: Table) -> None:
                     ceiling=("one E 1/(w-d) in NumPy", once),
                     target=0.1 / once,
                 )
+
+    different = {
+        "3 layers off the fixed point": ([100] * 4, 3.0),
+        "1000 layers, all different": ([100] * 1001, 3.0),
+        "widths 2:1:4": ([200, 100, 400], None),
+    }
+    for text, (widths, q0) in different.items():
+        mu = law(MLP(widths, "tanh", weights="haar", sigma_w=1.0, sigma_b=0.05 * (q0 is None)), q0=q0)
+        x = np.geomspace(1e-6, 0.999, 1000) * mu.lambda_max
+        table.add(
+            f"density at 1000 points, tanh haar, {text}, solver made",
+            lambda mu=mu, x=x: mu.pdf(x),
+            ceiling=("one E 1/(w-d) in NumPy", once),
+        )
+    for name in ("hard_tanh", "tanh"):
+        mu = law(network(name, "haar", 50))
+        table.add(
+            f"10^4 draws, {name} haar L=50",
+            lambda mu=mu: law(mu.mlp).rvs(10_000, rng=0),
+            ceiling=("one E 1/(w-d) in NumPy", once),
+            target=0.2 / once,
+        )

@@ -218,14 +218,17 @@ def variances(mlp: MLP, count: int, q0: float | None) -> Array:
         return np.full(count, q)
     out = np.empty(count)
     out[0] = mlp.sigma_w**2 * q0 + mlp.sigma_b**2
-    for layer in range(1, count):
-        q = float(mlp.sigma_w**2 * gauss_moment(activation, out[layer - 1]) + mlp.sigma_b**2)
+    for layer in range(count):
+        if layer > 0:
+            out[layer] = mlp.sigma_w**2 * gauss_moment(activation, out[layer - 1]) + mlp.sigma_b**2
+        q = float(out[layer])
         if not q < 1e150:
             raise ValueError(
                 f"jacobian.law: from q0 = {q0:g} the variance of the preactivations grows beyond 1e150 in layer"
                 f" {layer + 1}"
             )
-        out[layer] = q
+        if layer == 0:
+            continue
         if abs(q - out[layer - 1]) <= _same * q or q < _least:
             out[layer:] = q
             break

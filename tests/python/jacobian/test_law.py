@@ -163,6 +163,23 @@ def test_network_surrogate_and_law(weights):
     assert abs(real.mean() - fake.mean()) < 5 * 0.11 * math.sqrt(2 / 16)
 
 
+@pytest.mark.parametrize("entries", ["rademacher", "uniform"])
+def test_other_independent_entries_have_the_law_of_gaussian_ones(entries):
+    rng, n, depth = np.random.default_rng(2), 300, 3
+    mlp = critical("tanh", "gaussian", [n] * (depth + 1), q=1.0)
+    mu = law(mlp, output="activation")
+    values = []
+    for _ in range(4):
+        j = np.eye(n)
+        for q in mu.q:
+            w = rng.choice([-1.0, 1.0], (n, n)) if entries == "rademacher" else rng.uniform(-(3**0.5), 3**0.5, (n, n))
+            slopes = mlp.activation.dphi(math.sqrt(q) * rng.normal(size=n))
+            j = slopes[:, None] * (mlp.sigma_w / math.sqrt(n) * w @ j)
+        values.append(np.linalg.svd(j, compute_uv=False) ** 2)
+    # Sampled slopes move it by about 0.5 / sqrt(4 * 300) = 0.014 and a bias of 1 / 300.
+    assert mu.ks_distance(values) < 0.04
+
+
 def test_surrogate_starts_from_the_input_it_is_given():
     mlp = MLP([400] * 3, "hard_tanh", weights="haar", sigma_w=1.0)
     x = np.full(400, math.sqrt(2.0))
