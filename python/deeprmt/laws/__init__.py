@@ -17,7 +17,9 @@ from ._mixture import Mixture
 from ._point_masses import Bernoulli, Discrete, Point
 from ._quarter_circle import Circular, QuarterCircle
 from ._semicircle import Semicircle
+from ._spacing import Spacing
 from ._squared_slope import ErfSlope, TanhSlope, squared_slope
+from ._tracy_widom import TracyWidom
 from ._wachter import KestenMcKay, Wachter
 from ._wigner_surmise import WignerSurmise
 
@@ -42,7 +44,9 @@ __all__ = [
     "QuarterCircle",
     "SemiPoisson",
     "Semicircle",
+    "Spacing",
     "TanhSlope",
+    "TracyWidom",
     "Wachter",
     "WignerSurmise",
     "squared_slope",
