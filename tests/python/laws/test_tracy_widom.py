@@ -212,6 +212,10 @@ def test_transforms(beta):
     h = 1e-4
     slope = (law.stieltjes(z + h) - law.stieltjes(z - h)) / (2 * h)  # an error of h^2 / 6 times the third derivative
     np.testing.assert_allclose(law.stieltjes_derivative(z), slope, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"TracyWidom\.r_transform: the support must have an end"):
+        law.r_transform(0.1)
+    with pytest.raises(ValueError, match=r"TracyWidom\.s_transform: the law must live on \[0, inf\)"):
+        law.s_transform(0.1)
 
 
 @given(st.floats(0.1, 10), st.floats(-10, 10), st.floats(-8, 8))
