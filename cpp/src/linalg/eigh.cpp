@@ -85,7 +85,7 @@ void values_of(MatIn<T> a, T scale, T* values, int threads) {
 template <class T>
 void pairs_in_place(MatOut<T> w, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads) {
   const int n = blas::narrow(w.rows());
-  if (n < small::symmetric_below) {
+  if (n < small::symmetric_vectors_below) {
     using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // as LAPACK wants it
     const int liwork = 3 + 5 * n, lwork = 1 + 6 * n + 2 * n * n;
     std::vector<T> work(static_cast<std::size_t>(lwork));
@@ -149,8 +149,8 @@ void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<
 template <class T>
 void eigh(const T* stack, Index count, Index n, const std::vector<Index>& which, T* values, T* vectors, int threads) {
   const auto c = static_cast<Index>(which.size());
-  const int team = small::team(count, n, n, small::symmetric_below, threads);
-  parallel_samples(count, team, n < small::symmetric_below, [&](Index i, int inner_threads) {
+  const int team = small::team(count, n, n, small::symmetric_vectors_below, threads);
+  parallel_samples(count, team, n < small::symmetric_vectors_below, [&](Index i, int inner_threads) {
     eigh<T>(Eigen::Map<const Mat<T>>(stack + i * n * n, n, n), which, Eigen::Map<Vec<T>>(values + i * c, c),
             Eigen::Map<Mat<T>>(vectors + i * n * c, n, c), inner_threads);
   });

@@ -12,6 +12,8 @@ namespace deeprmt::linalg::small {
 // between what was measured on one thread (480 and 620) and what two threads would gain, in float64, with 2 MiB of
 // second-level cache.
 constexpr Index singular_below = 320, symmetric_below = 512;
+// The same for vectors, where one stage is LAPACK's: on one thread it is as fast up to 300 and to 550.
+constexpr Index singular_vectors_below = 160, symmetric_vectors_below = 320;
 
 /// Whether this is the fastest route to the singular values of an (m, n) matrix.
 bool holds_singular(Index m, Index n);

@@ -179,7 +179,8 @@ void two_stage_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> 
 template <class T>
 void triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> v, int threads) {
   const Index n = w.cols();
-  if (n < small::singular_below && w.rows() < 4 * small::singular_below) return small_triplets<T>(w, which, u, s, v);
+  if (n < small::singular_vectors_below && w.rows() < 4 * small::singular_vectors_below)
+    return small_triplets<T>(w, which, u, s, v);
   if (2 * w.rows() > 3 * n) {  // tall: decompose the triangle, then turn u by the orthogonal factor
     const auto blocks = factor<T>(w, true, threads);
     Mat<T> r = w.topRows(n).template triangularView<Eigen::Upper>();
@@ -225,8 +226,9 @@ template <class T>
 void svd(const T* stack, Index count, Index m, Index n, const std::vector<Index>& which, T* u, T* s, T* vt,
          int threads) {
   const auto c = static_cast<Index>(which.size());
-  const bool is_small = std::min(m, n) < small::singular_below && std::max(m, n) < 4 * small::singular_below;
-  const int team = is_small ? small::team(count, m, n, small::singular_below, threads) : threads;
+  constexpr Index below = small::singular_vectors_below;
+  const bool is_small = std::min(m, n) < below && std::max(m, n) < 4 * below;
+  const int team = is_small ? small::team(count, m, n, below, threads) : threads;
   parallel_samples(count, team, is_small, [&](Index i, int inner_threads) {
     svd<T>(Eigen::Map<const Mat<T>>(stack + i * m * n, m, n), which, Eigen::Map<Mat<T>>(u + i * m * c, m, c),
            Eigen::Map<Vec<T>>(s + i * c, c), Eigen::Map<Mat<T>>(vt + i * c * n, c, n), inner_threads);

@@ -100,7 +100,7 @@ def eigh(
 
     Notes
     -----
-    Memory: about 7 n^2 numbers for each matrix that is worked on at once, and the result. Ctrl-C is answered
+    Memory: up to 6 n^2 numbers for each matrix that is worked on at once, and the result. Ctrl-C is answered
     between blocks.
 
     References
@@ -121,7 +121,7 @@ def eigh(
         raise ValueError(f"eigh: a must be square, got ({m}, {n})")
     chosen = as_which("eigh", k, which, n, "smallest", "largest", "n")
     inner = as_threads("eigh", threads)
-    refuse_large("eigh", matrices, 7, inner, count * len(chosen) * (n + 1))
+    refuse_large("eigh", matrices, 6, inner, count * len(chosen) * (n + 1))
     values, vectors = _core.linalg.eigh(matrices, chosen, inner)
     refuse_overflow("eigh", values)
     return Eigh(values.reshape(*stack, len(chosen)), vectors.reshape(*stack, n, len(chosen)))

@@ -112,8 +112,8 @@ def svd(
 
     Notes
     -----
-    Memory: about 12 min(m, n)^2 numbers and three copies of a matrix, for each that is worked on at once, and the
-    result. Ctrl-C is answered between blocks.
+    Memory: up to 9 min(m, n)^2 numbers and two copies of a matrix, for each that is worked on at once, and the result:
+    8.7 n^2 numbers in all for a Gaussian matrix of order 2000. Ctrl-C is answered between blocks.
 
     References
     ----------
@@ -136,7 +136,7 @@ def svd(
     chosen = as_which("svd", k, which, min(m, n), "leading", "trailing", "min(m, n)")
     keep = len(chosen)
     inner = as_threads("svd", threads)
-    work = 12 * min(m, n) ** 2 + 3 * m * n
+    work = 9 * min(m, n) ** 2 + 2 * m * n
     refuse_large("svd", matrices, work / max(m * n, 1), inner, count * keep * (m + n))
     u, s, vt = _core.linalg.svd(matrices, chosen, inner)
     refuse_overflow("svd", s)
