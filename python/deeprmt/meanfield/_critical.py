@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -360,12 +361,12 @@ def _by_bias(activation: Activation, bias: float) -> float:
         if activation.phi(np.zeros(1)) == 0 and 0.0 not in activation.kinks and activation.dphi(np.zeros(1)) != 0:
             return 0.0  # the end of the line
         grid = np.linspace(math.log(1e-8), math.log(1e8), 75)
-        table = [_excess(activation, math.exp(each)) for each in grid]
-        for i in range(74):
-            if table[i] < 0 <= table[i + 1]:
-                return math.exp(
-                    optimize.brentq(lambda x: _excess(activation, math.exp(x)), *grid[i : i + 2], xtol=1e-15)
-                )
+        last = 0.0
+        for low, high in pairwise(grid):  # no further than needed: wide Gaussians cost time where phi oscillates
+            now = _excess(activation, math.exp(high))
+            if last < 0 <= now:
+                return math.exp(optimize.brentq(lambda x: _excess(activation, math.exp(x)), low, high, xtol=1e-15))
+            last = now
         raise ValueError(f"critical_point: {activation.name} has no critical point with sigma_b = 0")
     # Below 1e-8 rounding hides how phi bends; above 1e8 every phi is its own asymptote.
     return _solved(

@@ -114,7 +114,7 @@ def _integrate(function: Function, size: Function | None, breaks: Floats) -> flo
         scale = max(scale, float(rounded.sum()))
         keep = np.repeat(~done, 2)
         low, high, whole = low[keep], high[keep], halves[keep]
-        if len(low) > 200_000 or not math.isfinite(scale):
+        if len(low) > 50_000 or not math.isfinite(scale):
             break
     raise ConvergenceError(
         "gauss_moment: the Gaussian integral does not converge;"
