@@ -341,7 +341,7 @@ def _trapezoidal(function: Function, even: bool, a: Array, b: Array, c: Array, o
             v = v + (np.sqrt(b[i]) * s)[:, None, None] * w
             f, g = _real(function(u)), _real(function(v))
             value = np.einsum("iz,iz->i", f * weight_z, g @ weight)
-            size = np.sqrt(((f * f) @ weight_z) * np.einsum("izw,w,z->i", g * g, weight, weight_z))
+            size = np.sqrt((f * f) @ weight_z) * np.sqrt(np.einsum("izw,w,z->i", g * g, weight, weight_z))
             still[begin : begin + rows] = ~(np.abs(value - last[i]) <= 3e-9 * size)
             out[i], last[i] = value, value
         left = left[still]
