@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..laws import Law
+from ..laws import FussCatalan, Law, MarchenkoPastur
 from ..laws._quadrature import Interval, integrate
 from ._moments import product_moments, sum_moments
 from ._solver import Additive, Equations, Multiplicative, State
-from ._sources import source
+from ._sources import Series, Solved, Source, source
 from ._support import Gap, gaps
 
 __all__ = ["FreeProduct", "FreeSum", "Report"]
@@ -84,7 +84,7 @@ class Convolution(Law):
 
     @cached_property
     def _equations(self) -> Equations:
-        return Equations(self._rule, [(source(law), t) for law, t in self.parts])
+        return Equations(self._rule, [(factor(law), t) for law, t in self.parts])
 
     @property
     def report(self) -> Report:
@@ -368,10 +368,14 @@ class Convolution(Law):
     def _least(self) -> float:
         """Below it the power law of the density at 0 takes over.
 
-        Where several factors share the largest mass at 0, 1 + a y vanishes there like a root of x, and rounding of y
-        hides it.
+        Where several factors share the largest mass at 0, y goes there like a root of x to minus the mass that is not
+        at 0, and rounding of y hides how far it still is.
         """
-        hidden = any(numbers[0] > 1 and t != 1 for _, t, numbers in self._equations.explicit)
+        masses = [(dict(law.atoms()).get(0.0, 0.0), t) for law, t in self.parts]
+        largest = max(mass for mass, _ in masses)
+        hidden = largest > 0 and sum(t for mass, t in masses if mass > largest - 1e-9) > 1
+        # A density that reaches 0 is resolved by a series of cosines only so far.
+        hidden |= any(isinstance(each, Series) and each.hull[0] == 0 for each, _ in self._equations.implicit)
         return 1e-20 * self._scale if hidden else _LEAST
 
     def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
@@ -436,6 +440,20 @@ class Convolution(Law):
             before = value
         return None
 
+    # ---- as a factor of another one ----
+
+    def _resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G' in the closed upper half-plane, from one solution."""
+        points, _, gap = self._raised(w)
+        _, state = self._at(points)
+        g = self._rule.cauchy(points, state.c)
+        slope = self._rule.cauchy_slope(points, state.c, self._equations.slope(state))
+        return np.where(gap, g.real + 0j, g), np.where(gap, slope.real + 0j, slope)
+
+    def _mean_argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        return self._argument(self._at(self._raised(w)[0])[1])
+
     # ---- off the axis ----
 
     def _at(self, z: Complex) -> tuple[Complex, State]:
@@ -490,6 +508,30 @@ def _next(one: Complex, two: Complex, three: Complex) -> Complex:
         ratio = np.where(np.isfinite(ratio) & (np.abs(ratio) < 1), ratio, 0.5)
     new = three + (three - two) * ratio
     return np.where(new.imag > 0, new, new.real + 0.5j * three.imag)
+
+
+def factor(law: Law) -> Source:
+    """A law as a source; where a series does not resolve what is itself a convolution, its own equations are used.
+
+    Raises
+    ------
+    ConvergenceError
+        If the law is not resolved to a millionth of its mass.
+    """
+    if isinstance(law, FussCatalan) and law.s >= 1:
+        law = FreeProduct([(MarchenkoPastur(1.0), law.s)])
+        return Solved(law, law._resolvent, law._mean_argument)
+    out = source(law)
+    if out.accuracy > 1e-9 and isinstance(law, Convolution):
+        return Solved(law, law._resolvent, law._mean_argument)
+    if out.accuracy > 1e-6:
+        raise ConvergenceError(
+            f"free convolution: the density of {law!r} is not resolved by cosines of an angle, mass is lost to within"
+            f" {out.accuracy:.1g}: it must be analytic inside its intervals, and vanish or diverge at its edges like a"
+            " square root",
+            {"accuracy": out.accuracy},
+        )
+    return out
 
 
 class FreeSum(Convolution):

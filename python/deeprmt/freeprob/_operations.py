@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .._arguments import as_choice, as_number, shown
-from ..laws import Empirical, Law, MarchenkoPastur, Semicircle
+from ..laws import Empirical, FussCatalan, Law, MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
 from ._convolution import FreeProduct, FreeSum
 
@@ -304,6 +304,9 @@ def _into_product(flat: Parts, law: Law, t: float) -> float:
         return float(point**t)
     if isinstance(law, FreeProduct):
         return math.prod(_into_product(flat, each, t * power) for each, power in law.parts)
+    if isinstance(law, FussCatalan) and law.s >= 1:  # a power itself
+        flat.append((MarchenkoPastur(1.0), t * law.s))
+        return 1.0
     if isinstance(law, Affine) and law.offset == 0:
         return float(law.factor**t) * _into_product(flat, law.base, t)
     flat.append((law, t))

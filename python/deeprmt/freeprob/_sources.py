@@ -8,6 +8,7 @@ All three at points of the closed upper half-plane, a real point standing for th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -18,7 +19,7 @@ from .._arguments import available_threads
 from ..laws import Law, MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
 
-__all__ = ["Atoms", "Scaled", "Series", "Source", "source"]
+__all__ = ["Atoms", "Scaled", "Series", "Solved", "Source", "source"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -116,6 +117,27 @@ class Scaled(Source):
         if self._factor > 0:
             return self._base.argument(inner)
         return math.pi - self._base.argument(np.conj(inner))
+
+
+class Solved(Source):
+    """A law that brings its own G and mean argument: another free convolution."""
+
+    def __init__(
+        self,
+        law: Law,
+        resolvent: Callable[[Complex], tuple[Complex, Complex]],
+        argument: Callable[[Complex], Array],
+    ) -> None:
+        super().__init__(law)
+        self._resolvent, self._argument = resolvent, argument
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        return self._resolvent(w)
+
+    def argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        return self._argument(w)
 
 
 class Series(Source):

@@ -12,7 +12,7 @@ from deeprmt.ensembles import haar
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import compression, free_add, free_multiply, free_power
 from deeprmt.freeprob._sources import Series, source
-from deeprmt.laws import Empirical, Law, MarchenkoPastur, Semicircle
+from deeprmt.laws import Empirical, FussCatalan, Law, MarchenkoPastur, QuarterCircle, Semicircle
 from reference.freeprob import free_convolution as reference
 
 coin = Empirical([-1.0, 1.0])
@@ -464,3 +464,15 @@ def test_factors_that_share_the_mass_at_zero():
     assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
     assert law.pdf(0.0) == math.inf
     assert law.cdf(0.0) == pytest.approx(2 / 3)
+
+
+def test_powers_at_zero_and_jumps():
+    """Fuss and Catalan's laws diverge at 0 faster than a root: they come in by their own equations. Jumps do not."""
+    law = free_add(FussCatalan(2), MarchenkoPastur(0.5))
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-12)
+    assert law.expect(lambda x: x**3) == pytest.approx(law.moment(3), rel=1e-12)
+    power = free_multiply(FussCatalan(2), MarchenkoPastur(1.0))
+    x = np.linspace(0.1, 9, 7)
+    np.testing.assert_allclose(power.pdf(x), FussCatalan(3).pdf(x), rtol=1e-10)
+    with pytest.raises(ConvergenceError, match="not resolved by cosines of an angle"):
+        free_add(QuarterCircle(), MarchenkoPastur(0.5)).support()
