@@ -61,7 +61,9 @@ void parallel_for(Index n, int threads, const std::function<void(Index)>& body) 
     return;
   }
   FirstFailure failure;
-  const int team = static_cast<int>(std::min<Index>(threads, n));
+  // More threads than that only take memory and time, whoever asks for them.
+  static const int most = std::max(64, 2 * omp_get_num_procs());
+  const int team = static_cast<int>(std::min<Index>(std::min(threads, most), n));
 #pragma omp parallel for num_threads(team) schedule(dynamic, 1)
   for (Index i = 0; i < n; ++i) {
     if (failure.any()) continue;
