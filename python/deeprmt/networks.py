@@ -294,6 +294,72 @@ class Network:
         refuse_non_finite("jacobian", "the Jacobian", out)
         return out
 
+    def one_sample_ntk(self, x: ArrayLike, *, biases: bool = False, threads: int | None = None) -> Floats:
+        """The tangent kernel of the outputs f = h_L at one input, over n_L.
+
+        Theta = (1 / n_L) sum over all weights of df/dw (df/dw)^T, in the standard parametrization: every weight is
+        trained as it stands. Gradient descent on |f - y|^2 / (2 n_L) turns the residual by I - eta Theta a step.
+
+        Parameters
+        ----------
+        x : (..., n_0) array_like of real
+            Inputs x_0, each by itself.
+        biases : bool
+            Whether biases are trained too; they add O(1 / n).
+        threads : int, optional
+            Default: every core this process may use. Never changes the result.
+
+        Returns
+        -------
+        (..., n_L, n_L) ndarray
+            Symmetric, in the type of the weights. `meanfield.one_sample_ntk_law` has the limit of its spectrum.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `forward`; if the kernel overflows.
+        MemoryError
+            If the kernels cannot fit into memory; before they are computed.
+
+        References
+        ----------
+        .. [1] T. Hayase, R. Karakida, The spectrum of Fisher information of deep networks achieving dynamical
+           isometry, AISTATS (2021), arXiv:2006.07814.
+
+        Examples
+        --------
+        >>> Network([[[2.0]], [[3.0]]], activation="relu").one_sample_ntk([1.0])  # 2^2 + 3^2 1^2
+        array([[13.]])
+        """
+        threads = as_threads("one_sample_ntk", threads)
+        last = self.widths[-1]
+        work = sum(n_out * n_in for n_in, n_out in itertools.pairwise(self.widths[1:]))
+        h, _, slopes = self._signals("one_sample_ntk", x, "preactivation", last * last + work)
+        stack = h.shape[:-1]
+        flat = as_real("one_sample_ntk", "x", x).astype(self.weights[0].dtype, copy=False)
+        squares = [np.sum(flat * flat, axis=-1)]  # |x_l|^2
+        signal = flat
+        for layer, (w, b) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True), start=1):
+            signal = self._of_layer("one_sample_ntk", "phi", self.activation.phi, signal @ w.T + b, layer)
+            squares.append(np.sum(signal * signal, axis=-1))
+        out = np.zeros((*stack, last, last), self.weights[0].dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for where in np.ndindex(stack):
+                # Theta = sum_l (|x_{l-1}|^2 + 1) A_l A_l^T / n_L, A_l = dh_L / dh_l from the last layer down.
+                below = [(float(each[where]) + biases) / last for each in squares]
+                kernel = out[where]
+                kernel.flat[:: last + 1] += below[-1]
+                a = None
+                for layer in range(self.depth - 1, 0, -1):
+                    d = slopes[layer - 1][where]
+                    w = self.weights[layer] if a is None else _core.linalg.multiply(a, self.weights[layer], threads)
+                    a = np.ascontiguousarray(w * d)
+                    kernel += below[layer - 1] * _core.linalg.multiply(a, np.ascontiguousarray(a.T), threads)
+                kernel += kernel.T.copy()
+                kernel *= 0.5
+        refuse_non_finite("one_sample_ntk", "the kernel", out)
+        return out
+
     def _signals(
         self, function: str, x: ArrayLike, output: str, result: int = 0
     ) -> tuple[Floats, Floats, list[Floats]]:

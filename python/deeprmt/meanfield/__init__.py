@@ -9,7 +9,9 @@ from ._correlation import DepthScales, correlation_map, correlations, depth_scal
 from ._critical import CriticalLine, CriticalPoint, critical_line, critical_point
 from ._fixed_point import FixedPoint, fixed_point, fixed_points
 from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
+from ._learning_rate import MaxLearningRate, max_learning_rate
 from ._moments import gauss_moment
+from ._one_sample import OneSampleNTKLaw, one_sample_ntk_law
 from ._phase_diagram import PhaseDiagram, phase_diagram
 from ._products import gauss_product
 from ._slope_law import SlopeLaw, slope_law
@@ -21,6 +23,8 @@ __all__ = [
     "DepthScales",
     "FixedPoint",
     "KernelLaw",
+    "MaxLearningRate",
+    "OneSampleNTKLaw",
     "PhaseDiagram",
     "SlopeLaw",
     "conjugate_kernel_law",
@@ -33,7 +37,9 @@ __all__ = [
     "fixed_points",
     "gauss_moment",
     "gauss_product",
+    "max_learning_rate",
     "ntk_law",
+    "one_sample_ntk_law",
     "phase_diagram",
     "slope_law",
     "variance_map",

@@ -16,6 +16,7 @@ from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ..laws import Empirical, Law, MarchenkoPastur
 from ..laws._quadrature import Interval
+from ._intervals import Intervals
 from ._moments import gauss_moment
 
 __all__ = ["KernelLaw", "conjugate_kernel_law", "ntk_law"]
@@ -168,71 +169,8 @@ class KernelLaw(Law):
 
     @cached_property
     def _support(self) -> list[tuple[float, float]]:
-        low, high = self._bounds
-        size = high - low
-        if size <= 0:
-            return []
-        x = low + size * np.unique(np.concatenate([np.geomspace(1e-13, 1, 160), np.linspace(0.003, 1, 240)]))
-        density, cdf = self._solve(x)
-        # Where the distribution function rises between points without density there is a narrow interval.
-        jumps = np.array([location for location, _ in self._atoms])
-        for _ in range(50):
-            inside = density > self._least_density
-            rises = (np.diff(cdf) > 1e-10) & ~inside[1:] & ~inside[:-1] & (np.diff(x) > 1e-13 * size)
-            if jumps.size:
-                rises &= ~((x[:-1, None] < jumps) & (jumps <= x[1:, None])).any(axis=1)
-            if not rises.any():
-                break
-            middle = (x[1:] + x[:-1])[rises] / 2
-            more, below = self._solve(middle)
-            order = np.argsort(np.concatenate([x, middle]))
-            x, density, cdf = (np.concatenate(pair)[order] for pair in ((x, middle), (density, more), (cdf, below)))
-        inside = density > self._least_density
-        starts = np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]]))
-        ends = np.flatnonzero(inside & ~np.concatenate([inside[1:], [False]]))
-        out = []
-        for i, j in zip(starts, ends, strict=True):
-            left = (low, low) if i == 0 else (float(x[i - 1]), float(x[i]))
-            right = (high, high) if j == x.size - 1 else (float(x[j + 1]), float(x[j]))
-            out.append(self._interval(left, right))
-        return out
-
-    def _interval(self, left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
-        """An interval of the support from (outside, inside) of both ends; where the two are one that is the end."""
-        for _ in range(40):
-            goal = 2e-4 * (right[1] - left[1])
-            rough = left[1] - left[0] > goal, right[0] - right[1] > goal
-            if not any(rough):
-                break
-            left = self._narrowed(left) if rough[0] else left
-            right = self._narrowed(right) if rough[1] else right
-        return self._end(left), self._end(right)
-
-    def _narrowed(self, bracket: tuple[float, float]) -> tuple[float, float]:
-        """A bracket of an end, 32 times as narrow."""
-        x = np.linspace(*bracket, 33)
-        positive = self._solve(x)[0] > self._least_density
-        positive[0], positive[-1] = False, True
-        first = int(np.argmax(positive))
-        return float(x[first - 1]), float(x[first])
-
-    def _end(self, bracket: tuple[float, float]) -> float:
-        """Where the squared density, an analytic function, reaches 0: by a polynomial through points inside."""
-        outside, inside = bracket
-        if outside == inside:
-            return inside
-        step = inside - outside
-        k = np.arange(7.0)
-        squares = self._solve(inside + k * step)[0] ** 2
-        fit = np.polynomial.Polynomial.fit(k, squares, 6)
-        slope, root = fit.deriv(), -0.5
-        for _ in range(30):
-            root = min(max(root - float(fit(root) / slope(root)), -1.0), 0.0)
-        return inside + root * step
-
-    @property
-    def _least_density(self) -> float:
-        return _real / self._bounds[1]
+        least = _real / self._bounds[1]
+        return Intervals(self._solve, *self._bounds, (location for location, _ in self._atoms), least).find()
 
     def _pdf(self, x: Array) -> Array:
         return self._solve(self._off_zero(x))[0]

@@ -1,0 +1,96 @@
+"""The intervals of a support, from a density and a distribution function that can be had anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Solve = Callable[[Array], tuple[Array, Array]]
+
+
+class Intervals:
+    """Finds the intervals between `low` and `high` where the density is above `least`.
+
+    `solve` gives density and distribution function. Points where it has no density are compared by their distribution
+    function, which is exact: where that rises between two of them there is a narrow interval, or an atom. `ends` are
+    places where the density may diverge, and so end an interval.
+    """
+
+    def __init__(
+        self, solve: Solve, low: float, high: float, atoms: Iterable[float], least: float, ends: Iterable[float] = ()
+    ) -> None:
+        self._solve, self._low, self._high, self._ends = solve, low, high, list(ends)
+        self._atoms, self._least = np.array(list(atoms), dtype=float), least
+
+    def find(self) -> list[tuple[float, float]]:
+        """The intervals, ascending; ends to about 1e-11 of their interval where the density goes like a root there."""
+        low, high = self._low, self._high
+        size = high - low
+        if size <= 0:
+            return []
+        x: Array = low + size * np.unique(np.concatenate([np.geomspace(1e-13, 1, 160), np.linspace(0.003, 1, 240)]))
+        density, cdf = self._solve(x)
+        for _ in range(50):
+            inside = density > self._least
+            rises = (np.diff(cdf) > 1e-10) & ~inside[1:] & ~inside[:-1] & (np.diff(x) > 1e-13 * size)
+            if self._atoms.size:
+                rises &= ~((x[:-1, None] < self._atoms) & (self._atoms <= x[1:, None])).any(axis=1)
+            if not rises.any():
+                break
+            middle = (x[1:] + x[:-1])[rises] / 2
+            more, below = self._solve(middle)
+            order = np.argsort(np.concatenate([x, middle]))
+            x, density, cdf = (np.concatenate(pair)[order] for pair in ((x, middle), (density, more), (cdf, below)))
+        inside = density > self._least
+        starts = np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]]))
+        ends = np.flatnonzero(inside & ~np.concatenate([inside[1:], [False]]))
+        out = []
+        for i, j in zip(starts, ends, strict=True):
+            left = (low, low) if i == 0 else (float(x[i - 1]), float(x[i]))
+            right = (high, high) if j == x.size - 1 else (float(x[j + 1]), float(x[j]))
+            a, b = self._interval(left, right)
+            below = self._solve(a + (b - a) * np.array([0.01, 0.99]))[1]
+            if below[1] - below[0] > 1e-9:  # what has no mass is rounding
+                out.append((a, b))
+        return out
+
+    def _interval(self, left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+        """An interval from (outside, inside) of both ends; where the two are one that is the end."""
+        for _ in range(40):
+            goal = 2e-4 * (right[1] - left[1])
+            rough = left[1] - left[0] > goal, right[0] - right[1] > goal
+            if not any(rough):
+                break
+            left = self._narrowed(left) if rough[0] else left
+            right = self._narrowed(right) if rough[1] else right
+        return self._end(left), self._end(right)
+
+    def _narrowed(self, bracket: tuple[float, float]) -> tuple[float, float]:
+        """A bracket of an end, 32 times as narrow."""
+        x = np.linspace(*bracket, 33)
+        positive = self._solve(x)[0] > self._least
+        positive[0], positive[-1] = False, True
+        first = int(np.argmax(positive))
+        return float(x[first - 1]), float(x[first])
+
+    def _end(self, bracket: tuple[float, float]) -> float:
+        """Where the squared density, an analytic function, reaches 0: by a polynomial through points inside."""
+        outside, inside = bracket
+        if outside == inside:
+            return inside
+        for end in self._ends:
+            if min(bracket) <= end <= max(bracket):
+                return end
+        step = inside - outside
+        k = np.arange(7.0)
+        squares = self._solve(inside + k * step)[0] ** 2
+        if squares[0] > squares[-1]:  # no root: the density diverges at this end
+            return outside
+        fit = np.polynomial.Polynomial.fit(k, squares, 6)
+        slope, root = fit.deriv(), -0.5
+        for _ in range(30):
+            root = min(max(root - float(fit(root) / slope(root)), -1.0), 0.0)
+        return inside + root * step
