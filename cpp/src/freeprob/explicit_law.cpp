@@ -163,6 +163,8 @@ ExplicitLaw::ExplicitLaw(const std::vector<Step>& steps, std::vector<Atom> atoms
   // A product of slopes alone sends omega < 0 to z < 0, unless the factors see a gap on different branches.
   if (affine_ || (!rest_laws_.empty() && product > 1)) scan(-infinity, 0, 0);
   if (lead_->bottom() > 0) scan(0, lead_->bottom(), 0);
+  // A gap between others may go on beyond the lead's largest slope, and through infinity.
+  if (affine_ && product > 1) scan(lead_->top(), infinity, 1);
   const auto& slopes = lead_->atoms();
   for (std::size_t i = 1; i < slopes.size(); ++i) scan(slopes[i - 1], slopes[i], slopes[i - 1] > 0 ? 1 : 0);
   std::sort(gaps_.begin(), gaps_.end(), [](const Gap& a, const Gap& b) { return a.low < b.low; });
@@ -594,7 +596,11 @@ bool ExplicitLaw::in_bulk(Point& p, bool& warm, double& last, double log_x) cons
     if (std::abs(log_x - edge.log_x) > 1e-4 || square >= 0) continue;
     Point guess = edge.at;
     double size = 0;
-    if (move(guess, Complex(0, std::sqrt(-square)), size) && newton(guess, log_x, 30)) {
+    const Complex step(0, std::sqrt(-square));
+    if (!move(guess, step, size)) continue;
+    const SquaredSlopes::Point start = guess.lead;
+    // A root that is not the one nearby may be none that is seen from above.
+    if (newton(guess, log_x, 30) && std::abs(guess.lead.omega - start.omega) < 0.03 * std::abs(step)) {
       p = std::move(guess);
       return warm = true;
     }
@@ -692,6 +698,7 @@ void ExplicitLaw::find_right_end(bool known) {
 void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& branches) {
   const auto at = [&](double u) {
     if (std::isinf(low)) return lead_->at(-std::exp(-u));
+    if (std::isinf(high)) return lead_->at_above(std::exp(u));
     const double width = high - low, below = width / (1 + std::exp(u));
     return high == lead_->top() ? lead_->at_above(-below) : lead_->at(low + width / (1 + std::exp(-u)));
   };
@@ -705,16 +712,49 @@ void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& bra
   const bool doubtful =
       std::any_of(rest_laws_.begin(), rest_laws_.end(), [](const auto* law) { return branches_of(*law) > 2; });
   const auto place = [](const RealValue& v) { return v.turns == 1 ? 0.0 : std::exp(v.log_z); };
+  // As far from u towards `to` as the gap at u goes.
+  const auto reach = [&](double u, double to, RealValue known) {
+    Point probe = p;
+    for (int i = 0; i < 80 && u != to; ++i) {
+      const double middle = (u + to) / 2;
+      if (middle == u || middle == to) break;
+      probe.lead = at(middle);
+      const RealValue v = real(probe, branches);
+      const bool same = v.free() && std::abs(v.phase - known.phase) < 1e-6;
+      (same ? u : to) = middle;
+      if (same) known = v;
+    }
+    return known;
+  };
+  std::size_t known_edges = edges_.size();
+  const auto close = [&] {
+    if (gap.low == 0) gap.cdf = 0;
+    const bool right_end = std::isinf(high) && gap.cdf > 1 - 1e-9;  // it is found by itself
+    if (gap.high > gap.low * (1 + 1e-14) && gap.high > 0 && !right_end && (!doubtful || is_physical(run)))
+      gaps_.push_back(gap);
+    else  // points close to an end that is none must not start there
+      edges_.erase(edges_.begin() + static_cast<std::ptrdiff_t>(known_edges), edges_.end());
+    known_edges = edges_.size();
+  };
   for (int i = 0; i <= steps + 1; ++i) {
     check_interrupt();
     before = p;
     p.lead = at(-end + i * step);
     const RealValue v = i <= steps ? real(p, branches) : RealValue{};
     const bool now = v.free();
-    if (now && !inside) {
+    double jump = now && inside ? last.phase - v.phase : 0;  // of the distribution function: atoms, or what was missed
+    for (const Atom& atom : atoms_)
+      jump -= jump != 0 && place(last) < atom.location && atom.location <= place(v) ? atom.mass : 0;
+    if (std::abs(jump) > 1e-6) {
+      // Two gaps, with a piece of the support between them that this step has jumped: up to where each is known.
+      gap.high = place(reach(-end + (i - 1) * step, -end + i * step, last));
+      close();
+      run.clear();
+      gap = {place(reach(-end + i * step, -end + (i - 1) * step, v)), infinity, 1 - v.phase};
+    } else if (now && !inside) {
       gap.cdf = 1 - v.phase;
       if (i == 0) {
-        gap.low = std::isinf(low) ? 0.0 : low == 0 && !affine_ ? 0.0 : place(v);
+        gap.low = low == 0 && !affine_ ? 0.0 : place(v);
       } else {
         edges_.push_back(refine(p, before, branches));
         gap.low = v.turns == 1 ? 0.0 : snapped(edges_.back().log_x);
@@ -726,9 +766,7 @@ void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& bra
         edges_.push_back(refine(before, p, branches));
         gap.high = snapped(edges_.back().log_x);
       }
-      if (gap.low == 0) gap.cdf = 0;
-      if (gap.high > gap.low * (1 + 1e-14) && gap.high > 0 && (!doubtful || is_physical(middle_of(run))))
-        gaps_.push_back(gap);
+      close();
     }
     inside = now;
     if (now) {
@@ -740,12 +778,19 @@ void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& bra
   }
 }
 
-/// The one that is nearest to the middle of a gap.
-ExplicitLaw::RealValue ExplicitLaw::middle_of(const std::vector<RealValue>& run) {
-  const double middle = std::log((std::exp(run.front().log_z) + std::exp(run.back().log_z)) / 2);
-  return *std::min_element(run.begin(), run.end(), [&](const RealValue& a, const RealValue& b) {
-    return std::abs(a.log_z - middle) < std::abs(b.log_z - middle);
-  });
+/// Whether a gap is one in the middle and close to both ends: a wrong branch may join the right one at a singular
+/// point.
+bool ExplicitLaw::is_physical(const std::vector<RealValue>& run) const {
+  const auto place = [](const RealValue& v) { return v.turns == 1 ? 0.0 : std::exp(v.log_z); };
+  const double low = place(run.front()), high = place(run.back());
+  for (const double share : {0.5, 0.9, 0.1}) {
+    const double goal = low + share * (high - low);
+    const auto nearest = std::min_element(run.begin(), run.end(), [&](const RealValue& a, const RealValue& b) {
+      return std::abs(place(a) - goal) < std::abs(place(b) - goal);
+    });
+    if (!is_physical(*nearest)) return false;
+  }
+  return true;
 }
 
 /// Whether the solution just above the axis is next to a real one: with branches to choose from there are others.

@@ -15,14 +15,11 @@ class Intervals:
     """Finds the intervals between `low` and `high` where the density is above `least`.
 
     `solve` gives density and distribution function. Points where it has no density are compared by their distribution
-    function, which is exact: where that rises between two of them there is a narrow interval, or an atom. `ends` are
-    places where the density may diverge, and so end an interval.
+    function, which is exact: where that rises between two of them there is a narrow interval, or an atom.
     """
 
-    def __init__(
-        self, solve: Solve, low: float, high: float, atoms: Iterable[float], least: float, ends: Iterable[float] = ()
-    ) -> None:
-        self._solve, self._low, self._high, self._ends = solve, low, high, list(ends)
+    def __init__(self, solve: Solve, low: float, high: float, atoms: Iterable[float], least: float) -> None:
+        self._solve, self._low, self._high = solve, low, high
         self._atoms, self._least = np.array(list(atoms), dtype=float), least
 
     def find(self) -> list[tuple[float, float]]:
@@ -81,9 +78,6 @@ class Intervals:
         outside, inside = bracket
         if outside == inside:
             return inside
-        for end in self._ends:
-            if min(bracket) <= end <= max(bracket):
-                return end
         step = inside - outside
         k = np.arange(7.0)
         squares = self._solve(inside + k * step)[0] ** 2

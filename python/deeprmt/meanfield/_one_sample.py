@@ -95,9 +95,8 @@ class OneSampleNTKLaw(Law):
         return float(self.second_moments[0]) * self.mlp.widths[0] / self.mlp.widths[-1]
 
     @cached_property
-    def _parts(self) -> tuple[list[tuple[float, float]], float | None, bool, list[float]]:
-        """Atoms, the largest value there can be if mass or density may reach it, whether there is nothing else, and
-        places where an atom has just lost its mass: there the density diverges."""
+    def _parts(self) -> tuple[list[tuple[float, float]], float | None, bool]:
+        """Atoms, the largest value there can be if mass or density may reach it, and whether there is nothing else."""
         weight, haar = float(self.mlp.sigma_w) ** 2, self.mlp.weights == "haar"
         at: list[tuple[float, float]] = [(self._first, 1.0)]
         discrete = True
@@ -126,18 +125,18 @@ class OneSampleNTKLaw(Law):
                 top = offset
             else:
                 top = offset + weight * highest if top is not None and highest is not None else None
-            at = [(offset + weight * x, mass) for x, mass in [*zero, *made] if mass > -1e-12 or x == highest]
+            at = [(offset + weight * x, mass) for x, mass in [*zero, *made] if mass > 1e-15 or x == highest]
         atoms = sorted((float(x), mass) for x, mass in at if mass > 1e-15)
         if top is not None and dict(at).get(top, -1.0) < -1e-12:
             top = None
-        return atoms, top, discrete, [float(x) for x, mass in at if abs(mass) <= 1e-12]
+        return atoms, top, discrete
 
     @cached_property
     def _solver(self) -> Direct | _core.freeprob.ExplicitLaw | None:
         """None for atoms alone; `Direct` is in units of x - offset."""
         from ..jacobian._slopes import Direct
 
-        atoms, top, discrete, _ = self._parts
+        atoms, top, discrete = self._parts
         weight = float(self.mlp.sigma_w) ** 2
         haar = self.mlp.weights == "haar"
         if discrete:
@@ -182,47 +181,51 @@ class OneSampleNTKLaw(Law):
         if not isinstance(solver, _core.freeprob.ExplicitLaw):
             low, high = solver.bounds
             return [(floor if falls else floor + low, floor + high)]
-        if self._has_gaps:
-            top = solver.gaps()[-1][0]
-            places = (location for location, _ in self._parts[0])
-            return Intervals(self._tolerant, self._least, top, places, 1e-8 / top, self._parts[3]).find()
         intervals: list[tuple[float, float]] = []
         low = floor
         for start, end, _ in solver.gaps():
-            if start > low * (1 + 1e-12):
+            if start > low * (1 + 1e-10):  # less is where two pieces of a gap meet
                 # Panels end at 9 standard deviations: a gap above the floor there is none if phi' goes on to 0.
                 intervals.append((floor if falls and not intervals else low, start))
             low = max(end, low)
-        return intervals
+        if not self._falls_apart:
+            return intervals
+        # The solver may know only a part of a gap that passes through several branches of its steps.
+        places = [location for location, _ in self._parts[0]]
+        return [
+            each
+            for start, end in intervals
+            for each in Intervals(self._tolerant, start, end, places, 1e-8 / end).find()
+        ]
 
     @property
-    def _least(self) -> float:
-        """No eigenvalue is below: all slopes at their least."""
-        least, weight = self._first, float(self.mlp.sigma_w) ** 2
-        for each, offset in zip(self._factors, self.second_moments[1:].tolist(), strict=True):
-            values = each.slopes.values
-            bottom = float(values[0]) if values is not None and self.mlp.weights == "haar" else 0.0
-            least = offset + weight * bottom * least
-        return least
-
-    @property
-    def _has_gaps(self) -> bool:
-        """Whether slopes have several values that are not 0, so that the law may fall apart."""
+    def _falls_apart(self) -> bool:
+        """Whether slopes have several values that are not 0, so that the law may have gaps in its middle."""
         return any(
             each.slopes.values is not None and np.count_nonzero(each.slopes.values) > 1 for each in self._factors
         )
 
     def _tolerant(self, x: Array) -> tuple[Array, Array]:
-        """Where the solver finds nothing, as between intervals it may, there is no density."""
+        """Where the solver finds nothing, as in gaps it may, there is no density."""
         solver = self._solver
         assert isinstance(solver, _core.freeprob.ExplicitLaw)
         order = np.argsort(x)
         density, below, _ = solver.evaluate(np.ascontiguousarray(x[order]), available_threads())
         found = np.isfinite(below)
-        cdf: Array = below[np.maximum.accumulate(np.where(found, np.arange(x.size), 0))]
+        below = below[np.maximum.accumulate(np.where(found, np.arange(x.size), 0))]
         out = np.zeros_like(x), np.zeros_like(x)
-        out[0][order], out[1][order] = np.where(found, density, 0.0), np.where(np.isfinite(cdf), cdf, 0.0)
+        out[0][order], out[1][order] = np.where(found, density, 0.0), np.where(np.isfinite(below), below, 0.0)
         return out
+
+    @cached_property
+    def _steps(self) -> tuple[Array, Array, Array]:
+        """Ends of the intervals, and the distribution function without atoms below, between and above them."""
+        low, high = np.array(self._support).reshape(-1, 2).T
+        between = np.concatenate([low[:1] / 2, (low[1:] + high[:-1]) / 2, 2 * high[-1:]])
+        below = self._tolerant(between)[1]
+        for location, mass in self._parts[0]:
+            below = below - np.where(between >= location, mass, 0.0)
+        return low, high, below
 
     @property
     def _falls(self) -> bool:
@@ -250,16 +253,13 @@ class OneSampleNTKLaw(Law):
             return solver.evaluate(np.maximum(x - floor, 0.0))
         seen = x > self._resolved
         density, cdf = np.zeros_like(x), np.zeros_like(x)
-        if self._has_gaps:  # in a gap the distribution function is that of the last end, atoms added
-            low, high = np.array(self._support).T
-            last = np.searchsorted(low, x, side="right") - 1
-            gap = (last < 0) | (x > high[last])
-            between = np.concatenate([[self._least / 2], (low[1:] + high[:-1]) / 2, [2 * high[-1]]])
-            below = self._tolerant(between)[1]
-            below -= sum((mass * (between >= location) for location, mass in self._parts[0]), np.zeros_like(below))
-            cdf = np.where(gap, below[last + 1], 0.0)
+        if self._falls_apart:
+            low, high, steps = self._steps
+            last = np.searchsorted(low, x, side="right")
+            gap = x > np.concatenate([[-np.inf], high])[last]
+            cdf = np.where(gap, steps[last], 0.0)
             for location, mass in self._parts[0]:
-                cdf += np.where(gap & (location <= x), mass, 0.0)
+                cdf = cdf + np.where(gap & (location <= x), mass, 0.0)
             seen &= ~gap
         density[seen], cdf[seen], report = solver.evaluate(np.ascontiguousarray(x[seen]), available_threads())
         self._check(report, "x")

@@ -150,7 +150,7 @@ class ExplicitLaw {
   bool solve(double low, double high, double x, Point& p, bool& warm, double& last) const;
   void find_right_end(bool known);
   void find_gaps(double low, double high, const std::vector<int>& branches);
-  static RealValue middle_of(const std::vector<RealValue>& run);
+  bool is_physical(const std::vector<RealValue>& run) const;
   bool is_physical(const RealValue& v) const;
   void find_floor();
   void snap_to_atoms();
