@@ -46,7 +46,8 @@ def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
         If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is not
         real.
     MemoryError
-        If the work, one copy of a matrix for each that is worked on at once, cannot fit into memory; before it starts.
+        If the work, a copy of each matrix that is worked on at once and 640 n numbers beside it, cannot fit into memory;
+        before it starts.
 
     References
     ----------
@@ -96,7 +97,7 @@ def eigh(
     ValueError, TypeError
         As in `eigvalsh`; if k is not in 1..n, or `which` is no such word or number.
     MemoryError
-        As in `eigvalsh`.
+        If the work cannot fit into memory; before it starts.
 
     Notes
     -----
@@ -121,7 +122,7 @@ def eigh(
         raise ValueError(f"eigh: a must be square, got ({m}, {n})")
     chosen = as_which("eigh", k, which, n, "smallest", "largest", "n")
     inner = as_threads("eigh", threads)
-    refuse_large("eigh", matrices, 6, inner, count * len(chosen) * (n + 1))
+    refuse_large("eigh", matrices, 6 * n * n, inner, count * len(chosen) * (n + 1))
     values, vectors = _core.linalg.eigh(matrices, chosen, inner)
     refuse_overflow("eigh", values)
     return Eigh(values.reshape(*stack, len(chosen)), vectors.reshape(*stack, n, len(chosen)))

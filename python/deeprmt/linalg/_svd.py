@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from .._arguments import Floats, as_matrices, as_threads, refuse_non_finite
 from ._overflow import refuse_overflow
-from ._room import refuse_large
+from ._room import entries_for_vectors, refuse_large
 from ._values import values_of
 from ._which import as_which
 
@@ -56,7 +56,9 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
 
     Notes
     -----
-    Memory: one copy of a matrix for each thread that works on its own matrix. Ctrl-C is answered between blocks.
+    Memory for each matrix that is worked on at once: a copy of it, min(m, n)^2 numbers where one side is half as long
+    again as the other, and 320 (m + n) from order 320 on; some chunks of 8 min(m, n) rows instead where one side is ten
+    times as long. Ctrl-C is answered between blocks.
 
     References
     ----------
@@ -113,7 +115,8 @@ def svd(
     Notes
     -----
     Memory: up to 9 min(m, n)^2 numbers and two copies of a matrix, for each that is worked on at once, and the result:
-    8.7 n^2 numbers in all for a Gaussian matrix of order 2000. Ctrl-C is answered between blocks.
+    8.7 n^2 numbers in all for a Gaussian matrix of order 2000. Where one side is half as long again as the other, up to
+    192 max(m, n) more. Ctrl-C is answered between blocks.
 
     References
     ----------
@@ -136,8 +139,7 @@ def svd(
     chosen = as_which("svd", k, which, min(m, n), "leading", "trailing", "min(m, n)")
     keep = len(chosen)
     inner = as_threads("svd", threads)
-    work = 9 * min(m, n) ** 2 + 2 * m * n
-    refuse_large("svd", matrices, work / max(m * n, 1), inner, count * keep * (m + n))
+    refuse_large("svd", matrices, entries_for_vectors(m, n), inner, count * keep * (m + n))
     u, s, vt = _core.linalg.svd(matrices, chosen, inner)
     refuse_overflow("svd", s)
     return SVD(u.reshape(*stack, m, keep), s.reshape(*stack, keep), vt.reshape(*stack, keep, n))

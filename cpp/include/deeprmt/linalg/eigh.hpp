@@ -14,7 +14,7 @@ namespace deeprmt::linalg {
 /// entry
 /// @param out      (count, n), overwritten
 /// @param threads  >= 1, never changes the result: many matrices are spread over threads, one large matrix uses all
-/// Backward stable. Memory: one copy of a matrix a thread, and O(100 n) scratch.
+/// Backward stable. Memory: one copy of a matrix a thread, and 640 n for blocks of reflectors.
 template <class T>
 void eigvalsh(const T* stack, Index count, Index n, MatOut<T> out, int threads);
 

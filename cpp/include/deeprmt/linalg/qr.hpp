@@ -21,8 +21,7 @@ struct BlockReflector {
 };
 
 /// QR of the transpose of `rows` (b, m), b <= m: rows^T = (H_1 ... H_b) R. On return row j of `rows` holds column j of
-/// R: b entries, zero beyond position j. Recursive, so that it runs at the speed of matrix products (Elmroth &
-/// Gustavson, 2000).
+/// R: b entries, zero beyond position j. b <= 64 if real. Complex matrices go to LAPACK's recursive QR.
 template <class T>
 BlockReflector<T> factor_rows(MatOut<T> rows);
 

@@ -12,11 +12,11 @@ namespace deeprmt::linalg {
 /// @param out      (count, min(m, n)), overwritten
 /// @param threads  >= 1, never changes the result: many matrices are spread over threads, one large matrix uses all
 /// Backward stable: errors are below a modest multiple of eps times the largest singular value. Any scale is fine.
-/// Memory: one copy of a matrix a thread, and O((m + n) 100) scratch.
+/// Memory: one copy of a matrix a thread, min(m, n)^2 if it is tall or wide, and 320 (m + n) for blocks of reflectors.
 template <class T>
 void svdvals(const T* stack, Index count, Index m, Index n, MatOut<T> out, int threads);
 
-/// The same for one matrix, which is destroyed: O((m + n) 150) scratch, or a copy if m < n.
+/// The same for one matrix, which is destroyed: 320 (m + n) for blocks of reflectors, and a copy if m < n.
 /// @param s  (min(m, n)), overwritten
 template <class T>
 void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads);
@@ -27,7 +27,7 @@ void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads);
 /// @param which    c numbers in [0, min(m, n))
 /// @param u        (m, c), s (c), vt (c, n), overwritten
 /// @param threads  >= 1, never changes the result
-/// Memory: about 9 min(m, n)^2 + m n.
+/// Memory: up to 9 min(m, n)^2 + 2 m n, and 192 max(m, n) if it is tall or wide.
 template <class T>
 void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> vt, int threads);
 
