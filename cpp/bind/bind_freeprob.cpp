@@ -118,6 +118,7 @@ void bind_freeprob(py::module_ m) {
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
       .def("resolvent", &resolvent, "z"_a, "threads"_a)
       .def("gaps", &gaps);
+  bind_pencil(m);
 }
 
 }  // namespace deeprmt::bind

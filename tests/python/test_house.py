@@ -339,7 +339,18 @@ def test_readme_states_the_commands_that_ci_runs(command):
         "CHANGELOG.md",
         *(
             f"docs/{name}.md"
-            for name in ("conventions", "cpp", "design", "freeprob", "large", "laws", "meanfield", "ntk", "width")
+            for name in (
+                "conventions",
+                "cpp",
+                "design",
+                "freeprob",
+                "large",
+                "laws",
+                "meanfield",
+                "ntk",
+                "polynomials",
+                "width",
+            )
         ),
     ],
 )

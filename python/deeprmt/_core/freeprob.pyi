@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any, Never, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +33,37 @@ def atom_sums(
 def atom_arguments(
     at: NDArray[np.float64], mass: NDArray[np.float64], w: NDArray[np.complex128], threads: int
 ) -> NDArray[np.float64]: ...
+
+class _PencilReport(_Report):
+    residual: float
+    iterations: int
+
+class LetterLaw:
+    def __init__(self, /, *args: Never, **kwargs: Never) -> None: ...  # there are only the three makers
+    @staticmethod
+    def semicircle(variance: float) -> LetterLaw: ...
+    @staticmethod
+    def poisson(mean: float, jump: float) -> LetterLaw: ...
+    @staticmethod
+    def general(
+        locations: NDArray[np.float64],
+        masses: NDArray[np.float64],
+        intervals: NDArray[np.float64],
+        series: Sequence[Sequence[float]],
+    ) -> LetterLaw: ...
+
+class Pencil:
+    def __init__(
+        self,
+        constant: NDArray[np.complex128],
+        frames: Sequence[NDArray[np.complex128]],
+        cores: Sequence[NDArray[np.complex128]],
+        laws: Sequence[LetterLaw],
+        reach: float,
+    ) -> None: ...
+    def evaluate(
+        self, x: NDArray[np.float64], threads: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], _PencilReport]: ...
+    def resolvent(self, z: Sequence[complex], threads: int) -> tuple[NDArray[np.complex128], _PencilReport]: ...
+    @property
+    def unknowns(self) -> int: ...

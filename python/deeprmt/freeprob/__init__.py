@@ -10,12 +10,16 @@ from ._deconvolution import Deconvolution, free_divide, free_subtract
 from ._free_moment import Moments, free_mixed_moment
 from ._freeness import FreenessTest, freeness_test
 from ._operations import compression, free_add, free_multiply, free_power
+from ._polynomial_law import PolynomialLaw, law
+from ._symbols import Expression, symbols
 from ._words import mixed_moment
 
 __all__ = [
     "Deconvolution",
+    "Expression",
     "FreenessTest",
     "Moments",
+    "PolynomialLaw",
     "compression",
     "free_add",
     "free_divide",
@@ -24,5 +28,7 @@ __all__ = [
     "free_power",
     "free_subtract",
     "freeness_test",
+    "law",
     "mixed_moment",
+    "symbols",
 ]

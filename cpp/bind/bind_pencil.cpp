@@ -1,0 +1,72 @@
+#include <pybind11/complex.h>
+
+#include <complex>
+#include <utility>
+#include <vector>
+
+#include "bind.hpp"
+#include "deeprmt/freeprob/pencil.hpp"
+
+namespace deeprmt::bind {
+namespace {
+
+using freeprob::LetterLaw;
+using freeprob::Pencil;
+using Complex = std::complex<double>;
+
+py::dict as_dict(const Pencil::Report& report) {
+  py::dict out;
+  out["failed"] = report.failed;
+  out["first_failure"] = report.first_failure;
+  out["residual"] = report.residual;
+  out["iterations"] = report.iterations;
+  return out;
+}
+
+LetterLaw general(const Array<double>& locations, const Array<double>& masses, const Array<double>& intervals,
+                  std::vector<std::vector<double>> series) {
+  return LetterLaw::general(vector_view("locations", locations), vector_view("masses", masses),
+                            view("intervals", intervals), std::move(series));
+}
+
+Pencil make(const Array<Complex>& constant, const std::vector<Array<Complex>>& frames,
+            const std::vector<Array<Complex>>& cores, const std::vector<LetterLaw>& laws, double reach) {
+  std::vector<Mat<Complex>> u, s;
+  for (const auto& each : frames) u.emplace_back(view("frames", each));
+  for (const auto& each : cores) s.emplace_back(view("cores", each));
+  Mat<Complex> c = view("constant", constant);
+  return without_gil([&] { return Pencil(std::move(c), std::move(u), std::move(s), laws, reach); });
+}
+
+py::tuple evaluate(const Pencil& pencil, const Array<double>& x, int threads) {
+  const auto in = vector_view("x", x);
+  auto density = empty<double>(in.size()), cdf = empty<double>(in.size()), bulk = empty<double>(in.size());
+  const auto report =
+      without_gil([&, p = vector_view_mut(density), f = vector_view_mut(cdf), b = vector_view_mut(bulk)]() mutable {
+        return pencil.evaluate(in, p, f, b, threads);
+      });
+  return py::make_tuple(density, cdf, bulk, as_dict(report));
+}
+
+py::tuple resolvent(const Pencil& pencil, const std::vector<Complex>& z, int threads) {
+  std::vector<Complex> g;
+  const auto report = without_gil([&] { return pencil.resolvent(z, g, threads); });
+  return py::make_tuple(py::array_t<Complex>(static_cast<py::ssize_t>(g.size()), g.data()), as_dict(report));
+}
+
+}  // namespace
+
+void bind_pencil(py::module_ m) {
+  py::class_<LetterLaw>(m, "LetterLaw", plain_class())
+      .def_static("semicircle", &LetterLaw::semicircle, "variance"_a)
+      .def_static("poisson", &LetterLaw::poisson, "mean"_a, "jump"_a)
+      .def_static("general", &general, "locations"_a.noconvert(), "masses"_a.noconvert(), "intervals"_a.noconvert(),
+                  "series"_a);
+  py::class_<Pencil>(m, "Pencil", plain_class())
+      .def(py::init(&make), "constant"_a, "frames"_a, "cores"_a, "laws"_a, "reach"_a)
+      .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
+      .def("resolvent", &resolvent, "z"_a, "threads"_a)
+      .def_property_readonly("unknowns", &Pencil::unknowns);
+}
+
+}  // namespace deeprmt::bind

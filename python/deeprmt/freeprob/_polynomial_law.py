@@ -1,0 +1,452 @@
+"""The law of a polynomial in free variables."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .._arguments import available_threads, shown
+from ..errors import ConvergenceError
+from ..laws import Empirical, Law, Point
+from ..laws._quadrature import Interval, integrate
+from ._fock import most_moments, polynomial_moments
+from ._letter_law import LetterLaw, letter_law
+from ._linearise import Linearisation, factored, linearise
+from ._push_forward import PushForward
+from ._structure import Structure, find_structure
+from ._symbols import Expression, Inverse, Letter, as_letters
+
+__all__ = ["PolynomialLaw", "law"]
+
+Array = NDArray[np.float64]
+
+# Newton's method on more unknowns than this takes too long for a density at many points.
+_MOST_UNKNOWNS = 1500
+_SETTLED = 1e-10
+
+
+class PolynomialLaw(Law):
+    """The law of a self-adjoint expression in two or more free variables; made by `law`.
+
+    Attributes
+    ----------
+    expression : Expression
+    laws : dict
+        {symbol: Law}.
+    """
+
+    def __init__(self, expression: Expression, laws: Mapping[Letter, Law]) -> None:
+        self.expression = expression
+        self.laws = {Expression({(letter,): 1.0}): laws[letter] for letter in expression.letters}
+        self._by_letter = {letter: laws[letter] for letter in expression.letters}
+        letters = self._letters
+        bound = _bound(
+            expression, {letter: max(abs(each.low), abs(each.high)) for letter, each in letters.items()}, laws
+        )
+        self._order = most_moments(expression) if expression.is_polynomial else 0
+        self._centre, self._size = 0.0, bound
+        if self._order >= 2:
+            _, mean, square = polynomial_moments(expression, letters, 2)
+            deviation = math.sqrt(max(square - mean * mean, 0.0))
+            if deviation > 1e-13 * bound:
+                # Products have their singularities at 0, which should stay where doubles are densest.
+                self._centre, self._size = float(mean) if abs(mean) > 10 * deviation else 0.0, deviation
+        self._reach = (bound + abs(self._centre)) / self._size
+        self._steps = {"iterations": 0, "residual": 0.0, "mass": 0.0}
+
+    def __repr__(self) -> str:
+        named = ", ".join(f"{letter.name}: {law!r}" for letter, law in self._by_letter.items())
+        return f"PolynomialLaw({self.expression!r}, {{{named}}})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key not in ("_solver", "_letters")}
+
+    @cached_property
+    def _letters(self) -> dict[Letter, LetterLaw]:
+        return {letter: letter_law(letter.name, each) for letter, each in self._by_letter.items()}
+
+    @cached_property
+    def _pencil(self) -> Linearisation:
+        scales = {}
+        for letter, each in self._letters.items():
+            scales[letter] = max(abs(each.low), abs(each.high)) or 1.0
+        return linearise((self.expression - self._centre) / self._size, scales)
+
+    @cached_property
+    def _solver(self) -> _core.freeprob.Pencil:
+        pencil = self._pencil
+        constant = pencil.constant.astype(np.complex128)
+        frames, cores, laws = [], [], []
+        for letter, matrix in pencil.coefficients.items():
+            each = self._letters[letter]
+            constant = constant + each.offset * matrix
+            frame, core = factored(each.factor * matrix)
+            if each.core is not None and core.size:
+                frames.append(np.ascontiguousarray(frame, dtype=np.complex128))
+                cores.append(np.ascontiguousarray(core, dtype=np.complex128))
+                laws.append(each.core)
+        unknowns = sum(each.size for each in cores)
+        if unknowns > _MOST_UNKNOWNS:
+            raise ValueError(
+                f"freeprob.law: the expression leads to {unknowns} unknowns, and at most {_MOST_UNKNOWNS} are possible"
+            )
+        return _core.freeprob.Pencil(constant, frames, cores, laws, self._reach)
+
+    # ---- evaluation; y = (x - centre) / size inside ----
+
+    def _values(self, y: Array, *, strict: bool = True) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """Density, distribution function and whether there is a density, at any real y that is no atom."""
+        density, cdf, bulk, report = self._solver.evaluate(np.ascontiguousarray(y), available_threads())
+        self._steps["iterations"] += report["iterations"]
+        self._steps["residual"] = max(self._steps["residual"], report["residual"])
+        bad = np.isnan(density)
+        for shift in (1e-13, -1e-13, 1e-11, -1e-11):  # a point where the solution is singular: one beside it
+            if not bad.any():
+                break
+            again = self._solver.evaluate(y[bad] + shift * self._reach, available_threads())
+            density[bad], cdf[bad], bulk[bad] = again[:3]
+            bad = np.isnan(density)
+        if strict and bad.any():
+            where = float(self._centre + self._size * y[bad][0])
+            raise ConvergenceError(
+                f"PolynomialLaw: {int(bad.sum())} points did not converge, the first at x = {where:g}",
+                {**report, "failed": int(bad.sum()), "first_failure": where, "law": repr(self)},
+            )
+        return density, cdf, bulk > 0
+
+    @cached_property
+    def _structure(self) -> Structure:
+        candidates = (np.array(_atom_candidates(self.expression, self._by_letter)) - self._centre) / self._size
+
+        def evaluate(y: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+            return self._values(y, strict=False)
+
+        def green(y: Array) -> Array:
+            return np.real(self._solver.resolvent([complex(each) for each in y], available_threads())[0])
+
+        found = find_structure(evaluate, green, self._reach, candidates)
+        for low, high in found.intervals:
+            # Away from edges and atoms, where the density may diverge, it has to integrate to the growth of the cdf.
+            marks = [low, *(x for x, _ in found.atoms if low < x < high), high]
+            for a, b in itertools.pairwise(marks):
+                a, b = a + 1e-4 * (b - a), b - 1e-4 * (b - a)
+                grown = float(np.diff(self._values(np.array([a, b]))[1])[0])
+                mass = float(integrate(lambda y: self._values(y)[0], Interval(a, b), rtol=_SETTLED))
+                self._steps["mass"] = max(self._steps["mass"], abs(mass - grown))
+                if abs(mass - grown) > 1e-6:
+                    ends = self._centre + self._size * np.array([a, b])
+                    raise ConvergenceError(
+                        f"PolynomialLaw: from {ends[0]:g} to {ends[1]:g} the density has the mass {mass:.9g} and the"
+                        f" distribution function grows by {grown:.9g}: there is an atom that was not found",
+                        {"interval": tuple(map(float, ends)), "mass": mass, "growth": grown, "atoms": found.atoms},
+                    )
+        total = sum(mass for _, mass in found.atoms)
+        if not found.intervals and abs(total - 1) > 1e-7:
+            raise ConvergenceError(f"PolynomialLaw: only the mass {total:.9g} was found of {self!r}", {"mass": total})
+        return found
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """How the law was solved.
+
+        The size of the pencil, the number of unknowns at each point, Newton steps so far, the largest last step, the
+        largest difference between the integral of the density and the distribution function, how far off an edge may be
+        (where the density is too steep for the solver), and the mass in all.
+        """
+        structure = self._structure
+        total = sum(mass for _, mass in structure.atoms) + sum(right - left for left, right in structure.levels)
+        inside = sum(m for x, m in structure.atoms if any(low < x < high for low, high in structure.intervals))
+        return {
+            "size": self._pencil.size,
+            "unknowns": self._solver.unknowns,
+            "iterations": self._steps["iterations"],
+            "residual": self._steps["residual"],
+            "density_defect": self._steps["mass"],
+            "edge_uncertainty": self._size * structure.uncertainty,
+            "mass": float(total - inside),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the law is made of, its support and its atoms."""
+        return {
+            "expression": repr(self.expression),
+            "laws": {letter.name: repr(law) for letter, law in self._by_letter.items()},
+            "support": self.support(),
+            "atoms": self.atoms(),
+        }
+
+    # ---- the protocol ----
+
+    def support(self) -> list[tuple[float, float]]:
+        """The intervals that carry the continuous part."""
+        return [
+            (self._centre + self._size * low, self._centre + self._size * high)
+            for low, high in self._structure.intervals
+        ]
+
+    def atoms(self) -> list[tuple[float, float]]:
+        """The points that carry mass of their own: (location, mass), in ascending order."""
+        return [(self._centre + self._size * x, mass) for x, mass in self._structure.atoms]
+
+    def _within(self, x: Array) -> tuple[Array, NDArray[np.intp], NDArray[np.bool_]]:
+        """y, the interval that ends at or after it, and whether it is inside."""
+        y = (x - self._centre) / self._size
+        intervals = np.array(self._structure.intervals).reshape(-1, 2)
+        which = np.searchsorted(intervals[:, 1], y)
+        inside = which < len(intervals)
+        inside[inside] = y[inside] > intervals[which[inside], 0]
+        return y, which, inside
+
+    def _pdf(self, x: Array) -> Array:
+        y, _, inside = self._within(x)
+        out = np.zeros_like(x)
+        if inside.any():
+            out[inside] = self._values(y[inside])[0] / self._size
+        return out
+
+    def _cdf(self, x: Array) -> Array:
+        y, which, inside = self._within(x)
+        levels = self._structure.levels
+        # Outside: the level left of the next interval, less the atoms between.
+        tops = np.array([right for _, right in levels])
+        base = np.concatenate([[0.0], tops])[which]
+        for location, mass in self._structure.atoms:
+            x0 = self._centre + self._size * location
+            k = int(np.searchsorted([b for _, b in self._structure.intervals], location))
+            within = k < len(levels) and self._structure.intervals[k][0] < location
+            if not within:
+                base = base + np.where((which == k) & (x >= x0), mass, 0.0)
+        out = base
+        if inside.any():
+            at = y[inside]
+            for location, _ in self._structure.atoms:  # right of an atom that lies inside
+                at = np.where(x[inside] == self._centre + self._size * location, location + 1e-8 * self._reach, at)
+            bounds = np.array(levels)[which[inside]]
+            out[inside] = np.clip(self._values(at)[1], bounds[:, 0], bounds[:, 1])
+        return np.asarray(np.clip(out, 0.0, 1.0))
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        upper = (np.where(z.imag < 0, np.conj(z), z) - self._centre) / self._size
+        g, report = self._solver.resolvent([complex(each) for each in upper], available_threads())
+        if report["failed"]:
+            where = complex(z[np.isnan(g.real)][0])
+            raise ConvergenceError(
+                f"PolynomialLaw: {report['failed']} points did not converge, the first at z = {where:g}",
+                {**report, "law": repr(self)},
+            )
+        g = g / self._size
+        return -np.where(z.imag < 0, np.conj(g), g)
+
+    def expect(self, function: Callable[[Array], Any]) -> Any:
+        """The mean of a vectorised function, real or complex, by quadrature.
+
+        Raises
+        ------
+        ConvergenceError, TypeError
+            If the integral does not settle, for instance because it is infinite; if `function` is none.
+        """
+        if not callable(function):
+            raise TypeError(f"PolynomialLaw.expect: function must be callable, got {shown(function)}")
+        total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
+        for low, high in self.support():
+            total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
+        return np.asarray(total)[()]
+
+    def _moment(self, k: int) -> float:
+        if k <= self._order:
+            return float(polynomial_moments(self.expression, self._letters, k)[k])
+        return super()._moment(k)
+
+    def var(self) -> np.float64:
+        """The variance."""
+        if self._order >= 2:
+            _, mean, square = polynomial_moments(self.expression - self._centre, self._letters, 2)
+            return np.float64(square - mean * mean)
+        return super().var()
+
+
+def _bound(expression: Expression, sizes: Mapping[Letter, float], laws: Mapping[Letter, Law]) -> float:
+    """A bound of the norm, with at least some distance to 0."""
+    total = 0.0
+    for word, c in expression.terms.items():
+        size = abs(c)
+        for each in word:
+            size *= _inverse_bound(each, laws) if isinstance(each, Inverse) else sizes[each]
+        total += size
+    return total if total > 0 else 1.0
+
+
+def _inverse_bound(inverse: Inverse, laws: Mapping[Letter, Law]) -> float:
+    """One over the distance of the spectrum from 0."""
+    inner = _law_of(inverse.of, laws)
+    ends = [*inner.support(), *((x, x) for x, _ in inner.atoms())]
+    least = min(0.0 if low <= 0 <= high else min(abs(low), abs(high)) for low, high in ends)
+    if not least > 1e-10 * max(max(abs(low), abs(high)) for low, high in ends):
+        raise ValueError(f"freeprob.law: {inverse.of!r} must be invertible, but 0 belongs to the spectrum of its law")
+    return 1 / least
+
+
+def _atom_candidates(expression: Expression, laws: Mapping[Letter, Law]) -> list[float]:
+    """Values that are left where some variables are at atoms of theirs and the others do not matter.
+
+    Eigenspaces in general position meet in what their masses exceed the number of others by. Laws without atoms lead to
+    laws without atoms: Shlyakhtenko, Skoufranis, Trans. Amer. Math. Soc. 367 (2015).
+    """
+    choices: list[list[tuple[Letter, float, float] | None]] = []
+    for letter, each in laws.items():
+        largest = sorted(each.atoms(), key=lambda atom: -atom[1])[:16]
+        choices.append([None, *((letter, location, mass) for location, mass in largest)])
+    found: set[float] = set()
+    for chosen in itertools.islice(itertools.product(*choices), 3000):
+        taken = [each for each in chosen if each is not None]
+        if taken and sum(mass - 1 for _, _, mass in taken) + 1 > 1e-9:
+            rest = _substituted(expression, {letter: location for letter, location, _ in taken})
+            value = None if rest is None else rest._constant()
+            if value is not None:
+                found.add(float(np.real(value)))
+    return sorted(found)
+
+
+def _substituted(expression: Expression, given: Mapping[Letter, float]) -> Expression | None:
+    """Numbers in place of some variables; None where that divides by 0. Rounding next to 0 is 0."""
+    terms: dict[Any, complex] = {}
+    size = 0.0
+    for word, c in expression.terms.items():
+        left: list[Letter | Inverse] = []
+        for each in word:
+            if isinstance(each, Inverse):
+                inner = _substituted(each.of, given)
+                if inner is None:
+                    return None
+                value = inner._constant()
+                if value == 0:
+                    return None
+                if value is None:
+                    left.append(Inverse(inner))
+                else:
+                    c = c / value
+            elif each in given:
+                c = c * given[each]
+            else:
+                left.append(each)
+        size = max(size, abs(c))
+        terms[tuple(left)] = terms.get(tuple(left), 0) + c
+    return Expression({word: c for word, c in terms.items() if not word or abs(c) > 1e-13 * size})
+
+
+def _law_of(expression: Expression, laws: Mapping[Letter, Law]) -> Law:
+    """The law of a self-adjoint expression in self-adjoint letters."""
+    constants = {}
+    for letter in expression.letters:
+        low, high = laws[letter]._hull()
+        if low == high:
+            constants[letter] = low
+    if constants:
+        rest = _substituted(expression, constants)
+        if rest is None:
+            raise ValueError(f"freeprob.law: {expression!r} divides by 0")
+        expression = rest
+    value = expression._constant()
+    if value is not None:
+        return Point(float(np.real(value)))
+    if len(expression.letters) == 1:
+        (letter,) = expression.letters
+        return PushForward.of(expression, laws[letter])
+    return PolynomialLaw(expression, laws)
+
+
+def law(expression: Any, laws: Mapping[Any, Any]) -> Law:
+    """The law of a self-adjoint polynomial or rational expression in free variables.
+
+    It is the limit of the eigenvalues of the expression in large matrices in general position: independent, of given
+    spectra, each with a Haar basis of its own.
+
+    Parameters
+    ----------
+    expression : Expression
+        Made from `symbols`, self-adjoint; a number is the law of that number.
+    laws : {symbol: Law, array_like, or pair of Law}
+        The law of each variable, with bounded support; an array stands for the law of its values. Symbols that do not
+        occur may be there. A symbol that is not self-adjoint takes a pair of laws, of u and v in u + 1j v with u and v
+        free: two semicircles of variance 1/2 make it circular.
+
+    Returns
+    -------
+    Law
+        Density, distribution function (no integration: it comes from the logarithmic potential), quantiles, support,
+        atoms, moments (exact up to an order that memory allows), Stieltjes transform. With two variables or more its
+        ``report`` tells how it was solved.
+
+    Raises
+    ------
+    TypeError
+        If expression is none, or a key of laws no symbol.
+    ValueError
+        If the expression is not self-adjoint (the message names the term), a law is missing or has no bounded support,
+        something inverted has 0 in its spectrum, or the expression is too long.
+    ConvergenceError
+        From the law's methods, where the solver fails; the message says where.
+
+    Notes
+    -----
+    The expression becomes the corner of the inverse of a linear pencil, whose law over matrices is that of a sum of
+    free variables: a fixed point far from the real axis, then Newton's method down to the axis itself [1]_, [2]_. A
+    quadratic polynomial in two variables takes about 10 microseconds a point. Memory and time grow with the ranks r of
+    the variables' coefficients in the pencil: a point takes (the sum of r^2)^3 operations, 1500^3 at most.
+
+    Intervals and gaps that are narrower than a millionth of the norm are not seen, or seen as atoms. Where the density
+    diverges faster than an inverse square root, digits are lost close to the point, and edges may be off there:
+    ``report`` says by how much.
+
+    References
+    ----------
+    .. [1] S. T. Belinschi, T. Mai, R. Speicher, Analytic subordination theory of operator-valued free additive
+       convolution and the solution of a general random matrix problem, J. reine angew. Math. 732 (2017),
+       arXiv:1303.3196.
+    .. [2] J. W. Helton, R. Rashidi Far, R. Speicher, Operator-valued semicircular elements: solving a quadratic matrix
+       equation with positivity constraints, IMRN (2007), arXiv:math/0703510.
+
+    Examples
+    --------
+    >>> from deeprmt.freeprob import law, symbols
+    >>> from deeprmt.laws import MarchenkoPastur, Semicircle
+    >>> x, y = symbols("x y")
+    >>> anticommutator = law(x * y + y * x, {x: Semicircle(), y: Semicircle()})
+    >>> anticommutator.support()
+    [(-3.3301906767..., 3.3301906767...)]
+    >>> [round(float(anticommutator.moment(k)), 9) for k in (2, 4, 6)]
+    [2.0, 10.0, 66.0]
+    >>> law(x * y + y * x + x**2, {x: Semicircle(), y: MarchenkoPastur(1)}).cdf(0.0)
+    np.float64(0.3679807881...)
+    """
+    function = "freeprob.law"
+    if isinstance(expression, int | float | complex | np.number):
+        expression = Expression({(): complex(expression)})
+    if not isinstance(expression, Expression):
+        raise TypeError(f"{function}: expression must be made from symbols, got {shown(expression)}")
+    expression.refuse_unless_selfadjoint(function)
+    given: dict[Letter, Law] = {}
+    parts: dict[Letter, Expression] = {}
+    for letter, value in as_letters(function, "laws", laws).items():
+        if letter.selfadjoint:
+            given[letter] = value if isinstance(value, Law) else Empirical(value)
+            continue
+        if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(each, Law) for each in value)):
+            raise TypeError(
+                f"{function}: {letter.name} is not self-adjoint and needs a pair of laws (of u and v in u + 1j * v,"
+                f" free of each other), got {shown(value)}"
+            )
+        u, v = Letter(f"{letter.name}.real"), Letter(f"{letter.name}.imag")
+        given |= {u: value[0], v: value[1]}
+        parts[letter] = Expression({(u,): 1.0, (v,): 1j})
+    for letter in expression.letters:
+        if letter not in given and letter not in parts:
+            raise ValueError(f"{function}: laws must hold one for {letter.name}, which is missing")
+    return _law_of(expression._substituted(parts) if parts else expression, given)

@@ -1,0 +1,249 @@
+"""Support and atoms of a law whose density and distribution function can be evaluated almost anywhere.
+
+The distribution function is exact, so that no mass can hide between two points: where it grows between points without
+density there is an interval or an atom, and points are put there until it is found. What is narrower than a millionth
+of the norm is an atom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Structure", "find_structure"]
+
+Array = NDArray[np.float64]
+Evaluate = Callable[[Array], tuple[Array, Array, NDArray[np.bool_]]]
+
+# Distribution functions are known to about this.
+_MASS = 1e-9
+_POINTS = 31
+# As close as this to an atom, against the norm, the solver still has its digits.
+_NEAR = 1e-6
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Intervals with a density, the distribution function left and right of each, atoms; how far off an edge may be."""
+
+    intervals: list[tuple[float, float]]
+    levels: list[tuple[float, float]]
+    atoms: list[tuple[float, float]]
+    uncertainty: float
+
+
+def find_structure(evaluate: Evaluate, green: Callable[[Array], Array], reach: float, candidates: Array) -> Structure:
+    """What the law on (-reach, reach) is made of.
+
+    `evaluate` gives density, distribution function (NaN where it does not know them) and whether there is a density;
+    `green` the mean of 1 / (x - p) in a gap; `candidates` are points that may carry an atom.
+    """
+    return _Finder(evaluate, green, reach, candidates).find()
+
+
+@dataclass
+class _Points:
+    """Ascending, with the values there."""
+
+    x: Array
+    density: Array
+    cdf: Array
+    bulk: NDArray[np.bool_]
+
+
+class _Finder:
+    def __init__(self, evaluate: Evaluate, green: Callable[[Array], Array], reach: float, candidates: Array) -> None:
+        self.evaluate, self.green, self.reach, self.candidates = evaluate, green, reach, candidates
+        self.uncertainty = 0.0
+        self.known_atoms = np.zeros(0)
+        self.known_atoms = np.array([c for c in candidates if self.jump(c)[0] > 0])
+
+    def at(self, x: Array) -> _Points:
+        """Without those that the solver does not know, which are next to an atom."""
+        density, cdf, bulk = self.evaluate(np.ascontiguousarray(x))
+        known = np.isfinite(cdf)
+        for atom in self.known_atoms:  # closer than this rounding looks like a density
+            known &= np.abs(x - atom) > 0.9 * _NEAR * self.reach
+        return _Points(x[known], density[known], cdf[known], bulk[known])
+
+    def between(self, a: float, b: float, count: int = _POINTS) -> _Points:
+        return self.at(np.linspace(a, b, count + 2)[1:-1])
+
+    def find(self) -> Structure:
+        low = self.end(-1.1 * self.reach, 1.1 * self.reach, 0.0)
+        high = self.end(1.1 * self.reach, -1.1 * self.reach, 1.0)
+        angle = (np.arange(201) / 200) * np.pi
+        grid = self.refined(self.at((low + high) / 2 - (high - low) / 2 * np.cos(angle)))
+        # Runs of points without density, cut where an atom is: the distribution function is constant on each.
+        x, cdf, bulk = grid.x, grid.cdf, grid.bulk
+        jump = ~bulk[:-1] & ~bulk[1:] & (np.diff(cdf) > _MASS)
+        gaps: list[tuple[int, int]] = []
+        for i in np.flatnonzero(~bulk):
+            if gaps and gaps[-1][1] == i - 1 and not jump[i - 1]:
+                gaps[-1] = gaps[-1][0], int(i)
+            else:
+                gaps.append((int(i), int(i)))
+        found = Structure([], [], [], 0.0)
+        for (a, b), (c, d) in pairwise(gaps):
+            left, right = self.level(x[a : b + 1], cdf[a : b + 1]), self.level(x[c : d + 1], cdf[c : d + 1])
+            if c == b + 1:
+                found.atoms.append((self.pole(float(x[b]), float(x[c])), right - left))
+                continue
+            low, high = self.edge(float(x[b]), float(x[b + 1])), self.edge(float(x[c]), float(x[c - 1]))
+            if high > low:
+                found.intervals.append((low, high))
+                found.levels.append((left, right))
+        self.add_hidden_atoms(found)
+        found.atoms.sort()
+        return replace(found, uncertainty=self.uncertainty)
+
+    @staticmethod
+    def level(x: Array, cdf: Array) -> float:
+        """The distribution function in a gap, from the point furthest from its ends, rounded where it is 0 or 1."""
+        value = float(cdf[np.argmax(np.minimum(x - x[0], x[-1] - x))])
+        return 0.0 if abs(value) < 1e-11 else 1.0 if abs(value - 1) < 1e-11 else value
+
+    def end(self, outside: float, inside: float, level: float) -> float:
+        """A point beyond all mass, closer to it than a thousandth of what is left to search."""
+        start = inside
+        for _ in range(40):
+            points = self.between(outside, inside)
+            touched = points.bulk | (np.abs(points.cdf - level) > _MASS)
+            if touched.all():
+                inside = float(points.x[0])
+            elif touched.any():
+                first = int(np.argmax(touched))
+                outside, inside = float(points.x[first - 1]), float(points.x[first])
+            else:
+                outside = float(points.x[-1])
+            if abs(inside - outside) < max(1e-3 * abs(start - outside) * 1e-2, 10 * _NEAR * self.reach):
+                break
+        return outside
+
+    def pole(self, a: float, b: float) -> float:
+        """Where an atom between the close points a and b is: a zero of the analytic 1 / G."""
+        middle, width = (a + b) / 2, max(b - a, _NEAR * self.reach)
+        if self.candidates.size:
+            nearest = float(self.candidates[np.argmin(np.abs(self.candidates - middle))])
+            if abs(nearest - middle) <= 2 * width:
+                return nearest
+        x = middle + width * np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+        inverse = 1 / self.green(x)
+        order = np.argsort(inverse)
+        if not np.isfinite(inverse).all() or (np.diff(order) < 0).any():
+            return middle
+        zero = _neville(inverse, (x - middle) / width)
+        return middle + width * zero if abs(zero) < 1 else middle
+
+    def refined(self, grid: _Points) -> _Points:
+        """More points where mass hides between points of a gap, or a gap between points with density."""
+        for _ in range(60):
+            x, cdf, density, bulk = grid.x, grid.cdf, grid.density, grid.bulk
+            width, mass = np.diff(x), np.diff(cdf)
+            hidden = ~bulk[:-1] & ~bulk[1:] & (mass > _MASS) & (width > 3 * _NEAR * self.reach)
+            both = bulk[:-1] & bulk[1:]
+            wide = width > 1e-9 * self.reach
+            mean = width * (density[:-1] + density[1:]) / 2
+            odd = both & wide & (np.abs(mass - mean) > 0.5 * np.maximum(mass, mean)) & (np.maximum(mass, mean) > 1e-6)
+            dip = np.zeros_like(hidden)
+            lower = bulk[1:-1] & (density[1:-1] < 0.5 * np.minimum(density[:-2], density[2:]))
+            dip[:-1] |= lower
+            dip[1:] |= lower
+            cells = np.flatnonzero(hidden | odd | (dip & both & wide))
+            if cells.size == 0:
+                break
+            new = np.concatenate([np.linspace(x[i], x[i + 1], 12)[1:-1] for i in cells])
+            more = self.at(new)
+            if more.x.size == 0:
+                break
+            order = np.argsort(np.concatenate([x, more.x]), kind="stable")
+            grid = _Points(
+                *(
+                    np.concatenate([old, fresh])[order]
+                    for old, fresh in zip(
+                        (x, density, cdf, bulk), (more.x, more.density, more.cdf, more.bulk), strict=True
+                    )
+                )
+            )
+        return grid
+
+    def edge(self, outside: float, inside: float) -> float:
+        """Where the density begins, between a point of a gap and a point that has one."""
+        whole = abs(inside - outside)
+        for _ in range(60):
+            points = self.between(outside, inside)
+            if points.x.size == 0:  # the solver knows nothing here
+                break
+            first = int(np.argmax(points.bulk)) if points.bulk.any() else points.x.size
+            outside, inside = (
+                outside if first == 0 else float(points.x[first - 1]),
+                inside if first == points.x.size else float(points.x[first]),
+            )
+            step = inside - outside
+            if abs(step) < 1e-4 * whole:
+                smooth = self.smooth_edge(outside, inside)
+                if smooth is not None:
+                    return smooth
+                whole = abs(step)
+            if abs(step) < 4e-16 * max(abs(outside), abs(inside)) or abs(step) < 1e-17 * self.reach:
+                break
+        self.uncertainty = max(self.uncertainty, abs(inside - outside))
+        return inside
+
+    def smooth_edge(self, outside: float, inside: float) -> float | None:
+        """Where the square of the density, or of its inverse, has its zero: it is analytic there for most laws."""
+        step = inside - outside
+        x = inside + 2 * step * np.arange(1, 8) ** 2
+        points = self.at(np.sort(x))
+        if points.x.size < x.size or not points.bulk.all():
+            return None
+        at, square = (points.x - inside) / step, points.density**2
+        for values in (square, 1 / square):
+            order = np.argsort(values)
+            roots = [float(_neville(values[order][:count], at[order][:count])) for count in (5, 6, 7)]
+            spread = max(roots) - min(roots)
+            if spread < 1e-6 and -1.0 - 1e-6 < roots[-1] < 1e-6:
+                return inside + roots[-1] * step
+        return None
+
+    def jump(self, x: float) -> tuple[float, float]:
+        """The mass of an atom at x, 0 if there is none, and the jump that it was judged by."""
+        far = _NEAR * self.reach * np.array([100.0, 10.0, 1.0])
+        points = self.at(np.concatenate([x - far, (x + far)[::-1]]))
+        if points.x.size < 6:
+            return 0.0, 0.0
+        jumps = points.cdf[::-1][:3] - points.cdf[:3]
+        # mass + c distance^power: Aitken's formula takes the power out.
+        first, second = jumps[0] - jumps[1], jumps[1] - jumps[2]
+        mass = float(jumps[2] - (second * second / (first - second) if first > second > 0 else 0.0))
+        return (mass if mass > 1e-6 and jumps[2] > 0.3 * jumps[1] else 0.0), float(jumps[2])
+
+    def add_hidden_atoms(self, found: Structure) -> None:
+        """Jumps of the distribution function at candidates inside or at the ends of intervals."""
+        close = 10 * _NEAR * self.reach
+        for x in self.known_atoms:
+            near = [i for i, (a, b) in enumerate(found.intervals) if a - close <= x <= b + close]
+            if not near or any(abs(x - location) <= close for location, _ in found.atoms):
+                continue
+            mass, _ = self.jump(x)
+            if mass == 0:
+                continue
+            found.atoms.append((float(x), mass))
+            for i in near:
+                (a, b), (left, right) = found.intervals[i], found.levels[i]
+                if abs(x - a) <= close:
+                    found.intervals[i], found.levels[i] = (float(x), b), (left + mass, right)
+                elif abs(x - b) <= close:
+                    found.intervals[i], found.levels[i] = (a, float(x)), (left, right - mass)
+
+
+def _neville(x: Array, y: Array) -> float:
+    """The value at 0 of the polynomial through (x, y)."""
+    table = y.astype(np.float64).copy()
+    for k in range(1, len(x)):
+        table[:-k] = (x[k:] * table[:-k] - x[:-k] * table[1 : len(table) - k + 1]) / (x[k:] - x[:-k])
+    return float(table[0])

@@ -1,0 +1,317 @@
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+from deeprmt.errors import ConvergenceError
+from deeprmt.freeprob import PolynomialLaw, free_add, free_multiply, law, symbols
+from deeprmt.freeprob._polynomial_law import _atom_candidates
+from deeprmt.laws import Discrete, Empirical, Law, MarchenkoPastur, Point, Semicircle
+
+x, y, z = symbols("x y z")
+S = Semicircle()
+COIN = Discrete([-1.0, 1.0], [0.5, 0.5])
+
+
+def check(mu, orders=(1, 2, 3, 4)):
+    """Mass, moments and quantiles from the density and the distribution function; moments do not come from them."""
+    for k in orders:
+        size = float(mu.moment(2 * k)) ** 0.5 + 1e-300
+        assert mu.expect(lambda t, k=k: t**k) == pytest.approx(float(mu.moment(k)), abs=1e-8 * size)
+    assert mu.report["mass"] == pytest.approx(1, abs=1e-9)
+    low, high = mu._hull()
+    cdf = mu.cdf(np.linspace(low - 0.1, high + 0.1, 300))
+    assert (np.diff(cdf) >= 0).all()
+    assert cdf[0] == 0
+    assert cdf[-1] == 1
+
+
+# Densities to the digits printed, computed independently (roots of the cubic equations for G, 30 digits).
+TABLES = [
+    (x + y, {x: S, y: COIN}, {0.5: 0.20772131693, 1: 0.23709686416, 1.5: 0.23175425857, 2: 0.19298833301}),
+    (
+        x + y,
+        {x: MarchenkoPastur(1), y: S},
+        {0.5: 0.25263475769, 1: 0.23709686416, 2: 0.17897912749, 3: 0.1174529763, 4: 0.058117736667},
+    ),
+    (
+        x * y + y * x,
+        {x: S, y: S},
+        {0.1: 0.31374097994, 0.5: 0.25536556691, 1: 0.19298833301, 2: 0.11390575986, 3: 0.048137434405},
+    ),
+    (
+        1j * (x * y - y * x),  # the same law
+        {x: S, y: S},
+        {0.1: 0.31374097994, 0.5: 0.25536556691, 1: 0.19298833301, 2: 0.11390575986, 3: 0.048137434405},
+    ),
+    (
+        x * y + y * x + x**2,
+        {x: S, y: S},
+        {0.5: 0.2309560023, 1: 0.1794698279, 2: 0.1238181723, 4: 0.06477586985, 6: 0.0},
+    ),
+    (
+        y * x * y,  # the free product of Marchenko-Pastur and (delta_1 + delta_3) / 2
+        {x: MarchenkoPastur(0.5), y: Discrete([1.0, 3.0**0.5], [0.5, 0.5])},
+        {0.5: 0.49322351348, 1: 0.30010543872, 2: 0.15026293942, 3: 0.11430548469, 5: 0.065259160495},
+    ),
+]
+
+
+@pytest.mark.parametrize(("expression", "laws", "table"), TABLES, ids=lambda each: repr(each)[:40])
+def test_densities_of_the_literature(expression, laws, table):
+    mu = law(expression, laws)
+    np.testing.assert_allclose(mu.pdf(list(table)), list(table.values()), atol=1.5e-10)
+    check(mu)
+
+
+def test_edges_to_the_last_digits():
+    edge = math.sqrt((11 + 5 * math.sqrt(5)) / 2)
+    for expression in (x * y + y * x, 1j * (x * y - y * x)):
+        ((low, high),) = law(expression, {x: S, y: S}).support()
+        assert high == pytest.approx(edge, rel=1e-13)
+        assert low == pytest.approx(-edge, rel=1e-13)
+    ((low, high),) = law(x + y, {x: MarchenkoPastur(1), y: S}).support()
+    assert (low, high) == (pytest.approx(-1.4844353317659, rel=1e-12), pytest.approx(4.4844353317659, rel=1e-12))
+    ((low, high),) = law(x + y, {x: S, y: COIN}).support()
+    assert high == pytest.approx(math.sqrt(27 / 4), rel=1e-12)
+    assert -low == pytest.approx(math.sqrt(27 / 4), rel=1e-12)
+
+
+def test_exact_moments():
+    mu = law(x * y + y * x + x**2, {x: S, y: S})
+    assert [mu.moment(k) for k in range(1, 6)] == pytest.approx([1, 4, 14, 60, 267], rel=1e-13)
+    mu = law(x * y + y * x, {x: S, y: S})
+    assert [mu.moment(k) for k in range(1, 7)] == pytest.approx([0, 2, 0, 10, 0, 66], abs=1e-12)
+    assert mu.var() == pytest.approx(2, rel=1e-13)
+    # A projection of mass t cuts x down: the moments are t^(k + 1) times those with all free cumulants divided by t.
+    t = 0.4
+    mu = law(y * x * y, {x: S, y: Discrete([0.0, 1.0], [1 - t, t])})
+    assert [mu.moment(k) for k in (2, 4)] == pytest.approx([t**2, 2 * t**3], rel=1e-13)
+
+
+def test_two_coins_make_the_arcsine_law():
+    mu = law(x + y, {x: COIN, y: COIN})
+    t = np.array([-1.999, -1.0, 0.0, 0.3, 1.9])
+    np.testing.assert_allclose(mu.pdf(t), 1 / (math.pi * np.sqrt(4 - t * t)), rtol=1e-11)
+    np.testing.assert_allclose(mu.cdf(t), 0.5 + np.arcsin(t / 2) / math.pi, atol=1e-12)
+    assert mu.support() == [(pytest.approx(-2, rel=1e-14), pytest.approx(2, rel=1e-14))]
+    assert mu.atoms() == []
+
+
+def test_projections_have_atoms():
+    p, q = Discrete([0.0, 1.0], [0.6, 0.4]), Discrete([0.0, 1.0], [0.3, 0.7])
+    mu = law(x * y + y * x, {x: p, y: q})
+    # Kernels that meet: x = 1 and y = 1 in 0.1, x = 0 and y = 1 in 0.3. In general position with c = the cosine of
+    # the angle, whose square has the law of x y x, the eigenvalues are c^2 + c and c^2 - c.
+    assert mu.atoms() == [(0.0, pytest.approx(0.3, abs=1e-12)), (pytest.approx(2.0), pytest.approx(0.1, abs=1e-12))]
+    ((a, b),) = law(x * y * x, {x: p, y: q}).support()
+    a, b = math.sqrt(a), math.sqrt(b)
+    (low, middle), (right, high) = mu.support()
+    assert low == pytest.approx(-0.25, rel=1e-9)
+    assert middle == pytest.approx(max(a * a - a, b * b - b), rel=1e-9)
+    assert (right, high) == (pytest.approx(a * a + a, rel=1e-9), pytest.approx(b * b + b, rel=1e-9))
+    check(mu)
+    mass = 0.6
+    mu = law(x * y * x, {x: p, y: MarchenkoPastur(0.5)})
+    assert mu.atoms() == [(0.0, pytest.approx(mass, abs=1e-12))]
+    assert mu.cdf([-1e-9, 0.0, 0.1]) == pytest.approx([0, mass, mass], abs=1e-12)
+    assert mu.ppf(0.3) == 0
+    check(mu)
+    # An atom inside an interval: y x y with a projection y and a semicircle x.
+    mu = law(y * x * y, {x: S, y: p})
+    assert mu.atoms() == [(0.0, pytest.approx(0.6, abs=1e-8))]
+    t = np.array([-0.7, 0.2, 1.0])
+    # On the range of y it is a semicircle of variance 0.4: Nica and Speicher's compression.
+    np.testing.assert_allclose(mu.pdf(t), 0.4 * Semicircle(0.4**0.5).pdf(t), atol=1e-11)
+    np.testing.assert_allclose(mu.cdf(t), 0.4 * Semicircle(0.4**0.5).cdf(t) + 0.6 * (t > 0), atol=1e-9)
+
+
+def test_many_intervals():
+    mu = law(x + y, {x: np.arange(4.0), y: S.scale(0.1)})
+    assert len(mu.support()) == 4
+    np.testing.assert_allclose(mu.cdf([0.5, 1.5, 2.5]), [0.25, 0.5, 0.75], atol=1e-12)
+    check(mu)
+
+
+def test_products_of_networks():
+    # J J^T of J = W_2 D W_1 with circular W_2, w = W_1 W_1^T: the S-transform gives x = (1 + y)^2 (y + p) / y.
+    w, e = symbols("w"), symbols("e", selfadjoint=False)
+    p, half = 0.7, Semicircle(0.5**0.5)
+    mu = law(e * z * w * z * e.H, {w: MarchenkoPastur(1), e: (half, half), z: Discrete([0.0, 1.0], [1 - p, p])})
+    for t in (0.1, 0.5, 1.0, 2.0, 4.0):
+        roots = (np.poly1d([1, 2, 1]) * np.poly1d([1, p]) - np.poly1d([t, 0])).roots
+        exact = np.abs(roots.imag).max() / (math.pi * t)
+        assert mu.pdf(t) == pytest.approx(exact, rel=1e-11)
+    assert mu.atoms() == [(0.0, pytest.approx(1 - p, abs=1e-9))]
+    assert mu.mean() == pytest.approx(p, rel=1e-12)
+
+
+def test_inverses():
+    mp = MarchenkoPastur(0.1)
+    mu = law(1 / x + y, {x: mp, y: S})
+    assert mu.mean() == pytest.approx(1 / 0.9, rel=1e-10)  # E 1/x = 1 / (1 - aspect)
+    assert mu.var() == pytest.approx(1 + 0.1 / 0.9**3, rel=1e-9)  # E 1/x^2 = 1 / (1 - aspect)^3
+    check(mu, ())
+    # (x^{-1} + y^{-1})^{-1} by two routes: parallel sum, and x - x (x + y)^{-1} x.
+    laws = {x: mp, y: MarchenkoPastur(0.2)}
+    one, two = law(1 / (1 / x + 1 / y), laws), law(x - x / (x + y) * x, laws)
+    t = np.array([0.3, 0.5, 0.7])
+    np.testing.assert_allclose(one.pdf(t), two.pdf(t), rtol=1e-9)
+    assert one.support()[0] == pytest.approx(two.support()[0], rel=1e-9)
+
+
+def test_one_variable_is_the_image_of_its_law():
+    mu = law(x**2, {x: S})
+    mp = MarchenkoPastur(1)
+    t = np.array([0.1, 1.0, 3.0])
+    np.testing.assert_allclose(mu.pdf(t), mp.pdf(t), rtol=1e-13)
+    mu = law(x**3 - 3 * x, {x: S})
+    assert mu.support() == [(-2.0, 2.0)]  # the Chebyshev polynomial folds three times
+    assert [mu.moment(k) for k in (1, 2, 4)] == pytest.approx([0, 5 - 12 + 9, _chebyshev_fourth()])
+    assert mu.cdf(0.0) == pytest.approx(0.5, abs=1e-14)
+    cdf = mu.cdf(np.linspace(-2, 2, 100))
+    assert (np.diff(cdf) > 0).all()
+    values = np.array([-2.0, -1.0, 0.5, 1.0])
+    mu = law(1 / (3 + x) + x**2, {x: values})
+    assert [a for a, _ in mu.atoms()] == pytest.approx(sorted(1 / (3 + values) + values**2))
+    assert law(2 * x + 1, {x: S}).support() == [(-3.0, 5.0)]
+    assert mu.stieltjes(1j) == pytest.approx(np.mean(1 / (1 / (3 + values) + values**2 - 1j)))
+
+
+def _chebyshev_fourth():
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    angle = (nodes + 1) * math.pi / 2
+    t = 2 * np.cos(angle)
+    return np.sum(weights * math.pi / 2 * (t**3 - 3 * t) ** 4 * 2 * np.sin(angle) ** 2 / math.pi)
+
+
+def test_constants():
+    assert law(3, {}).atoms() == [(3.0, 1.0)]
+    assert law(x - x, {x: S}).atoms() == [(0.0, 1.0)]
+    assert law(x * y * x, {x: Point(2.0), y: S}).support() == [(-8.0, 8.0)]
+    assert law(x * y + y * x, {x: Point(2.0), y: Point(3.0)}).atoms() == [(12.0, 1.0)]
+    assert isinstance(law(x + y, {x: S, y: S, z: COIN}), PolynomialLaw)
+
+
+def test_commutative_diagrams():
+    """The law does not know how an expression is written, nor in which units."""
+    laws = {x: MarchenkoPastur(0.5), y: COIN, z: S}
+    p = x * y * x + z
+    mu = law(p, laws)
+    t = np.linspace(*mu._hull(), 9)[1:-1]
+    mirrored = law(-7 * p + 2, laws)
+    np.testing.assert_allclose(mirrored.pdf(-7 * t + 2) * 7, mu.pdf(t), rtol=1e-9)
+    np.testing.assert_allclose(mirrored.cdf(-7 * t + 2), 1 - mu.cdf(t), atol=1e-10)
+    other = law(p.substitute({x: x / 3, z: 2 * z - 1}), laws | {x: laws[x].scale(3), z: S.shift(1).scale(0.5)})
+    np.testing.assert_allclose(other.pdf(t), mu.pdf(t), rtol=1e-9)
+
+
+def test_samples_follow():
+    p = x * y * z + z * y * x + y
+    laws = {x: S, y: MarchenkoPastur(0.5), z: COIN}
+    mu = law(p, laws)
+    n = 400
+    # Eigenvalues are rigid: deviations of the counting function are of order log n / n = 0.015.
+    assert mu.ks_distance(p.sample(laws, n, rng=1)) < 0.02
+    draws = mu.rvs(300, rng=2)
+    assert mu.ks_distance(draws) < 1.95 / 300**0.5  # exceeded with probability 1e-3
+
+
+def test_stieltjes_transform():
+    mu = law(x * y + y * x, {x: S, y: MarchenkoPastur(0.5)})
+    w = np.array([0.3 + 0.5j, -2 + 0.1j])
+    exact = [mu.expect(lambda t, w=w: 1 / (t - w)) for w in w]
+    np.testing.assert_allclose(mu.stieltjes(w), exact, rtol=1e-8)
+    np.testing.assert_allclose(mu.stieltjes(w.conj()), np.conj(exact), rtol=1e-8)
+    assert mu.stieltjes(0.5).imag / math.pi == pytest.approx(mu.pdf(0.5), rel=1e-12)
+    assert mu.stieltjes(99.0).imag == 0
+
+
+def test_pickles_and_describes_itself():
+    mu = law(x * y + y * x, {x: S, y: S})
+    before = mu.pdf(0.7)
+    again = pickle.loads(pickle.dumps(mu))
+    assert again.pdf(0.7) == before
+    assert repr(mu).startswith("PolynomialLaw(x*y + y*x, {x: Semicircle")
+    assert mu.to_dict()["expression"] == "x*y + y*x"
+    assert mu.report["size"] == 3
+    assert mu.report["density_defect"] < 1e-9
+
+
+class Steep(Law):
+    """Mass that a density does not show."""
+
+    def support(self):
+        return [(0.0, 1.0)]
+
+    def _pdf(self, t):
+        return np.full_like(t, 0.5)
+
+    def _cdf(self, t):
+        return t / 2
+
+
+class Endless(Semicircle):
+    def _hull(self):
+        return -math.inf, math.inf
+
+
+@pytest.mark.parametrize(
+    ("expression", "laws", "kind", "says"),
+    [
+        (x * y, {x: S, y: S}, ValueError, r"the coefficient of y\*x must be the conjugate of that of x\*y, 1, got 0"),
+        (1j * x, {x: S}, ValueError, "the coefficient of x must be real, got 1j"),
+        (x + y, {x: S}, ValueError, "laws must hold one for y, which is missing"),
+        ("x", {}, TypeError, "expression must be made from symbols, got 'x'"),
+        (x, {"x": S}, TypeError, "keys of laws must be symbols, got 'x'"),
+        (x + y, {x: S, y: Endless()}, ValueError, "the law of y must have bounded support"),
+        (x + y, {x: S, y: [1j]}, TypeError, "values must be real"),
+        (x + y, {x: S, y: [np.nan]}, ValueError, "values must be finite"),
+        (1 / x + y, {x: S, y: S}, ValueError, "must be invertible"),
+        (1 / (x + y) + y, {x: S, y: S}, ValueError, r"x \+ y must be invertible, but 0 belongs to the spectrum"),
+        (1 / x, {x: [0.0, 1.0]}, ValueError, "must be invertible, but vanishes at 0"),
+        (1 / x + y, {x: Point(0.0), y: S}, ValueError, "divides by 0"),
+        (x + y, {x: Steep(), y: S}, ConvergenceError, "its mass comes out as 0.5"),
+        (symbols("c", selfadjoint=False) + symbols("c", selfadjoint=False).H, {}, ValueError, "one for c"),
+        (
+            symbols("c", selfadjoint=False) + symbols("c", selfadjoint=False).H,
+            {symbols("c", selfadjoint=False): S},
+            TypeError,
+            "needs a pair of laws",
+        ),
+    ],
+)
+def test_refuses(expression, laws, kind, says):
+    with pytest.raises(kind, match=says):
+        law(expression, laws).support()
+
+
+def test_arrays_are_laws_of_their_values():
+    values = np.random.default_rng(0).normal(size=50)
+    t = np.array([0.1, 0.9])
+    np.testing.assert_array_equal(law(x + y, {x: values, y: S}).pdf(t), law(x + y, {x: Empirical(values), y: S}).pdf(t))
+
+
+def test_atoms_that_are_looked_for():
+    light, heavy = Discrete([-1.0, 1.0], [0.2, 0.8]), Discrete([0.0, 2.0], [0.7, 0.3])
+    (a,), (b,) = x.letters, y.letters
+    # y = 0 leaves x; with x = 1 it leaves 1; y = 2 and x = 1 meet too, x = -1 meets nothing
+    assert _atom_candidates(x * y * x + x, {a: light, b: heavy}) == [1.0, 3.0]
+    assert _atom_candidates(x * y * x, {a: S, b: heavy}) == [0.0]
+    assert _atom_candidates(x * y * x + x, {a: S, b: heavy}) == []
+
+
+@pytest.mark.parametrize("other", [COIN, MarchenkoPastur(0.5), Semicircle(0.3), MarchenkoPastur(3.0)])
+def test_sums_and_products_are_the_free_convolutions(other):
+    t = np.linspace(-2.5, 6.3, 12)
+    a, b = law(x + y, {x: MarchenkoPastur(0.7), y: other}), free_add(MarchenkoPastur(0.7), other)
+    np.testing.assert_allclose(a.pdf(t), b.pdf(t), atol=1e-10)
+    np.testing.assert_allclose(a.cdf(t), b.cdf(t), atol=1e-10)
+    # x y x has the spectrum of the free product of x^2 and y; here y >= 0.
+    positive = other.power(2)
+    a = law(x * y * x, {x: Discrete([0.5, 2.0], [0.3, 0.7]), y: positive})
+    b = free_multiply(Discrete([0.25, 4.0], [0.3, 0.7]), positive)
+    t = np.linspace(0.1, 8.3, 12)
+    np.testing.assert_allclose(a.pdf(t), b.pdf(t), atol=1e-9)
+    np.testing.assert_allclose(a.cdf(t), b.cdf(t), atol=1e-9)
