@@ -685,8 +685,9 @@ Pencil::Report Pencil::evaluate(VecIn<double> x, VecOut<double> density, VecOut<
           const double on_axis = distribution(w, at, 0) + offset_;
           density[i] = green();
           cdf[i] = has_density() ? on_axis : above;
-        } else {
+        } else {  // a singular point: what the height above it gives
           w.unknown = before;
+          w.last_step = 0;
         }
         warm = density[i] > 1e-6 / reach_;
       }
@@ -729,6 +730,7 @@ Pencil::Report Pencil::resolvent(const std::vector<Complex>& z, std::vector<Comp
     const std::vector<Matrix> before = w.unknown;
     if (!newton(w, z[i], 0, 12, true) || !is_resolvent(w, 1e-7)) {
       w.unknown = before;
+      w.last_step = 0;
       residual(w, z[i], nearest, false);
     } else {
       residual(w, z[i], 0, false);
