@@ -10,6 +10,7 @@
 #include <deeprmt/jacobian/chain.hpp>
 #include <exception>
 #include <iostream>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -22,6 +23,8 @@ int main(int argc, char** argv) {
   try {
     blas::load_library(argv[1]);  // once, before anything else: the core links no BLAS
     const Index width = argc > 2 ? std::atol(argv[2]) : 500, depth = argc > 3 ? std::atol(argv[3]) : 8;
+    if (width < 1 || width > 30000 || depth < 1)
+      throw std::invalid_argument("WIDTH must be from 1 to 30000 and DEPTH at least 1");
 
     jacobian::Model<double> model;
     model.widths.assign(depth + 1, width);

@@ -158,8 +158,16 @@ void log_values(const Model<T>& model, Walk<T> walk, Eigen::Ref<Mat<T>, 0, Eigen
 template <class T>
 void singular_values(const Model<T>& model, std::uint64_t key, std::uint32_t first, MatIn<T> x, T q0, bool log,
                      MatOut<T> out, int threads) {
+  check::that(model.depth() >= 1, "singular_values: widths must be at least two, got ", model.widths.size());
+  for (std::size_t l = 0; l < model.widths.size(); ++l)
+    check::that(model.widths[l] >= 1, "singular_values: widths must be at least 1, got ", model.widths[l],
+                " at position ", l);
+  check::that(static_cast<bool>(model.activate), "singular_values: activate must be a function, got none");
+  check::that(model.independent.empty() || static_cast<Index>(model.independent.size()) >= model.depth() - 1,
+              "singular_values: independent must have a variance for each layer with an activation, got ",
+              model.independent.size(), " for ", model.depth(), " layers");
+  check::at_least("singular_values", "threads", threads, 1);
   const Index n_in = model.widths.front(), n_out = model.widths.back(), trials = out.rows();
-  check::that(model.depth() >= 1, "singular_values: a network needs at least one layer");
   check::shape("singular_values", "out", out, trials, std::min(n_in, n_out));
   check::that(x.rows() == 0 || ((x.rows() == 1 || x.rows() == trials) && x.cols() == n_in),
               "singular_values: x must have ", n_in, " entries a row and 1 or ", trials, " rows, got (", x.rows(), ", ",
