@@ -46,8 +46,8 @@ def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
         If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is not
         real.
     MemoryError
-        If the work, a copy of each matrix that is worked on at once and 640 n numbers beside it, cannot fit into memory;
-        before it starts.
+        If the work, a copy of each matrix that is worked on at once and 640 n numbers beside it, cannot fit into
+        memory; before it starts.
 
     References
     ----------

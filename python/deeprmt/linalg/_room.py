@@ -8,7 +8,7 @@ from .._arguments import Floats, refuse_beyond_memory
 
 
 def refuse_large(function: str, matrices: Floats, each: int, threads: int, results: int = 0) -> None:
-    """For work on (..., m, n) that takes `each` entries for a matrix it is at, and `results` entries for its results."""
+    """For work on (..., m, n) that takes `each` entries for a matrix it is at, and `results` for its results."""
     *stack, m, n = matrices.shape
     count = math.prod(stack)
     at_once = threads if count >= threads else 1
