@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "deeprmt/core/check.hpp"
+#include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "small_complex.hpp"
 
@@ -477,6 +478,7 @@ void Pencil::tangent(Work& w, bool along_x) const {
 bool Pencil::newton(Work& w, Complex z, double eta, int steps, bool tight) const {
   double last = std::numeric_limits<double>::infinity();
   for (int s = 0; s < steps; ++s) {
+    check_interrupt();
     residual(w, z, eta, true);
     w.step.size(static_cast<int>(unknowns_), 1);
     for (std::size_t i = 0; i < laws_.size(); ++i)

@@ -94,7 +94,14 @@ class _Finder:
                 found.atoms.append((self.pole(float(x[b]), float(x[c])), right - left))
                 continue
             low, high = self.edge(float(x[b]), float(x[b + 1])), self.edge(float(x[c]), float(x[c - 1]))
-            if high > low:
+            if (
+                found.intervals
+                and low - found.intervals[-1][1] < 1e-7 * self.reach
+                and not any(x >= found.intervals[-1][1] for x, _ in found.atoms)
+            ):
+                # No gap, but a point where the density is too steep for the solver.
+                found.intervals[-1], found.levels[-1] = (found.intervals[-1][0], high), (found.levels[-1][0], right)
+            elif high > low:
                 found.intervals.append((low, high))
                 found.levels.append((left, right))
         self.add_hidden_atoms(found)
@@ -146,7 +153,7 @@ class _Finder:
             width, mass = np.diff(x), np.diff(cdf)
             hidden = ~bulk[:-1] & ~bulk[1:] & (mass > _MASS) & (width > 3 * _NEAR * self.reach)
             both = bulk[:-1] & bulk[1:]
-            wide = width > 1e-9 * self.reach
+            wide = width > _NEAR * self.reach
             mean = width * (density[:-1] + density[1:]) / 2
             odd = both & wide & (np.abs(mass - mean) > 0.5 * np.maximum(mass, mean)) & (np.maximum(mass, mean) > 1e-6)
             dip = np.zeros_like(hidden)
