@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,13 @@ class Convolution(Law):
     def _gaps(self) -> list[Gap]:
         found = gaps(self._equations)
         scale = self._scale
+        for before, after in pairwise(list(found)):
+            if abs(before.sf - after.sf) < 1e-13:  # no mass between: one gap, found from two sides
+                after.low = before.low
+                found.remove(before)
+        if not self._rule.product:  # sums lie between the sums of the ends
+            found[0].high = max(found[0].high, float(sum(t * law._hull()[0] for law, t in self.parts)))
+            found[-1].low = min(found[-1].low, float(sum(t * law._hull()[1] for law, t in self.parts)))
         for gap in found:  # edges at an atom lie there
             for at, _ in self._atoms:
                 if abs(gap.low - at) <= 1e-11 * scale:

@@ -420,6 +420,11 @@ class Law(ABC):
         if w == 0:
             return 0.0
         bound = high if w > 0 else low
+        if math.isinf(bound):
+            side = "positive" if w > 0 else "negative"
+            raise ValueError(
+                f"{self._name}.{method}: w must not be {side} where the support has no end on that side, got {w!r}"
+            )
         end = math.copysign(math.inf, w) if bound == 0 else 1 / bound
         size = max(abs(x) for x in (low, high) if math.isfinite(x))
         t = end / 2 if math.isfinite(end) else math.copysign(1 / size if size > 0 else 1.0, w)

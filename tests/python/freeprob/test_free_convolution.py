@@ -12,7 +12,7 @@ from deeprmt.ensembles import haar
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import compression, free_add, free_multiply, free_power
 from deeprmt.freeprob._sources import Series, source
-from deeprmt.laws import Empirical, FussCatalan, Law, MarchenkoPastur, QuarterCircle, Semicircle
+from deeprmt.laws import Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, QuarterCircle, Semicircle
 from reference.freeprob import free_convolution as reference
 
 coin = Empirical([-1.0, 1.0])
@@ -476,3 +476,22 @@ def test_powers_at_zero_and_jumps():
     np.testing.assert_allclose(power.pdf(x), FussCatalan(3).pdf(x), rtol=1e-10)
     with pytest.raises(ConvergenceError, match="not resolved by cosines of an angle"):
         free_add(QuarterCircle(), MarchenkoPastur(0.5)).support()
+
+
+@pytest.mark.parametrize("sigma", [1e-6, 1e-4, 1e-3])
+def test_a_gap_that_is_found_from_two_sides_is_one(sigma):
+    law = free_add(Discrete([0, 1], [0.5, 0.5]), Semicircle(sigma))
+    np.testing.assert_allclose(law.cdf(np.linspace(0.1, 0.9, 4001)), 0.5, rtol=1e-12)
+    assert len(law.support()) == 2
+
+
+def test_ends_are_not_beyond_those_of_the_terms():
+    """The arcsine law on [0, 2], and what only laws on [0, inf) may enter."""
+    coins = Discrete([0, 1], [0.5, 0.5])
+    law = free_add(coins, coins)
+    assert law.support()[0][0] == 0
+    assert law.pdf(0.0) == math.inf
+    assert law.cdf(0.0) == 0
+    assert law.s_transform(0.0) == pytest.approx(1, rel=1e-12)
+    assert free_multiply(law, MarchenkoPastur(0.5)).moment(2) == pytest.approx(law.moment(2) + 0.5, rel=1e-12)
+    assert compression(coins, 0.5).support()[0][0] == 0

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeprmt.errors import ConvergenceError
-from deeprmt.laws import Empirical, Law, MarchenkoPastur, Semicircle
+from deeprmt.laws import Empirical, Gamma, Law, MarchenkoPastur, Semicircle
 
 
 class Wrapped(Law):
@@ -353,3 +353,11 @@ def test_ks_distance_refuses():
         law.ks_distance([[1.0, np.nan]])
     with pytest.raises(TypeError, match=r"Semicircle\.ks_distance: values must be real"):
         law.ks_distance([1j])
+
+
+@pytest.mark.parametrize("method", ["r_transform", "s_transform"])
+def test_transforms_beyond_a_support_without_end_are_refused(method):
+    law = Gamma(2.5)
+    with pytest.raises(ValueError, match=rf"Gamma.{method}: w must not be positive where the support has no end"):
+        getattr(law, method)(0.05)
+    assert np.isfinite(getattr(law, method)(-0.05))
