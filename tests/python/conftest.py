@@ -1,4 +1,4 @@
-"""Settings of all tests, and `--sample N`: one test in N, for runs that repeat what another run does in full."""
+"""Settings of all tests, and `--sample=N`: one test in N, for runs that repeat what another run does in full."""
 
 try:
     from hypothesis import settings
