@@ -26,7 +26,7 @@ _period_reach = 4.0
 
 @dataclass(frozen=True)
 class Panels:
-    """What `_core.freeprob.EqualLayers` takes."""
+    """What `_core.freeprob.SquaredSlopes` takes."""
 
     d: Array
     weights: Array
