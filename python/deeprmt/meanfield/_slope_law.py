@@ -124,11 +124,11 @@ class SlopeLaw(Law):
             )
         # Derivatives that are known from phi alone are rounded more.
         exact = not isinstance(self.activation.dphi, Derivative)
-        tolerance = (1e-14 if exact else 1e-11) * np.abs(values).max()
+        tolerance = (1e-14 if exact else 1e-10) * np.abs(values).max()
         if np.ptp(values) <= tolerance:
             mass = special.ndtr(high / self._root) - special.ndtr(low / self._root)
             where = float(values[len(values) // 2])
-            where = where if exact else round(where, 11)
+            where = where if exact else round(where, 10)
             self._flat[where] = self._flat.get(where, 0.0) + float(mass)
             return
         # What turns back by less than rounding does not turn.
