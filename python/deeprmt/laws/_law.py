@@ -162,7 +162,7 @@ class Law(ABC):
         return np.float64(self.ppf(0.5))
 
     def rvs(self, size: int | tuple[int, ...] | None = None, *, rng: RNG = None) -> Any:
-        """Independent values with this law, by quantiles of uniform numbers from a counter-based stream.
+        """Independent values with this law, from a counter-based stream; by quantiles of uniform numbers, mostly.
 
         Parameters
         ----------
@@ -172,9 +172,12 @@ class Law(ABC):
             Whatever `numpy.random.default_rng` takes. The same seed gives the same values.
         """
         shape = as_size(f"{self._name}.rvs", size)
-        q = np.empty(math.prod(shape))
-        _core.random.uniforms(as_key(f"{self._name}.rvs", rng), 0, 0, 0, q)
-        return self._ppf(q).reshape(shape)[()]
+        return self._rvs(math.prod(shape), as_key(f"{self._name}.rvs", rng)).reshape(shape)[()]
+
+    def _rvs(self, count: int, key: int) -> Array:
+        q = np.empty(count)
+        _core.random.uniforms(key, 0, 0, 0, q)
+        return self._ppf(q)
 
     # ---- moments ----
 

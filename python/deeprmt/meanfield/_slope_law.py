@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from .. import _core
-from .._arguments import RNG, as_key, as_number, as_size, shown
+from .._arguments import as_number, shown
 from .._pieces import Derivative
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
@@ -265,20 +265,10 @@ class SlopeLaw(Law):
             return self._value(self._root * special.ndtri(q if at_b > at_a else 1 - q))
         return super()._ppf(q)
 
-    def rvs(self, size: int | tuple[int, ...] | None = None, *, rng: RNG = None) -> Any:
-        """Independent values with this law: slopes at Gaussian h from a counter-based stream.
-
-        Parameters
-        ----------
-        size : int or tuple of int, optional
-            The shape; None gives a single number.
-        rng : optional
-            Whatever `numpy.random.default_rng` takes. The same seed gives the same values.
-        """
-        shape = as_size(f"{self._name}.rvs", size)
-        z = np.empty(math.prod(shape))
-        _core.random.normals(as_key(f"{self._name}.rvs", rng), 0, 0, 0, z)
-        return self._value(self._root * z).reshape(shape)[()]
+    def _rvs(self, count: int, key: int) -> Array:
+        z = np.empty(count)
+        _core.random.normals(key, 0, 0, 0, z)
+        return self._value(self._root * z)
 
     def expect(self, function: Callable[[Array], Any]) -> Any:
         """The mean of a vectorised function, real or complex, by quadrature over h."""
