@@ -1,4 +1,4 @@
-"""Heavy tails: estimates from the largest values."""
+"""Hill's estimator."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _core
-from ._arguments import as_real, as_threads
-from ._display import Displayed
+from .. import _core
+from .._arguments import as_real, as_threads
+from .._display import Displayed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ class Hill(Displayed):
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw xi over k with its standard errors; `options` go to `deeprmt.plots.hill`."""
-        from .plots import hill
+        from ..plots import hill
 
         return hill(self, ax=ax, **options)
 
