@@ -54,14 +54,19 @@ def divisions(n: int) -> float:
 
 
 def peak_memory(setup: str, call: str) -> float:
-    """Bytes by which the peak memory of a fresh process grows while it runs `call`: a used one has memory at hand."""
+    """Bytes by which the peak memory of a fresh process grows while it runs `call`: a used one has memory at hand.
+
+    Linux only. /proc/self/status, because getrusage's peak is inherited from the process that starts this one.
+    """
     code = f"""
-import resource
+def now():
+    return [1024 * int(line.split()[1]) for line in open("/proc/self/status") if line[:6] in ("VmHWM:", "VmRSS:")]
 import numpy as np
 {setup}
-before = 4096 * int(open("/proc/self/statm").read().split()[1])
+open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
+before = now()[1]
 {call}
-print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(now()[0] - before)
 """
     return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 

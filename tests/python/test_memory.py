@@ -12,7 +12,9 @@ from deeprmt._arguments import as_real, refuse_beyond_memory, refuse_non_finite
 from deeprmt._core.linalg import multiply
 from deeprmt._core.random import normals
 from deeprmt._memory import available_memory
+from deeprmt.linalg._room import entries_for_values, entries_for_vectors
 from deeprmt.networks import MLP, Network
+from measure import LINUX, peak_growth
 
 GIB = 2**30
 HUGE = 2**31 - 1
@@ -141,33 +143,21 @@ def test_a_limit_on_the_address_space_is_seen():
     assert done.returncode == 1
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
+@pytest.mark.skipif(not LINUX, reason="asks /proc")
 @pytest.mark.parametrize("shape", [(900, 900), (600, 1500), (20_000, 100)])
 def test_decompositions_take_no_more_than_they_state(shape):
-    """In a fresh process, because a used one has memory at hand. 6 MiB: BLAS's buffers grow with the first products."""
-    m, n = shape
-    code = f"""
+    setup = f"""
 import numpy as np
 from deeprmt.linalg import svd, svdvals
-from deeprmt.linalg._room import entries_for_values, entries_for_vectors
-def now():
-    return [1024 * int(line.split()[1]) for line in open("/proc/self/status") if line[:6] in ("VmHWM:", "VmRSS:")]
-def grows(f):
-    open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
-    before = now()[1]
-    f()
-    return now()[0] - before
 a = np.random.default_rng(0).normal(size={shape})
 svdvals(a[:400, :400])
 svd(a[:200, :200])
-room = 6 * 2**20
-print(grows(lambda: svdvals(a)) - 8 * entries_for_values{shape} - room)
-print(grows(lambda: svd(a)) - 8 * (entries_for_vectors{shape} + min({shape}) * ({m} + {n})) - room)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    over = [float(line) for line in done.stdout.split()]
-    assert len(over) == 2
-    assert max(over) < 0, over
+    values, vectors = peak_growth(setup, "svdvals(a)", "svd(a)")
+    room = 6 * 2**20  # BLAS's buffers grow with the first products
+    m, n = shape
+    assert values < 8 * entries_for_values(m, n) + room
+    assert vectors < 8 * (entries_for_vectors(m, n) + min(m, n) * (m + n)) + room
 
 
 def test_the_first_bad_entry_of_an_array_beyond_one_piece_is_named():

@@ -1,12 +1,11 @@
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, svds
 
 from deeprmt.ensembles import HaarOperator, haar
+from measure import LINUX, peak_growth
 
 kinds = pytest.mark.parametrize(
     ("field", "dtype"), [("real", "f4"), ("real", "f8"), ("complex", "f4"), ("complex", "f8")]
@@ -114,22 +113,17 @@ def test_takes_what_is_not_contiguous_and_leaves_it_alone():
     assert operator.apply(np.ones(40, int)).dtype == float
 
 
+@pytest.mark.skipif(not LINUX, reason="asks /proc")
 def test_drawn_anew_it_takes_memory_for_a_block_alone():
     # 64 rows of 6000 numbers are 3 MB, the matrix 288 MB and its reflectors 144 MB.
-    code = """
-import resource, numpy as np
+    setup = """
+import numpy as np
 from deeprmt.ensembles import HaarOperator
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 x = np.ones((6000, 16))
 HaarOperator(300, rng=0, store=False) @ x[:300]
-before = peak()
-HaarOperator(6000, rng=0, store=False) @ x
-print(peak() - before)
 """
-    grown = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    unit = 1024 if sys.platform != "darwin" else 1
-    # Block, T, the 64 x 16 inner product, two copies of x, BLAS's buffers.
-    assert grown * unit < 40e6
+    (grown,) = peak_growth(setup, "HaarOperator(6000, rng=0, store=False) @ x")
+    assert 64 * 6000 * 8 < grown < 40e6  # block, T, the 64 x 16 inner product, two copies of x, BLAS's buffers
 
 
 def test_what_cannot_be_kept_is_refused_before_it_is_drawn():

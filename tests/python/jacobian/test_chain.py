@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -12,6 +10,7 @@ from deeprmt.activations import Activation
 from deeprmt.jacobian import law, singular_values
 from deeprmt.linalg import log_svdvals, svdvals
 from deeprmt.networks import MLP, Network
+from measure import LINUX, peak_growth
 from reference.jacobian import chain as reference
 
 kinds = pytest.mark.parametrize("kind", ["gaussian", "haar"])
@@ -137,26 +136,19 @@ def test_logarithms_do_not_depend_on_threads_or_executors(kind):
         np.testing.assert_array_equal(singular_values(mlp, trials=3, log=True, rng=4, executor=pool), logs)
 
 
-PEAK = """
-import resource, sys
+@kinds
+@pytest.mark.skipif(not LINUX, reason="asks /proc")
+def test_memory_at_the_peak(kind):
+    setup = f"""
 import numpy as np
 from deeprmt.jacobian import singular_values
 from deeprmt.networks import MLP
 def run(n):
-    return singular_values(MLP([n] * 4, "tanh", weights=sys.argv[1], sigma_w=1.1), rng=0, threads=1, dtype=np.float32)
+    return singular_values(MLP([n] * 4, "tanh", weights="{kind}", sigma_w=1.1), rng=0, threads=1, dtype=np.float32)
 run(64)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-run(1500)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) * 1024 / (4 * 1500**2))
 """
-
-
-@kinds
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts in other units elsewhere")
-def test_memory_at_the_peak(kind):
-    result = subprocess.run([sys.executable, "-c", PEAK, kind], capture_output=True, text=True, check=True)
-    assert float(result.stdout) < 3.2
+    (grown,) = peak_growth(setup, "run(1500)")
+    assert 4 * 1500**2 < grown < 3.2 * 4 * 1500**2
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
