@@ -44,7 +44,8 @@ class Activation:
         Array to array, each entry alone. A function of single numbers is applied entry by entry, which is slow.
     dphi : callable, optional
         Its derivative. Default: that of Chebyshev interpolants, with an error of about 1e-12 where phi varies on a
-        scale of 1 (float64, |h| up to 64; differences beyond). Give it where you know it.
+        scale of 1 (float64, |h| up to 64; differences beyond). Give it where you know it: it is compared with
+        differences of phi at a few points, to 1e-3, and trusted elsewhere.
     name : str, optional
         For messages and plots. Default: the name of phi.
     kinks : sequence of float, optional
@@ -63,8 +64,8 @@ class Activation:
     Raises
     ------
     TypeError, ValueError
-        If phi or dphi cannot be called, is complex, is no function of each entry, or is not finite somewhere; if kinks
-        do not ascend; if slopes has not one value a piece.
+        If phi or dphi cannot be called, is complex, is no function of each entry, or is not finite somewhere; if dphi
+        is not the derivative of phi; if kinks do not ascend; if slopes has not one value a piece.
 
     Examples
     --------
@@ -117,6 +118,8 @@ class Activation:
         if dphi is None:
             differences = _With(_difference, (phi, kinks))
             dphi = _With(_steps, (kinks, slopes)) if slopes is not None else Derivative(phi, kinks, differences)
+        else:
+            _check_derivative(phi, dphi, kinks)
         fields = {
             "phi": phi,
             "dphi": dphi,
@@ -164,6 +167,26 @@ def _difference(phi: Function, kinks: tuple[float, ...], h: Any) -> Any:
         one_sided = sum(weight * phi(x + k * side) for k, weight in enumerate(weights)) / side
         result = np.where(forward | backward, one_sided, result)
     return result.astype(np.float32) if h.dtype == np.float32 else result
+
+
+def _check_derivative(phi: Function, dphi: Function, kinks: tuple[float, ...]) -> None:
+    """Refuses a dphi that is not phi', at points where differences of two steps agree on what that is."""
+    h = np.array([-5.3, -2.7, -1.3, -0.61, -0.137, 0.0371, 0.237, 0.71, 1.43, 2.9, 5.1])
+    h = h[[all(abs(x - kink) > 0.05 for kink in kinks) for x in h.tolist()]]
+    with np.errstate(all="ignore"):
+        coarse, fine = ((phi(h + step) - phi(h - step)) / (2 * step) for step in (2.0**-6, 2.0**-7))
+        given = np.asarray(dphi(h), dtype=float)
+        found = (4 * fine - coarse) / 3
+        settled = np.abs(fine - coarse) <= 1e-3 * np.abs(found)
+        # The size of phi: float32 has rounding of 1e-7 / step of it.
+        slack = 1e-3 * np.maximum(np.abs(found), np.abs(given)) + 1e-4 * (1e-6 + np.abs(phi(h)))
+        wrong = settled & ~(np.abs(given - found) <= slack)
+    if wrong.any() and settled.mean() > 0.5:  # else phi is too rough for differences, and two agree by accident
+        i = int(wrong.argmax())
+        raise ValueError(
+            f"Activation: dphi must be the derivative of phi, but at h = {h[i]:g} phi has the slope {found[i]:.6g} and"
+            f" dphi is {given[i]:.6g}"
+        )
 
 
 def _linear(h: Any) -> Any:

@@ -248,9 +248,11 @@ bool NestedKernels::from_afar(Complex z, State& s) const {
     }
     const double lower = height > 16 * z.imag() ? height / 8 : z.imag();
     // What fails on the way to the axis only is close to an edge: come as close as rounding allows.
-    if (!follow({z.real(), height}, {z.real(), lower}, s, 1e-6)) return z.imag() == 0 && height < 1e-11 * scale;
+    if (!follow({z.real(), height}, {z.real(), lower}, s, 1e-6))
+      return z.imag() == 0 && height < 1e-11 * scale && height < 1e-6 * std::abs(z);
     height = lower;
-    if (height < 1e-16 * scale) return true;
+    // Close to a hard edge at 0 it is z that sets the scale.
+    if (height < 1e-16 * std::min(scale, std::abs(z))) return true;
   }
   return true;
 }

@@ -17,9 +17,13 @@ from .._display import Displayed
 from ..activations import Activation, as_activation
 from ._fixed_point import numbers, slope_moments
 from ._moments import RowFunction, expect, expect_many, least_variance, of_row, rounding
+from ._near_zero import near_zero
 from ._products import Ramps, product
 
 __all__ = ["CriticalLine", "CriticalPoint", "critical_line", "critical_point", "homogeneous"]
+
+# Below this variance a smooth phi is its series.
+_tiny = 1e-9
 
 
 @dataclass(frozen=True)
@@ -306,7 +310,20 @@ def excess_many(activation: Activation, q: Floats, mu1: Floats) -> Floats:
             + rounding * (variance * first**2 + second**2)
         )
 
-    return np.asarray(means(function, size) / mu1)
+    out = np.asarray(means(function, size))
+    tiny = q < _tiny
+    if tiny.any() and near_zero(activation) is not None:
+        out[tiny] = _tiny_excess(activation, q[tiny])
+    return np.asarray(out / mu1)
+
+
+def _tiny_excess(activation: Activation, q: Floats) -> Floats:
+    """The numerator where rounding hides how phi bends: from its series, q^3 (c + ...) if phi is odd, else q^2."""
+    order = 3 if activation.parity == -1 else 2
+    at = 1e-5 * np.array([1.0, 2.0, 4.0])
+    mu1 = np.array([slope_moments(activation, each)[0] for each in at])
+    ratio = excess_many(activation, at, mu1) * mu1 / at**order
+    return np.asarray(np.polynomial.Polynomial.fit(at, ratio, 2, domain=[-1, 1])(q) * q**order)
 
 
 def _linear_excess(activation: Activation, slopes: tuple[float, ...], q: Floats) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,7 +14,9 @@ from .._arguments import Floats, as_number
 from .._display import Displayed
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
-from ._moments import expect, expect_many, least_variance, rounding, slope_masses
+from ._moments import expect, expect_many, least_variance, mean_of, rounding, slope_masses
+from ._near_zero import near_zero
+from ._periods import period_mean
 
 __all__ = ["FixedPoint", "ceiling", "fixed_point", "fixed_points", "network", "numbers", "slope_moments"]
 
@@ -114,7 +115,7 @@ def fixed_point(activation: str | Activation, sigma_w: float, sigma_b: float = 0
     """
     activation, sigma_w, sigma_b = network("fixed_point", activation, sigma_w, sigma_b)
     start = as_number("fixed_point", "q0", q0, above=0)
-    return _point(activation, sigma_w, sigma_b, _flow(activation, sigma_w**2, sigma_b**2, start))
+    return _point(activation, sigma_w, sigma_b, _flow(_Drift(activation, sigma_w, sigma_b), start))
 
 
 def network(
@@ -174,23 +175,22 @@ def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 
     [(0.0, 'stable'), (0.591059, 'unstable'), (inf, 'stable')]
     """
     activation, sigma_w, sigma_b = network("fixed_points", activation, sigma_w, sigma_b)
-    weight, bias = sigma_w**2, sigma_b**2
+    drift = _Drift(activation, sigma_w, sigma_b)
+    weight, bias = drift.weight, drift.bias
     if weight == 0:
         return (_point(activation, sigma_w, sigma_b, bias),)
     grid = np.linspace(math.log(1e-24), math.log(ceiling(activation, weight, bias)), 801)
-    with np.errstate(over="ignore"):
-        second = expect_many(activation, np.exp(grid), lambda h, _: activation.phi(h) ** 2, even=True)
-    with np.errstate(divide="ignore"):
-        drifts = np.log(weight * second + bias) - grid
-    signs = np.where(np.abs(drifts) <= rounding, 0, np.sign(drifts))
+    if 0 < bias < 1e-24:  # down to where the biases win
+        grid = np.concatenate([np.linspace(math.log(bias), grid[0], 200, endpoint=False), grid])
+    drifts = drift.many(grid)
+    signs = np.where(np.abs(drifts) <= np.where(grid < drift.exact_below, 0.0, rounding), 0, np.sign(drifts))
     if not signs.any():
         return (_point(activation, sigma_w, sigma_b, 1.0),)
-    drift = _drift(activation, weight, bias)
     roots: list[float] = []
     live = np.flatnonzero(signs)
     for i, j in pairwise(live):
         if signs[i] != signs[j]:
-            roots.append(_root(activation, weight, bias, drift, float(grid[i]), float(grid[j])))
+            roots.append(_root(drift, float(grid[i]), float(grid[j])))
     # Two roots between neighbours of the grid, where the drift turns round short of 0.
     size = np.abs(drifts)
     dips = np.flatnonzero((size[1:-1] < size[:-2]) & (size[1:-1] <= size[2:]) & (size[1:-1] < 0.1)) + 1
@@ -200,10 +200,7 @@ def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 
             sign = float(signs[i])
             lowest = optimize.minimize_scalar(lambda t, sign=sign: sign * drift(t), bounds=(a, b), method="bounded")
             if sign * drift(lowest.x) < 0:
-                roots += [
-                    _root(activation, weight, bias, drift, a, lowest.x),
-                    _root(activation, weight, bias, drift, lowest.x, b),
-                ]
+                roots += [_root(drift, a, lowest.x), _root(drift, lowest.x, b)]
     points = [_point(activation, sigma_w, sigma_b, q) for q in sorted(roots)]
     if bias == 0 and float(activation.phi(np.zeros(1))[0]) == 0:
         points.insert(0, _point(activation, sigma_w, sigma_b, 0.0))
@@ -223,7 +220,7 @@ def ceiling(activation: Activation, weight: float, bias: float) -> float:
 def slope_moments(activation: Activation, q: float) -> tuple[float, float]:
     """E phi'^2 and the variance of phi'^2, both to relative precision."""
     if activation.slopes is None:
-        mu1 = expect(activation, q, lambda h: activation.dphi(h) ** 2)
+        mu1 = mean_of(activation, q, lambda h: activation.dphi(h) ** 2)
         return mu1, _squared_slope_variance(activation, q, mu1)
     values, masses = slope_masses(activation, q)
     squares = values**2
@@ -238,71 +235,112 @@ def _squared_slope_variance(activation: Activation, q: float, mu1: float) -> flo
         d = activation.dphi(h) ** 2
         return 2 * np.abs(d - mu1) * (d + mu1) + rounding * (d + mu1) ** 2
 
-    return expect(activation, q, lambda h: (activation.dphi(h) ** 2 - mu1) ** 2, size)
+    return mean_of(activation, q, lambda h: (activation.dphi(h) ** 2 - mu1) ** 2, size)
 
 
 def _slope(activation: Activation, q: float) -> float:
     """d/dq E phi^2 = E h phi phi' / q, or E (h^2 / q - 1) phi^2 / 2 q, which sees jumps of phi too."""
     q = max(q, least_variance)
+    if period_mean(activation, q, activation.phi) is not None:
+        return 0.0
     near = np.array(activation.kinks)
     if len(near) and np.abs(np.diff([activation.phi(near - 1e-9), activation.phi(near + 1e-9)], axis=0)).max() > 1e-6:
         return expect(activation, q, lambda h: (h * h / q - 1) / (2 * q) * activation.phi(h) ** 2)
     return expect(activation, q, lambda h: (h / q) * activation.phi(h) * activation.dphi(h))
 
 
-def _drift(activation: Activation, weight: float, bias: float) -> Callable[[float], float]:
+class _Drift:
     """By how much the map moves ln q."""
 
-    def drift(log_q: float) -> float:
+    def __init__(self, activation: Activation, sigma_w: float, sigma_b: float) -> None:
+        self.activation, self.weight, self.bias = activation, sigma_w**2, sigma_b**2
+        self._near = near_zero(activation)
+        # Below this ln q the drift is known to relative precision, else to rounding of the map.
+        self.exact_below = -math.inf
+        if self._near is not None:
+            self.exact_below = math.log(self._near.most)
+            slope = sigma_w * abs(self._near.slope)
+            self._excess = (slope - 1) * (slope + 1)
+
+    def __call__(self, log_q: float) -> float:
+        if log_q < self.exact_below:
+            return float(self._exact(np.full(1, log_q))[0])
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                value = weight * expect(activation, math.exp(log_q), lambda h: activation.phi(h) ** 2) + bias
+                value = self.weight * self._second(math.exp(log_q)) + self.bias
         except ConvergenceError as error:
             if math.isfinite(error.report["size"]):
                 raise
             return math.inf  # phi^2 is beyond the range of doubles
         return math.log(value) - log_q if value > 0 else -math.inf
 
-    return drift
+    def many(self, log_q: Floats) -> Floats:
+        """The same for an array."""
+        out = np.empty(log_q.shape)
+        exact = log_q < self.exact_below
+        if exact.any():
+            out[exact] = self._exact(log_q[exact])
+        with np.errstate(over="ignore"):
+            second = expect_many(
+                self.activation, np.exp(log_q[~exact]), lambda h, _: self.activation.phi(h) ** 2, even=True
+            )
+        with np.errstate(divide="ignore"):
+            out[~exact] = np.log(self.weight * second + self.bias) - log_q[~exact]
+        return out
+
+    def moved(self, q: float) -> float:
+        """The map's image of q."""
+        return self.weight * self._second(q) + self.bias
+
+    def _second(self, q: float) -> float:
+        return mean_of(self.activation, q, lambda h: self.activation.phi(h) ** 2)
+
+    def _exact(self, log_q: Floats) -> Floats:
+        assert self._near is not None
+        q = np.exp(log_q)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            net = self._excess + self.weight * self._near.rest(q) / q + self.bias / q
+            return np.asarray(np.log1p(np.maximum(net, -1.0)))
 
 
-def _root(
-    activation: Activation, weight: float, bias: float, drift: Callable[[float], float], low: float, high: float
-) -> float:
+def _root(drift: _Drift, low: float, high: float) -> float:
     """The fixed point between two ln q with drifts of opposite sign."""
-    q = math.exp(optimize.brentq(drift, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps, maxiter=300))
-    slope = weight * _slope(activation, q)
-    if abs(slope - 1) > 1e-3:  # one Newton step takes off the rounding of exp and ln
-        image = weight * expect(activation, q, lambda h: activation.phi(h) ** 2) + bias
-        q += (image - q) / (1 - slope)
+    log_q = optimize.brentq(drift, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps, maxiter=300)
+    q = math.exp(log_q)
+    slope = drift.weight * _slope(drift.activation, q)
+    if abs(slope - 1) > 1e-3 and log_q > drift.exact_below:  # one Newton step takes off the rounding of exp and ln
+        q += (drift.moved(q) - q) / (1 - slope)
     return float(q)
 
 
-def _flow(activation: Activation, weight: float, bias: float, start: float) -> float:
-    """The fixed point of q -> weight E phi^2 + bias that `start` flows to."""
-    if weight == 0:
-        return bias
-    drift = _drift(activation, weight, bias)
+def _flow(drift: _Drift, start: float) -> float:
+    """The fixed point of the map that `start` flows to."""
+    if drift.weight == 0:
+        return drift.bias
     at = math.log(start)
     first = drift(at)
-    if abs(first) <= rounding:
+
+    def lost(value: float, where: float) -> bool:
+        return value == 0 if where < drift.exact_below else abs(value) <= rounding
+
+    if lost(first, at):
         return start
     direction = math.copysign(1.0, first)
     # Iterates of an increasing map never pass a fixed point; where they slow down, growing steps take over. Where the
-    # drift is lost in rounding, as near 0 at the end of the critical line, its sign says nothing: step on.
+    # drift is lost in rounding its sign says nothing: step on.
     here = there = at
     value, step = first, 0.0
-    while direction * value > -rounding:
-        if direction * value > rounding:
+    while direction * value > 0 or lost(value, there):
+        if not lost(value, there):
             here = there
         step = min(max(abs(value), 1.5 * step), 16.0)
         there += direction * step
         if not math.log(_least) < there < math.log(_most):
             if direction > 0 and drift(math.log(1e150)) < 0:
                 raise ValueError(
-                    f"fixed_point: with {activation.name}, sigma_w^2 = {weight:g} and sigma_b^2 = {bias:g} the fixed"
-                    f" point is above q = {_most:g}, out of reach"
+                    f"fixed_point: with {drift.activation.name}, sigma_w^2 = {drift.weight:g} and sigma_b^2 ="
+                    f" {drift.bias:g} the fixed point is above q = {_most:g}, out of reach"
                 )
             return math.inf if direction > 0 else 0.0
         value = drift(there)
-    return _root(activation, weight, bias, drift, min(here, there), max(here, there))
+    return _root(drift, min(here, there), max(here, there))

@@ -24,6 +24,8 @@ __all__ = ["KernelLaw", "conjugate_kernel_law", "ntk_law"]
 Array = NDArray[np.float64]
 # Im m below this part of |m| is no density: it is what Newton's method leaves where m is real.
 _real = 1e-7
+# Below this part of the upper bound, masses at a hard edge are continued as the power that they are.
+_least = 1e-20
 _panels = 48  # of 20 nodes, for each interval of a continuous law of the inputs
 
 
@@ -90,50 +92,78 @@ class KernelLaw(Law):
 
     # ---- the solver ----
 
+    # All of it in u = x - floor, the excess over the smallest eigenvalue that there can be: at a hard edge the density
+    # changes on the scale of u, which x may not resolve.
+
     @cached_property
-    def _layers(self) -> tuple[Array, Array, float, list[tuple[float, float, float, float]]]:
-        """Values and masses at the bottom, the weight there, and (gamma, a, c, q) of each layer."""
+    def _layers(self) -> tuple[float, Array, Array, float, list[tuple[float, float, float, float]]]:
+        """The floor, values above the least and masses at the bottom, the weight there, and (gamma, a, c, q) of each
+        layer.
+        """
         b2, q = self.b * self.b, self._weights
-        b2 = 1.0 if b2 > 1 - 1e-13 else b2  # linear, up to rounding
         layers = [(gamma, 1 - b2, b2, weight) for gamma, weight in zip(self.gammas, q[1:], strict=True)]
         if isinstance(self.inputs, MarchenkoPastur):  # one more layer, on orthonormal inputs
-            bottom = np.array([self.inputs.sigma**2])
-            return bottom, np.ones(1), 0.0, [(self.inputs.aspect, 0.0, 1.0, q[0]), *layers]
-        values, masses = _points(self.inputs)
-        return values, masses, q[0], layers
+            layers.insert(0, (self.inputs.aspect, 0.0, 1.0, q[0]))
+            values, masses, weight = np.array([self.inputs.sigma**2]), np.ones(1), 0.0
+        else:
+            (values, masses), weight = _points(self.inputs), q[0]
+        least = float(values.min())
+        gamma, a, c, first = layers[0]
+        layers[0] = (gamma, a + c * least, c, first)
+        return self.ridge + weight * least, values - least, masses, weight, layers
+
+    @property
+    def _floor(self) -> float:
+        return self._layers[0]
 
     @cached_property
     def _solver(self) -> _core.meanfield.NestedKernels:
-        values, masses, weight, layers = self._layers
-        return _core.meanfield.NestedKernels(values, masses, weight, self.ridge, layers)
+        _, values, masses, weight, layers = self._layers
+        return _core.meanfield.NestedKernels(values, masses, weight, 0.0, layers)
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
-        """What the eigenvalues lie between, by norms of sums and products."""
-        values, _, weight, layers = self._layers
-        low, high = float(values.min()), float(values.max())
-        least, most = self.ridge + weight * low, self.ridge + weight * high
+        """What u lies between, by norms of sums and products."""
+        _, values, _, weight, layers = self._layers
+        low, high = 0.0, float(values.max())
+        least, most = weight * low, weight * high
         for gamma, a, c, q in layers:
             low = (a + c * low) * max(1 - math.sqrt(gamma), 0.0) ** 2
             high = (a + c * high) * (1 + math.sqrt(gamma)) ** 2
             least, most = least + q * low, most + q * high
         return least, most
 
-    def _solve(self, x: Array) -> tuple[Array, Array]:
+    def _solve(self, u: Array) -> tuple[Array, Array]:
         """Density and distribution function; at an atom from its right."""
-        nudge = 1e-11 * self._bounds[1]
-        at = x
-        for location, _ in self._atoms:
-            at = np.where(np.abs(x - location) < nudge, location + nudge, at)
-        density, cdf, report = self._solver.evaluate(np.ascontiguousarray(at), available_threads())
-        self._check(report, "x")
+        low, high = self._bounds
+        nudge = 1e-11 * high
+        at = np.maximum(u, _least * high)
+        atoms = [(location - self._floor, mass) for location, mass in self._atoms]
+        for location, _ in atoms:
+            if location > nudge:
+                at = np.where(np.abs(u - location) < nudge, location + nudge, at)
+        # Beyond the bounds, and at the floor, there are atoms or nothing.
+        density = np.zeros_like(u)
+        cdf = np.where(u > high, 1.0, sum((mass * (u >= location) for location, mass in atoms), np.zeros_like(u)))
+        inside = (u > 0) & (u >= low * (1 - 1e-12)) & (u <= high)
+        density[inside], cdf[inside], report = self._solver.evaluate(
+            np.ascontiguousarray(at[inside]), available_threads()
+        )
+        self._check(report, "x", self._floor)
+        close = inside & (u < at)
+        if close.any():
+            ground = sum(mass for location, mass in atoms if location <= nudge)
+            mass, share = cdf[close] - ground, u[close] / at[close]
+            power = np.where(mass > 1e-18, at[close] * density[close] / np.maximum(mass, 1e-18), 1.0)
+            density[close] *= share ** (power - 1)
+            cdf[close] = ground + mass * share**power
         return density, cdf
 
-    def _check(self, report: Any, argument: str) -> None:
+    def _check(self, report: Any, argument: str, offset: float = 0.0) -> None:
         if report["failed"]:
             raise ConvergenceError(
                 f"KernelLaw: {report['failed']} points did not converge, the first at {argument} ="
-                f" {report['first_failure']:g}",
+                f" {offset + report['first_failure']:g}",
                 {**report, "law": repr(self)},
             )
 
@@ -149,12 +179,13 @@ class KernelLaw(Law):
         atoms = self.inputs.atoms() if counts else [(0.0, 1.0)]  # the inputs' kernel itself has no part in the sum
         zero_input = dict(self.inputs.atoms()).get(0.0, 0.0)
         for value, mass in [*atoms, (0.0, 0.0)]:
-            if value == 0 and self.b * self.b > 1 - 1e-14:
-                # A linear network hands the null space of a layer on to all later ones: the first that counts decides.
+            if abs(self.b) < 1:
+                left = mass - ranks
+            elif value > 0:  # a linear network hands the null space of a layer on to all later ones: the first decides
+                left = mass - min(1.0, 1 / self.gammas[0])
+            else:
                 first = next(k for k, weight in enumerate(self._weights) if weight > 0)
                 left = max([zero_input, *(1 - 1 / gamma for gamma in self.gammas[:first])])
-            else:
-                left = mass - ranks
             if left > 1e-12:
                 found[self.ridge + self._weights[0] * value] = left
         return sorted(found.items())
@@ -169,28 +200,39 @@ class KernelLaw(Law):
 
     @cached_property
     def _support(self) -> list[tuple[float, float]]:
-        least = _real / self._bounds[1]
-        return Intervals(self._solve, *self._bounds, (location for location, _ in self._atoms), least).find()
+        floor, least = self._floor, _real / self._bounds[1]
+        places = [location - floor for location, _ in self._atoms]
+        return [(floor + a, floor + b) for a, b in Intervals(self._solve, *self._bounds, places, least).find()]
 
     def _pdf(self, x: Array) -> Array:
-        return self._solve(self._off_zero(x))[0]
+        density = self._solve(x - self._floor)[0]
+        at_floor = x == self._floor
+        return np.where(at_floor & self._diverges, np.inf, density) if at_floor.any() else density
+
+    @cached_property
+    def _diverges(self) -> bool:
+        """Whether the density grows without end towards the floor, as a power then."""
+        near, far = self._solve(self._bounds[1] * np.array([1e-14, 1e-8]))[0]
+        return bool(near > 100 * far > 0)
 
     def _cdf(self, x: Array) -> Array:
-        return self._solve(self._off_zero(x))[1]
-
-    def _off_zero(self, x: Array) -> Array:
-        """Away from an end at which the density may be infinite."""
-        low, high = self._bounds
-        return np.maximum(x, low + 1e-15 * high)
+        return self._solve(x - self._floor)[1]
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        upper = [complex(each.real, abs(each.imag)) for each in z]
+        upper = [complex(each.real - self._floor, abs(each.imag)) for each in z]
         m, report = self._solver.stieltjes(upper, available_threads())
         self._check(report, "|z|")
         m = np.where((z.imag == 0) & (np.abs(m.imag) < 1e-13 * np.abs(m)), m.real, m)
         return np.where(z.imag < 0, np.conj(m), m)
 
     def _moment(self, k: int) -> float:
+        if k == 1:
+            b2, mean = self.b * self.b, float(self.inputs.mean())
+            total = self.ridge + self._weights[0] * mean
+            for weight in self._weights[1:]:
+                mean = 1 - b2 + b2 * mean
+                total += weight * mean
+            return total
         # By Cauchy's formula on a circle around the support; errors fall by 3/2 with each point, up to rounding.
         low, high = self._hull()
         centre, radius, points = (low + high) / 2, 0.75 * (high - low) or 1.0, 192
@@ -245,6 +287,10 @@ def _kernel_law(
             )
         mean, factor = 0.0, 1.0
     b, a = (factor**k * float(gauss_moment(activation, 1.0, power=k, derivative=True)) for k in (1, 2))
+    if abs(b) > 1 - 5e-14:  # linear, up to rounding
+        a, b = 1.0, math.copysign(1.0, b)
+    elif abs(b) < 1e-14:  # no linear part
+        b = 0.0
     return KernelLaw(kind, activation, tuple(ratios), _as_inputs(name, inputs), mean, factor, a, b)
 
 

@@ -13,6 +13,7 @@ from scipy import special
 from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
+from ._periods import period_mean, period_of
 
 __all__ = [
     "RowFunction",
@@ -20,6 +21,7 @@ __all__ = [
     "expect_many",
     "gauss_moment",
     "least_variance",
+    "mean_of",
     "of_row",
     "rounding",
     "slope_masses",
@@ -34,6 +36,8 @@ rounding = 32 * np.finfo(float).eps
 least_variance = 1e-200
 # From so many variances on, one array of panels for all is faster than panels for each.
 _few = 8
+# From this variance on it is worth a look whether phi is periodic.
+_wide = 100.0
 _row_nodes, _row_weights = np.polynomial.legendre.leggauss(16)
 _row_panels = np.linspace(-12, 12, 17)
 _chunk = 1 << 19
@@ -78,9 +82,10 @@ def gauss_moment(
     if bad.size:
         raise ValueError(f"gauss_moment: q must be finite and at least 0, found {bad[0]:g}")
     function = activation.dphi if derivative else activation.phi
-    if variances.size >= _few:
-        return expect_many(activation, variances.ravel(), lambda h, _: function(h) ** power).reshape(variances.shape)
-    values = np.array([expect(activation, v, lambda h: function(h) ** power) for v in variances.ravel()])
+    flat = variances.ravel()
+    if variances.size >= _few and not (flat.max() > _wide and period_of(activation)):
+        return expect_many(activation, flat, lambda h, _: function(h) ** power).reshape(variances.shape)
+    values = np.array([mean_of(activation, v, lambda h: function(h) ** power) for v in flat])
     return float(values[0]) if variances.ndim == 0 else values.reshape(variances.shape)
 
 
@@ -142,6 +147,15 @@ def expect(activation: Activation, q: float, function: Function, size: Function 
     return _integrate(
         times_density(function), None if size is None else times_density(size), _breaks(activation, root, _reach)
     )
+
+
+def mean_of(activation: Activation, q: float, function: Function, size: Function | None = None) -> float:
+    """`expect` of a function of phi(h) and phi'(h) alone: for a wide Gaussian and a periodic phi over one period."""
+    if q > _wide:
+        mean = period_mean(activation, q, function)
+        if mean is not None:
+            return mean
+    return expect(activation, q, function, size)
 
 
 RowFunction = Callable[[Floats, Any], Any]

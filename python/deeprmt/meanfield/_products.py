@@ -112,7 +112,7 @@ def product(activation: Activation, a: Array, b: Array, c: Array, derivative: in
     if closed is not None and as_activation("", activation.name) == activation:
         return np.asarray(closed(a, b, c, derivative))
     if activation.slopes is not None:
-        out = _piecewise_linear(activation, activation.slopes, a, b, c, derivative)
+        out = piecewise_linear(activation, activation.slopes, a, b, c, derivative)
         wide = _cancels(activation, activation.slopes, a, b, derivative)
         if wide.any():
             function = activation.phi if derivative == 0 else activation.dphi
@@ -213,13 +213,21 @@ class Ramps:
             self.terms += [(kink, sign, order, weight) for order, weight in pairs if weight != 0]
 
 
-def _piecewise_linear(
-    activation: Activation, slopes: tuple[float, ...], a: Array, b: Array, c: Array, derivative: int
+def piecewise_linear(
+    activation: Activation,
+    slopes: tuple[float, ...],
+    a: Array,
+    b: Array,
+    c: Array,
+    derivative: int,
+    *,
+    line: bool = True,
 ) -> Array:
+    """In closed form; without `line` what is left when the mean of the line's own product is taken off."""
     ramps = Ramps(activation, slopes, derivative)
     roots = np.sqrt(a), np.sqrt(b)
     s = np.sqrt(_sine2(c))
-    total = ramps.constant**2 + ramps.slope**2 * c * roots[0] * roots[1]
+    total = (ramps.constant**2 + ramps.slope**2 * c * roots[0] * roots[1]) * float(line)
     for kink, sign, order, weight in ramps.terms:
         for r, other in (roots, roots[::-1]):
             x = sign * kink / r
@@ -266,7 +274,7 @@ def _cancels(
     ones = np.ones(np.count_nonzero(out))
     sizes, terms = [], []
     for q in (a[out], b[out]):
-        sizes.append(np.sqrt(np.maximum(_piecewise_linear(activation, slopes, q, q, ones, derivative), 0)))
+        sizes.append(np.sqrt(np.maximum(piecewise_linear(activation, slopes, q, q, ones, derivative), 0)))
         r = np.sqrt(q)
         terms.append(
             abs(ramps.constant) + abs(ramps.slope) * r + sum(abs(w) * r**order for _, _, order, w in ramps.terms)

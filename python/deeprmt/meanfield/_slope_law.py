@@ -23,6 +23,7 @@ __all__ = ["SlopeLaw", "slope_law"]
 
 Array = NDArray[np.float64]
 Piece = tuple[float, float, float, float]
+_resolved = 1e-13  # less of phi' than that are a few steps of doubles, and no law
 _reach = 12.0  # standard deviations; a mass of 4e-33 is beyond
 
 
@@ -60,6 +61,13 @@ def slope_law(activation: str | Activation, q: float, *, squared: bool = False) 
     if activation.slopes is not None:
         values, masses = slope_masses(activation, q)
         return Discrete(values**2 if squared else values, masses)
+    reach = _reach * math.sqrt(q)
+    ends = np.array([-reach, -1e-3 * reach, 1e-3 * reach, reach])
+    slopes = np.asarray(activation.dphi(ends), dtype=float)
+    if np.isfinite(slopes).all() and np.abs(slopes - slopes[[1, 1, 2, 2]]).max() <= _resolved * np.abs(slopes).max():
+        # So narrow that on either side of 0 phi' is one number, to rounding.
+        sides = slopes[1:3] if abs(slopes[1] - slopes[2]) > _resolved * np.abs(slopes).max() else slopes[1:2]
+        return Discrete(sides**2 if squared else sides, np.full(sides.size, 1 / sides.size))
     return SlopeLaw(activation, q, squared)
 
 
@@ -97,6 +105,10 @@ class SlopeLaw(Law):
         slope = np.asarray(self.activation.dphi(np.asarray(h, dtype=float)), dtype=float)
         return slope * slope if self.squared else slope
 
+    @property
+    def _even(self) -> bool:
+        return self.activation.parity == -1 or (self.activation.parity == 1 and self.squared)
+
     def _turning(self, h: Array) -> Array:
         """What changes sign where the value turns: its slope."""
         step = 2.0 ** round(math.log2(0.01 * min(1.0, self._root)))
@@ -109,6 +121,10 @@ class SlopeLaw(Law):
         """Monotone pieces between two kinks."""
         nudge = 1e-13 * min(1.0, self._root)
         a, b = low + nudge + 4 * np.spacing(abs(low)), high - nudge - 4 * np.spacing(abs(high))
+        # What is even turns at 0, and is looked at on one side: rounding shall not say where it turns.
+        mirrored = self._even and low == -high
+        if mirrored:
+            a = 0.0
         unit = np.linspace(0, 1, 4001)
         close = np.linspace(-8, 8, 3201)
         h = np.unique(
@@ -139,6 +155,8 @@ class SlopeLaw(Law):
         for i, j in _turns(values, extremes, tolerance):
             turns.append(self._turn(float(h[i - 1]), float(h[i]), float(h[j]), float(h[j + 1])))
         turns.append(float(b))
+        if mirrored:
+            turns = [-t for t in turns[:0:-1]] + turns
         if len(turns) > 4000:
             raise ConvergenceError(
                 f"slope_law: phi' of {self.activation.name} turns more than 4000 times at q = {self.q:g}",
@@ -170,9 +188,6 @@ class SlopeLaw(Law):
 
     def _turn(self, a: float, b: float, c: float, d: float) -> float:
         """The turn between the step from a to b and that from c to d, in opposite directions."""
-        even = self.activation.parity == -1 or (self.activation.parity == 1 and self.squared)
-        if even and abs(b + c) < 1e-9 * (d - a):
-            return 0.0
         ends = self._turning(np.array([a, d]))
         if b == c and ends[0] * ends[1] < 0:
             return float(optimize.brentq(lambda h: float(self._turning(np.array([h]))[0]), a, d, xtol=1e-14))

@@ -186,3 +186,21 @@ def test_functions_of_one_number_are_applied_to_each():
 def test_refuses_what_is_no_function_of_each_entry(phi, error, says):
     with pytest.raises(error, match=says):
         Activation(phi)
+
+
+@pytest.mark.parametrize(
+    ("phi", "dphi"),
+    [(np.tanh, np.cos), (np.tanh, lambda h: 2 / np.cosh(h) ** 2), (lambda h: np.maximum(h, 0), np.ones_like)],
+)
+def test_wrong_derivatives_are_refused(phi, dphi):
+    with pytest.raises(ValueError, match=r"dphi must be the derivative of phi, but at h = .* has the slope"):
+        Activation(phi, dphi)
+
+
+def test_right_derivatives_pass():
+    """Steep, rough, in float32, with declared kinks, or too noisy to tell."""
+    Activation(lambda h: np.tanh(20 * h) / 20, lambda h: 1 / np.cosh(np.minimum(np.abs(20 * h), 300)) ** 2)
+    Activation(lambda h: np.tanh(np.float32(h)), lambda h: 1 / np.cosh(np.float32(np.clip(h, -20, 20))) ** 2)
+    Activation(lambda h: 1e30 * h**3, lambda h: 3e30 * h**2)
+    Activation(lambda h: np.floor(h) + 0.0, np.zeros_like, kinks=tuple(range(-8, 9)))
+    Activation(lambda h: np.modf(1e6 * np.sin(1e6 * h))[0], np.ones_like, kinks=())

@@ -1,5 +1,6 @@
 import math
 import pickle
+import time
 
 import mpmath
 import numpy as np
@@ -427,3 +428,58 @@ def test_numbers_beyond_reach_are_refused():
     assert fixed_point("linear", 1e40).q_star == math.inf
     with pytest.raises(TypeError, match="must be real"):
         fixed_point(Activation(np.tanh, lambda h: 1 / np.cosh(h) ** 2 + 0j), 1.5)
+
+
+# ---- next to the end of the critical line ----
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "erf_unit", "sin", "arctan"])
+@pytest.mark.parametrize("q", [1e-6, 1e-9, 1e-12, 1e-15])
+def test_fixed_points_below_the_rounding_of_the_map(name, q):
+    """What a fixed point is worth there: sigma_w has steps of 1.1e-16, and q = (sigma_w - 1) / c, c of order 1."""
+    point = critical_point(name, q_star=q)
+    (found,) = fixed_points(name, point.sigma_w, point.sigma_b)
+    assert found.q_star == pytest.approx(q, rel=1e-9 + 4e-16 / q)
+    assert fixed_point(name, point.sigma_w, point.sigma_b).q_star == pytest.approx(found.q_star, rel=1e-9)
+
+
+@pytest.mark.parametrize(("name", "c"), [("tanh", 4 / 3), ("sin", 1 / 3), ("arctan", 4 / 3)])
+@pytest.mark.parametrize("q", [1e-10, 1e-16, 1e-20])
+def test_the_critical_line_ends_like_a_power(name, c, q):
+    """h + k h^3: q E phi'^2 - E phi^2 = 12 k^2 q^3, k = -1/3, -1/6, -1/3."""
+    # The next term is of relative order q, and c comes from a series in q with an error of 1e-11.
+    assert critical_point(name, q_star=q).sigma_b == pytest.approx(math.sqrt(c * q**3), rel=1e-10 + 20 * q)
+
+
+def test_hard_tanh_close_to_linear():
+    """At q = 1e-3, 1 - p = 1e-219 and sigma_w is 1 to the last bit: biases of 1e-111 still decide."""
+    point = critical_point("hard_tanh", q_star=1e-3)
+    assert point.sigma_w == 1
+    (found,) = fixed_points("hard_tanh", point.sigma_w, point.sigma_b)
+    q, sigma_b = found.q_star, point.sigma_b
+    # E phi^2 = q - 2 E (h^2 - 1) 1[h > 1], in 60 digits.
+    with mpmath.workdps(260):
+        root = mpmath.sqrt(mpmath.mpf(q))
+        x = 1 / root
+        tail, density = mpmath.erfc(x / mpmath.sqrt(2)) / 2, mpmath.npdf(x)
+        lack = 2 * (root**2 * (x * density + tail) - tail)
+        assert float(mpmath.mpf(sigma_b) ** 2 / lack) == pytest.approx(1, rel=1e-9)
+    assert fixed_point("hard_tanh", 1.0, sigma_b).q_star == pytest.approx(q, rel=1e-13)
+
+
+def test_waves_under_wide_gaussians():
+    """All phases alike: E sin^2 = 1/2, E sin^4 = 3/8, and a fixed point at sigma_w^2 / 2."""
+    for q in (150.0, 1e8, 1e100, 1e300):
+        for name in ("sin", "cos"):
+            assert gauss_moment(name, q) == pytest.approx(0.5, rel=1e-15)
+            assert gauss_moment(name, q, power=4, derivative=True) == pytest.approx(3 / 8, rel=1e-15)
+    wave = Activation(lambda h: np.sin(3 * h) + 0.2 * np.cos(6 * h + 1), name="wave")
+    assert gauss_moment(wave, 1e20) == pytest.approx(0.52, rel=1e-14)
+    np.testing.assert_allclose(gauss_moment("sin", np.geomspace(1e3, 1e30, 20)), 0.5, rtol=1e-15)
+    far = fixed_point("sin", 1e20)
+    assert (far.q_star, far.chi_q) == (pytest.approx(5e39, rel=1e-14), 0)
+    start = time.process_time()
+    for name in ("sin", "cos"):
+        with pytest.raises(ValueError, match="no critical point with slope_variance = 10"):
+            critical_point(name, slope_variance=10)
+    assert time.process_time() - start < 0.2  # 0.02 s on one core

@@ -128,6 +128,82 @@ def test_atoms(make, gammas, inputs, atoms):
         assert jump == pytest.approx(mass, abs=1e-9)
 
 
+@pytest.mark.parametrize("gamma", [1e-6, 0.3, 1.0, 4.0, 1e6])
+def test_one_linear_layer_is_marchenko_pastur_plus_one(gamma):
+    law, truth = ntk_law("linear", gamma), MarchenkoPastur(gamma)
+    assert law.atoms() == [(1.0, mass) for _, mass in truth.atoms()]
+    ((low, high),) = truth.support()
+    # Edges: as for an even activation above, of the largest number that there is.
+    np.testing.assert_allclose(law.support()[0], (1 + low, 1 + high), rtol=1e-10)
+    u = low + (high - low) * np.array([1e-12, 1e-9, 1e-4, 0.3, 0.9, 1 - 1e-9])
+    x = 1 + u
+    # x has rounding of 1e-16, which next to a hard edge is felt: the truth sees it too.
+    np.testing.assert_allclose(law.cdf(x), truth.cdf(x - 1), atol=2e-9)
+    np.testing.assert_allclose(law.cdf(x[3:5]), truth.cdf(x[3:5] - 1), atol=1e-12)
+    np.testing.assert_allclose(law.pdf(x[3:5]), truth.pdf(x[3:5] - 1), rtol=1e-10)
+    assert law.cdf(1.0) == pytest.approx(truth.cdf(0.0), abs=1e-15)
+    assert law.cdf(1 - 1e-12) == 0
+    assert np.isinf(law.pdf(1.0)) == (gamma == 1)
+    assert law.mean() == pytest.approx(2, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("gammas", "atoms"),
+    [([2.0, 0.5, 1.0], [(1, 0.5)]), ([0.5, 2.0, 1.0], []), ([2.0, 2.0], [(1, 0.5)]), ([1e3, 1e-3], [(1, 0.999)])],
+)
+def test_a_linear_network_sees_what_its_first_layer_leaves(gammas, atoms):
+    """I + K_1 + K_2 + ..., each with the null space of the one before: only that of the first is in all of them."""
+    law = ntk_law("linear", gammas)
+    np.testing.assert_allclose(np.ravel(law.atoms()), np.ravel(atoms), rtol=1e-12)
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-9)
+    n, rng = 200, np.random.default_rng(4)
+    if max(gammas) > 10:
+        return
+    total, x = np.eye(n), np.eye(n)
+    for gamma in gammas:
+        d = round(n / gamma)
+        x = rng.normal(size=(d, len(x))) @ x / math.sqrt(d)
+        total += x.T @ x
+    # One matrix of size 200: levels repel, edges move by n^(-2/3) of the width, of which 5 / 200 is plenty.
+    assert law.ks_distance(np.linalg.eigvalsh(total).round(12)) < 5 / n
+
+
+def test_aspect_one_at_every_depth():
+    """A hard edge at 1: the distribution function goes there like a root, and no point next to it fails."""
+    for depth in (1, 2, 5):
+        law = ntk_law("linear", 1.0, depth=depth)
+        u = np.array([1e-15, 1e-13, 1e-10, 1e-6, 1e-3])
+        f = law.cdf(np.concatenate([[0.5, 1 - 1e-12, 1.0], 1 + u, [law.support()[-1][1]]]))
+        assert (f[:3] == 0).all()
+        assert (np.diff(f[2:]) > 0).all()
+        assert f[-1] == pytest.approx(1, abs=1e-9)
+        # I + K_1 + ... is at least I + K_1, whose eigenvalues are 1 + MarchenkoPastur(1).
+        assert (law.cdf(1 + u) <= MarchenkoPastur(1.0).cdf(u + 1e-15) + 1e-12).all()
+        assert law.pdf(1.0) == np.inf
+
+
+def test_hard_edges_beyond_rounding():
+    """Close to 0 the product of L square Wisharts has a mass in proportion to x^(1 / (L + 1))."""
+    for depth in (1, 3, 6):
+        law = conjugate_kernel_law("linear", 1.0, depth=depth)
+        x = 10.0 ** np.array([-10, -18, -19, -20, -21, -24, -100, -300])
+        f = law.cdf(x)
+        # Exact up to a relative x^(1 / (L + 1)), and to rounding of 1e-16 where the solver has its last points.
+        wanted = f[1] * (x / x[1]) ** (1 / (depth + 1))
+        np.testing.assert_allclose(f, wanted, rtol=3 * x[0] ** (1 / (depth + 1)) + 1e-4)
+        np.testing.assert_allclose(law.pdf(x) * x * (depth + 1), f, rtol=3 * x[0] ** (1 / (depth + 1)) + 1e-4)
+
+
+@pytest.mark.parametrize("name", ["abs", "cos"])
+def test_even_activations_have_no_linear_part(name):
+    """E sigma' = 0, not what rounding leaves of it: the last layer's kernel alone counts."""
+    law = ntk_law(name, [2.0, 2.0])
+    assert law.b == 0
+    assert law.atoms() == [(law.ridge, 0.5)]
+    truth = MarchenkoPastur(2.0)
+    np.testing.assert_allclose(law.cdf(law.ridge + np.array([0.3, 2.0])), truth.cdf([0.3, 2.0]), atol=1e-12)
+
+
 # ---- networks ----
 
 

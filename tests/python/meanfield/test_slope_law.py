@@ -124,3 +124,20 @@ def test_expectations_and_names():
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf_unit", "arctan"])
+def test_narrow_gaussians(name):
+    """phi' = 1 - c h^2: at q = 0 the point 1, and 1 - c q chi^2 before that, to what rounding next to 1 leaves."""
+    assert slope_law(name, 0.0).atoms() == [(1.0, 1.0)]
+    assert slope_law(name, 1e-30, squared=True).cdf([1 - 1e-15, 1.0]).tolist() == [0, 1]
+    c = {"tanh": 1, "erf_unit": math.pi / 4, "arctan": 1}[name]
+    for q in (1e-15, 1e-14, 1e-13, 1e-10):
+        law = slope_law(name, q)
+        # A step of 1.1e-16 in x, and the density there: 0.3 / (c q).
+        assert law.cdf(1 - c * q) == pytest.approx(2 * stats.norm.sf(1), abs=0.5 * 1.2e-16 / q + 1e-9)
+        assert law.ppf(0.5) == pytest.approx(
+            1 - c * q * stats.norm.ppf(0.75) ** 2, abs=5e-16
+        )  # phi' has rounding of its own
+    two = slope_law(elu(2.0), 0.0)
+    assert two.atoms() == [(1.0, 0.5), (2.0, 0.5)]
