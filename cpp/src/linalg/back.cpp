@@ -8,6 +8,7 @@
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/product.hpp"
+#include "pack.hpp"
 #include "turns.hpp"
 
 namespace deeprmt::linalg {
@@ -100,7 +101,7 @@ void turn_back(const Chased<T>& q, Index band, MatOut<T> x, int threads) {
     }
   });
   // Each thread has some panels of columns at a time, as many as stay in its cache: a block then serves all of them.
-  constexpr Index width = turns::most_packs * turns::pack<T>, cache = Index{1} << 20;
+  constexpr Index width = turns::most_packs * pack<T>, cache = Index{1} << 20;
   const Index height = n + band + together;  // turns at the end reach beyond it, with zeros
   const Index panels = std::clamp<Index>(cache / (height * width * static_cast<Index>(sizeof(T))), 1, 8);
   parallel_ranges(cols, panels * width, useful_threads(flops * static_cast<double>(cols), threads),
@@ -110,11 +111,11 @@ void turn_back(const Chased<T>& q, Index band, MatOut<T> x, int threads) {
                       T* panel = store.data.get();
                       for (Index left = begin; left < end; left += width, panel += height * width) {
                         const Index inside = std::min(width, end - left);
-                        body(left, inside, (inside + turns::pack<T> - 1) / turns::pack<T>, panel);
+                        body(left, inside, (inside + pack<T> - 1) / pack<T>, panel);
                       }
                     };
                     each_panel([&](Index left, Index inside, Index packs, T* panel) {
-                      const Index ld = packs * turns::pack<T>;
+                      const Index ld = packs * pack<T>;
                       for (Index i = 0; i < n; ++i) {
                         std::copy_n(&x(i, left), inside, panel + i * ld);
                         std::fill(panel + i * ld + inside, panel + (i + 1) * ld, T(0));
@@ -126,12 +127,11 @@ void turn_back(const Chased<T>& q, Index band, MatOut<T> x, int threads) {
                       const Place& at = places[static_cast<std::size_t>(i)];
                       const T* v = blocks.data.get() + i * room;
                       each_panel([&](Index, Index, Index packs, T* panel) {
-                        turns::turn(v, v + at.size * together, at.size, panel + at.top * packs * turns::pack<T>, packs);
+                        turns::turn(v, v + at.size * together, at.size, panel + at.top * packs * pack<T>, packs);
                       });
                     }
                     each_panel([&](Index left, Index inside, Index packs, const T* panel) {
-                      for (Index i = 0; i < n; ++i)
-                        std::copy_n(panel + i * packs * turns::pack<T>, inside, &x(i, left));
+                      for (Index i = 0; i < n; ++i) std::copy_n(panel + i * packs * pack<T>, inside, &x(i, left));
                     });
                   });
 }

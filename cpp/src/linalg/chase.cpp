@@ -9,12 +9,11 @@
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "pack.hpp"
 #include "reflect.hpp"
 
 namespace deeprmt::linalg {
 namespace {
-
-using reflect::pack;
 
 Index up(Index size, Index step) { return (size + step - 1) / step * step; }
 

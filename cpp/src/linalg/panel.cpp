@@ -6,45 +6,35 @@
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/clones.hpp"
+#include "pack.hpp"
 
 namespace deeprmt::linalg {
 namespace {
 
 constexpr Index leaf = 8;  // reflectors at a time; their sums stay in registers
 
-template <class T>
-constexpr Index lane = 64 / static_cast<Index>(sizeof(T));
-
-/// 64 bytes as a value, at any address of a T; the compiler cuts it into the registers that the instruction set has.
-template <class T>
-using Pack [[gnu::vector_size(64), gnu::aligned(sizeof(T)), gnu::may_alias]] = T;
-
 /// x_i -= c_i v for the `count` rows x_i of `block` and the row v before them, which is then scaled; at the same time
 /// sums_i = x_0 . x_i of the new rows. Rows are `size` long; without v where `scale` is zero.
 template <Index count, class T>
 DEEPRMT_LEAF void pass_fixed(T* block, Index ld, Index size, bool first, const T* c, T scale, T* sums) {
   T* last = block - ld;
-  Pack<T> parts[count] = {};
+  LoosePack<T> parts[count] = {};
   Index l = 0;
-  for (; l + lane<T> <= size; l += lane<T>) {
-    Pack<T> x[count];
-    for (Index i = 0; i < count; ++i) x[i] = *reinterpret_cast<const Pack<T>*>(block + i * ld + l);
+  for (; l + pack<T> <= size; l += pack<T>) {
+    LoosePack<T> x[count];
+    for (Index i = 0; i < count; ++i) x[i] = loose(block + i * ld + l);
     if (!first) {
-      Pack<T>& v = *reinterpret_cast<Pack<T>*>(last + l);
+      LoosePack<T>& v = loose(last + l);
       for (Index i = 0; i < count; ++i) {
         x[i] -= c[i] * v;
-        *reinterpret_cast<Pack<T>*>(block + i * ld + l) = x[i];
+        loose(block + i * ld + l) = x[i];
       }
       v *= scale;
     }
     for (Index i = 0; i < count; ++i) parts[i] += x[0] * x[i];
   }
   for (Index i = 0; i < count; ++i) {
-    T part[lane<T>];
-    __builtin_memcpy(part, &parts[i], sizeof(part));
-    for (Index half = lane<T> / 2; half > 0; half /= 2)
-      for (Index k = 0; k < half; ++k) part[k] += part[k + half];
-    sums[i] = part[0];
+    sums[i] = sum_at<T>(&parts[i]);
   }
   for (; l < size; ++l) {
     if (!first) {
@@ -83,62 +73,59 @@ constexpr Index chunk = 2048;  // bytes of a row at a time: eight rows of that s
 /// sums[i][r] += v_r . x_i for eight rows of v and `count` rows of x, `packs` packs of them.
 template <Index count, class T>
 DEEPRMT_LEAF void dots_fixed(const T* v, const T* x, Index ld, Index packs, T* sums) {
-  Pack<T> parts[count][leaf];
+  LoosePack<T> parts[count][leaf];
   for (Index i = 0; i < count; ++i)
-    for (Index r = 0; r < leaf; ++r) parts[i][r] = *reinterpret_cast<const Pack<T>*>(sums + (i * leaf + r) * lane<T>);
-  for (Index l = 0; l < packs * lane<T>; l += lane<T>) {
-    Pack<T> y[count];
-    for (Index i = 0; i < count; ++i) y[i] = *reinterpret_cast<const Pack<T>*>(x + i * ld + l);
+    for (Index r = 0; r < leaf; ++r) parts[i][r] = loose(sums + (i * leaf + r) * pack<T>);
+  for (Index l = 0; l < packs * pack<T>; l += pack<T>) {
+    LoosePack<T> y[count];
+    for (Index i = 0; i < count; ++i) y[i] = loose(x + i * ld + l);
     for (Index r = 0; r < leaf; ++r)
-      for (Index i = 0; i < count; ++i) parts[i][r] += *reinterpret_cast<const Pack<T>*>(v + r * ld + l) * y[i];
+      for (Index i = 0; i < count; ++i) parts[i][r] += loose(v + r * ld + l) * y[i];
   }
   for (Index i = 0; i < count; ++i)
-    for (Index r = 0; r < leaf; ++r) *reinterpret_cast<Pack<T>*>(sums + (i * leaf + r) * lane<T>) = parts[i][r];
+    for (Index r = 0; r < leaf; ++r) loose(sums + (i * leaf + r) * pack<T>) = parts[i][r];
 }
 
 /// products[i][r] = v_r . x_i for eight rows of v and `rows` <= most rows of x.
 template <class T>
 DEEPRMT_LEAF void dots_loop(const T* v, const T* x, Index ld, Index rows, Index size, T (*products)[leaf]) {
-  constexpr Index row = leaf * lane<T>;
+  constexpr Index row = leaf * pack<T>;
   alignas(64) T sums[most * row];
   std::fill_n(sums, rows * row, T(0));
-  const Index whole = size / lane<T> * lane<T>;
+  const Index whole = size / pack<T> * pack<T>;
   constexpr Index step = chunk / static_cast<Index>(sizeof(T));
   for (Index l = 0; l < whole; l += step) {
-    const Index packs = std::min(step, whole - l) / lane<T>;
+    const Index packs = std::min(step, whole - l) / pack<T>;
     Index i = 0;
     for (; i + 3 <= rows; i += 3) dots_fixed<3>(v + l, x + i * ld + l, ld, packs, sums + i * row);
     for (; i < rows; ++i) dots_fixed<1>(v + l, x + i * ld + l, ld, packs, sums + i * row);
   }
   for (Index i = 0; i < rows; ++i)
     for (Index r = 0; r < leaf; ++r) {
-      T part[lane<T>];
-      __builtin_memcpy(part, sums + i * row + r * lane<T>, sizeof(part));
-      for (Index half = lane<T> / 2; half > 0; half /= 2)
-        for (Index k = 0; k < half; ++k) part[k] += part[k + half];
-      for (Index l = whole; l < size; ++l) part[0] += v[r * ld + l] * x[i * ld + l];
-      products[i][r] = part[0];
+      T dot = sum_at<T>(sums + i * row + r * pack<T>);
+      for (Index l = whole; l < size; ++l) dot += v[r * ld + l] * x[i * ld + l];
+      products[i][r] = dot;
     }
 }
 
 /// x_i -= sum over r of c[i][r] v_r, for `count` rows of x.
 template <Index count, class T>
 DEEPRMT_LEAF void turn_fixed(const T* v, T* x, Index ld, Index packs, const T (*c)[leaf]) {
-  for (Index l = 0; l < packs * lane<T>; l += lane<T>) {
-    Pack<T> y[count];
-    for (Index i = 0; i < count; ++i) y[i] = *reinterpret_cast<const Pack<T>*>(x + i * ld + l);
+  for (Index l = 0; l < packs * pack<T>; l += pack<T>) {
+    LoosePack<T> y[count];
+    for (Index i = 0; i < count; ++i) y[i] = loose(x + i * ld + l);
     for (Index r = 0; r < leaf; ++r)
-      for (Index i = 0; i < count; ++i) y[i] -= c[i][r] * *reinterpret_cast<const Pack<T>*>(v + r * ld + l);
-    for (Index i = 0; i < count; ++i) *reinterpret_cast<Pack<T>*>(x + i * ld + l) = y[i];
+      for (Index i = 0; i < count; ++i) y[i] -= c[i][r] * loose(v + r * ld + l);
+    for (Index i = 0; i < count; ++i) loose(x + i * ld + l) = y[i];
   }
 }
 
 template <class T>
 DEEPRMT_LEAF void turn_loop(const T* v, T* x, Index ld, Index rows, Index size, const T (*c)[leaf]) {
-  const Index whole = size / lane<T> * lane<T>;
+  const Index whole = size / pack<T> * pack<T>;
   constexpr Index step = chunk / static_cast<Index>(sizeof(T));
   for (Index l = 0; l < whole; l += step) {
-    const Index packs = std::min(step, whole - l) / lane<T>;
+    const Index packs = std::min(step, whole - l) / pack<T>;
     Index i = 0;
     for (; i + 3 <= rows; i += 3) turn_fixed<3>(v + l, x + i * ld + l, ld, packs, c + i);
     for (; i < rows; ++i) turn_fixed<1>(v + l, x + i * ld + l, ld, packs, c + i);

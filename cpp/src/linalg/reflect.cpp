@@ -5,42 +5,17 @@
 #include <limits>
 
 #include "deeprmt/core/clones.hpp"
-
-// How packs would be passed in calls is of no interest: all that takes them is inlined.
-#pragma GCC diagnostic ignored "-Wpsabi"
+#include "pack.hpp"
 
 namespace deeprmt::linalg::reflect {
 namespace {
 
-/// One cache line as a value; the compiler cuts it into the registers that the instruction set has.
-template <class T>
-using Pack [[gnu::vector_size(64), gnu::may_alias]] = T;
-
-template <class T>
-DEEPRMT_LEAF Pack<T>* packs_of(T* x) {
-  return reinterpret_cast<Pack<T>*>(x);
-}
-template <class T>
-DEEPRMT_LEAF const Pack<T>* packs_of(const T* x) {
-  return reinterpret_cast<const Pack<T>*>(x);
-}
-
-/// Sum of the entries of x, by halves.
-template <class T>
-DEEPRMT_LEAF T sum(Pack<T> x) {
-  T part[pack<T>];
-  __builtin_memcpy(part, &x, sizeof(x));
-  for (Index half = pack<T> / 2; half > 0; half /= 2)
-    for (Index l = 0; l < half; ++l) part[l] += part[l + half];
-  return part[0];
-}
-
 // Each row r: r -= tau (r . v) v, with `count` packs a row known when compiled, so that rows stay in registers.
 template <Index count, class T>
 DEEPRMT_LEAF void right_fixed(T* block, Index ld, Index rows, const T* v, T tau) {
-  const Pack<T>* w = packs_of(v);
+  const Pack<T>* w = packs_at(v);
   for (Index i = 0; i < rows; ++i) {
-    Pack<T>* row = packs_of(block + i * ld);
+    Pack<T>* row = packs_at(block + i * ld);
     Pack<T> even = row[0] * w[0], odd = {};
     for (Index k = 1; k < count; ++k) (k % 2 ? odd : even) += row[k] * w[k];
     const T scale = tau * sum<T>(even + odd);
@@ -96,13 +71,13 @@ template <Index width, class T>
 DEEPRMT_LEAF void left_strip(T* block, Index ld, Index rows, Index skip, const T* u, T tau) {
   Pack<T> w[width] = {};
   for (Index i = 0; i < rows; ++i) {
-    const Pack<T>* row = packs_of(block + i * ld);
+    const Pack<T>* row = packs_at(block + i * ld);
     for (Index k = 0; k < width; ++k) w[k] += u[i] * row[k];
   }
   w[0] *= all_but<T>(skip);
   for (Index k = 0; k < width; ++k) w[k] *= tau;
   for (Index i = 0; i < rows; ++i) {
-    Pack<T>* row = packs_of(block + i * ld);
+    Pack<T>* row = packs_at(block + i * ld);
     for (Index k = 0; k < width; ++k) row[k] -= u[i] * w[k];
   }
 }
@@ -141,7 +116,7 @@ template <class T>
 DEEPRMT_LEAF T make_loop(T* v, Index packs, Index pivot, T& beta) {
   const T alpha = v[pivot];
   v[pivot] = 0;
-  Pack<T>* w = packs_of(v);
+  Pack<T>* w = packs_at(v);
   Pack<T> squares = w[0] * w[0];
   for (Index k = 1; k < packs; ++k) squares += w[k] * w[k];
   const T below = sum<T>(squares), all = alpha * alpha + below;
@@ -160,12 +135,12 @@ DEEPRMT_LEAF T make_loop(T* v, Index packs, Index pivot, T& beta) {
 template <class T>
 DEEPRMT_LEAF void both(T* block, Index ld, Index rows, Index packs, Index first, const T* v, T tau, T* p) {
   alignas(64) T dots[most_packs * pack<T>] = {};
-  const Pack<T>* w = packs_of(v);
-  Pack<T>*q = packs_of(p), *r = packs_of(dots);
+  const Pack<T>* w = packs_at(v);
+  Pack<T>*q = packs_at(p), *r = packs_at(dots);
   for (Index k = 0; k < packs; ++k) q[k] = Pack<T>{};
   for (Index i = 0; i < rows; ++i) {
     const T* entries = block + i * ld;
-    const Pack<T>* row = packs_of(entries);
+    const Pack<T>* row = packs_at(entries);
     const T vi = v[first + i];
     Pack<T> dot = {};
     for (Index k = (first + i) / pack<T>; k < packs; ++k) {
@@ -183,7 +158,7 @@ DEEPRMT_LEAF void both(T* block, Index ld, Index rows, Index packs, Index first,
   const T shift = tau * sum<T>(along) / 2;
   for (Index k = 0; k < packs; ++k) q[k] -= shift * w[k];
   for (Index i = 0; i < rows; ++i) {
-    Pack<T>* row = packs_of(block + i * ld);
+    Pack<T>* row = packs_at(block + i * ld);
     const Index begin = (first + i) / pack<T>;
     const T vi = v[first + i], pi = p[first + i];
     row[begin] -= all_but<T>((first + i) % pack<T>) * (vi * q[begin] + pi * w[begin]);

@@ -7,10 +7,6 @@
 
 namespace deeprmt::linalg::reflect {
 
-/// Entries in a cache line.
-template <class T>
-inline constexpr Index pack = 64 / static_cast<Index>(sizeof(T));
-
 /// The most packs that a reflector may span: 64 doubles that begin anywhere in a line.
 inline constexpr Index most_packs = 9;
 

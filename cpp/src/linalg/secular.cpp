@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "deeprmt/core/clones.hpp"
+#include "pack.hpp"
 
 namespace deeprmt::linalg {
 namespace {
@@ -17,11 +18,7 @@ constexpr int group = 4;
 /// As many doubles as one register holds. `lanes` partial sums are kept however many that is, so that all sums are the
 /// same; where registers are shorter, the loop runs once for each part of the lanes, since both parts would not fit.
 template <int Width>
-struct Pack {
-  typedef double type __attribute__((vector_size(8 * Width), may_alias));
-};
-template <int Width>
-using Vector = typename Pack<Width>::type;
+using Vector = typename Register<double, 8 * Width>::type;
 
 /// Part `slice` of vector j of lanes.
 template <int Width>

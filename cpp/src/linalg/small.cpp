@@ -8,53 +8,31 @@
 #include <vector>
 
 #include "deeprmt/core/clones.hpp"
+#include "pack.hpp"
 
 namespace deeprmt::linalg::small {
 namespace {
 
 // A row is a whole number of packs of 64 bytes, the widest register there is; past its end stand zeros. What is to
 // begin at column j begins at the pack of column j, with zeros before j: so no loop has a remainder.
-template <class T>
-using Pack [[gnu::vector_size(64)]] = T;
-template <class T>
-constexpr Index lanes = 64 / static_cast<Index>(sizeof(T));
-
-template <class T>
-DEEPRMT_LEAF Pack<T>* packs(T* row) {
-  return reinterpret_cast<Pack<T>*>(row);
-}
-template <class T>
-DEEPRMT_LEAF const Pack<T>* packs(const T* row) {
-  return reinterpret_cast<const Pack<T>*>(row);
-}
-
-template <class T>
-DEEPRMT_LEAF T sum(const Pack<T>& pack) {
-  T each[lanes<T>];
-  for (Index l = 0; l < lanes<T>; ++l) each[l] = pack[l];
-  for (Index half = lanes<T> / 2; half > 0; half /= 2)
-    for (Index l = 0; l < half; ++l) each[l] += each[l + half];
-  return each[0];
-}
-
 /// Packs of a row of n entries.
 template <class T>
 constexpr Index packs_of(Index n) {
-  return (n + lanes<T> - 1) / lanes<T>;
+  return (n + pack<T> - 1) / pack<T>;
 }
 
 /// The distance between rows: rows a multiple of 1 KiB apart would share few sets of the cache.
 template <class T>
 constexpr Index distance(Index n) {
   const Index count = packs_of<T>(n);
-  return (count % 16 == 0 ? count + 1 : count) * lanes<T>;
+  return (count % 16 == 0 ? count + 1 : count) * pack<T>;
 }
 
 /// Aligned zeros: the matrix, and rows of scratch after it.
 template <class T>
 class Store {
  public:
-  Store(Index rows, Index ld) : ld_(ld), memory_(static_cast<std::size_t>(rows * ld + lanes<T>), T(0)) {
+  Store(Index rows, Index ld) : ld_(ld), memory_(static_cast<std::size_t>(rows * ld + pack<T>), T(0)) {
     const auto past = reinterpret_cast<std::uintptr_t>(memory_.data()) % 64;
     begin_ = memory_.data() + (past == 0 ? 0 : (64 - past) / sizeof(T));
   }
@@ -89,13 +67,13 @@ template <class T>
 /// v holds x from entry `begin` on and becomes the vector of its reflector, v_begin = 1, with zeros before.
 template <class T>
 DEEPRMT_LEAF Reflector<T> reflector(T* v, Index begin, Index end) {
-  const Index first = begin / lanes<T>, last = packs_of<T>(end);
-  for (Index i = first * lanes<T>; i < begin; ++i) v[i] = 0;
+  const Index first = begin / pack<T>, last = packs_of<T>(end);
+  for (Index i = first * pack<T>; i < begin; ++i) v[i] = 0;
   T alpha = v[begin], up = 1;
   v[begin] = 0;
   const auto squares = [&]() __attribute__((always_inline)) {
     Pack<T> total = {};
-    for (Index p = first; p < last; ++p) total += packs(v)[p] * packs(v)[p];
+    for (Index p = first; p < last; ++p) total += packs_at(v)[p] * packs_at(v)[p];
     return sum<T>(total);
   };
   T square = squares();
@@ -114,7 +92,7 @@ DEEPRMT_LEAF Reflector<T> reflector(T* v, Index begin, Index end) {
     factor = 1 / (alpha - beta);
     made = {beta / up, (beta - alpha) / beta};
   }
-  for (Index p = first; p < last; ++p) packs(v)[p] *= factor;
+  for (Index p = first; p < last; ++p) packs_at(v)[p] *= factor;
   v[begin] = 1;
   return made;
 }
@@ -125,9 +103,10 @@ DEEPRMT_LEAF void update_and_dot(T* w, Index ld, Index row, Index first, Index l
                                  const T* y, const T* next, T* dots) {
   Pack<T> total[rows] = {};
   for (Index p = first; p < last; ++p) {
-    const Pack<T> vp = update ? packs(v)[p] : Pack<T>{}, yp = update ? packs(y)[p] : Pack<T>{}, np = packs(next)[p];
+    const Pack<T> vp = update ? packs_at(v)[p] : Pack<T>{}, yp = update ? packs_at(y)[p] : Pack<T>{},
+                  np = packs_at(next)[p];
     for (int i = 0; i < rows; ++i) {
-      Pack<T>& entry = packs(w + (row + i) * ld)[p];
+      Pack<T>& entry = packs_at(w + (row + i) * ld)[p];
       Pack<T> x = entry;
       if constexpr (update) {
         x -= a[row + i] * vp + b[row + i] * yp;
@@ -152,15 +131,15 @@ DEEPRMT_LEAF void combine(const T* w, Index ld, Index row, Index end, Index p, c
                           const T* v, T* y) {
   Pack<T> even[count] = {}, odd[count] = {};
   for (; row + 2 <= end; row += 2) {
-    const Pack<T>*r0 = packs(w + row * ld) + p, *r1 = packs(w + (row + 1) * ld) + p;
+    const Pack<T>*r0 = packs_at(w + row * ld) + p, *r1 = packs_at(w + (row + 1) * ld) + p;
     for (int i = 0; i < count; ++i) {
       even[i] += u[row] * r0[i];
       odd[i] += u[row + 1] * r1[i];
     }
   }
   if (row < end)
-    for (int i = 0; i < count; ++i) even[i] += u[row] * packs(w + row * ld)[p + i];
-  for (int i = 0; i < count; ++i) packs(y)[p + i] = factor * (even[i] + odd[i] + shift * packs(v)[p + i]);
+    for (int i = 0; i < count; ++i) even[i] += u[row] * packs_at(w + row * ld)[p + i];
+  for (int i = 0; i < count; ++i) packs_at(y)[p + i] = factor * (even[i] + odd[i] + shift * packs_at(v)[p + i]);
 }
 
 /// The (k, n) matrix w, k <= n, has become q B p^T with B lower bidiagonal.
@@ -180,12 +159,13 @@ DEEPRMT_LEAF void bidiagonalise_rows(T* w, Index ld, Index k, Index n, T* v, T* 
     // (I - t u u^T) (w - dots v^T) = w - dots v^T - u y^T with y = t (w^T u - (u . dots) v).
     T shift = 0;
     for (Index r = j + 1; r < k; ++r) shift -= u[r] * dots[r];
-    Index p = (j + 1) / lanes<T>;
+    Index p = (j + 1) / pack<T>;
     const Index first = p;
     for (; p + 4 <= last; p += 4) combine<4>(w, ld, j + 1, k, p, u, left.tau, shift, v, y);
     for (; p < last; ++p) combine<1>(w, ld, j + 1, k, p, u, left.tau, shift, v, y);
     const T* row = w + (j + 1) * ld;
-    for (p = first; p < last; ++p) packs(next)[p] = packs(row)[p] - (dots[j + 1] * packs(v)[p] + packs(y)[p]);
+    for (p = first; p < last; ++p)
+      packs_at(next)[p] = packs_at(row)[p] - (dots[j + 1] * packs_at(v)[p] + packs_at(y)[p]);
     right = reflector(next, j + 1, n);
     diagonal[j + 1] = right.beta;
     update_and_dot<true>(w, ld, j + 2, k, first, last, dots, v, u, y, next, dots);
@@ -205,19 +185,20 @@ DEEPRMT_LEAF void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, T*
   update_and_dot<false>(w, ld, 1, n, 0, last, v, v, v, v, v, dots);
   for (Index j = 1;; ++j) {
     // (I - t v v^T) w (I - t v v^T) = w - v x^T - x v^T with x = t p - (t^2 / 2) (p . v) v, p = w v.
-    Index first = j / lanes<T>;
+    Index first = j / pack<T>;
     Pack<T> total = {};
-    for (Index i = first * lanes<T>; i < j; ++i) dots[i] = 0;
-    for (Index p = first; p < last; ++p) total += packs(dots)[p] * packs(v)[p];
+    for (Index i = first * pack<T>; i < j; ++i) dots[i] = 0;
+    for (Index p = first; p < last; ++p) total += packs_at(dots)[p] * packs_at(v)[p];
     const T shift = made.tau * made.tau * sum<T>(total) / 2;
-    for (Index p = first; p < last; ++p) packs(x)[p] = made.tau * packs(dots)[p] - shift * packs(v)[p];
+    for (Index p = first; p < last; ++p) packs_at(x)[p] = made.tau * packs_at(dots)[p] - shift * packs_at(v)[p];
     diagonal[j] = w[j * ld + j] - 2 * x[j];  // v_j = 1
     if (j + 1 == n) return;
     const T* row = w + j * ld;
-    for (Index p = first; p < last; ++p) packs(next)[p] = packs(row)[p] - (packs(x)[p] + x[j] * packs(v)[p]);
+    for (Index p = first; p < last; ++p)
+      packs_at(next)[p] = packs_at(row)[p] - (packs_at(x)[p] + x[j] * packs_at(v)[p]);
     made = reflector(next, j + 1, n);
     below[j] = made.beta;
-    update_and_dot<true>(w, ld, j + 1, n, (j + 1) / lanes<T>, last, v, x, x, v, next, dots);
+    update_and_dot<true>(w, ld, j + 1, n, (j + 1) / pack<T>, last, v, x, x, v, next, dots);
     std::swap(v, next);
   }
 }

@@ -6,14 +6,13 @@
 #include "deeprmt/core/clones.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/product.hpp"
+#include "pack.hpp"
 
 namespace deeprmt::linalg {
 namespace {
 
 template <class T>
-constexpr Index lane = 64 / static_cast<Index>(sizeof(T));
-template <class T>
-constexpr Index packs = band / lane<T>;
+constexpr Index packs = band / pack<T>;
 
 /// Rows of c in one tile: their sums take 24 registers, the row of v that they share and an entry of c the others.
 template <class T>
@@ -23,26 +22,22 @@ constexpr Index high = 24 / packs<T>;
 template <class T>
 constexpr Index depth = 24 * 1024 / (band * static_cast<Index>(sizeof(T)));
 
-/// 64 bytes as a value, at any address of a T; the compiler cuts it into the registers that the instruction set has.
-template <class T>
-using Pack [[gnu::vector_size(64), gnu::aligned(sizeof(T)), gnu::may_alias]] = T;
-
 /// y (high, band) += c (high, steps) v (steps, band), or = if `fresh`.
 template <class T>
 DEEPRMT_LEAF void tile(const T* c, Index ld_c, const T* v, Index ld_v, Index steps, bool fresh, T* y, Index ld_y) {
   constexpr Index rows = high<T>, width = packs<T>;
-  Pack<T> sums[rows][width] = {};
+  LoosePack<T> sums[rows][width] = {};
   if (!fresh)
     for (Index i = 0; i < rows; ++i)
-      for (Index k = 0; k < width; ++k) sums[i][k] = *reinterpret_cast<const Pack<T>*>(y + i * ld_y + k * lane<T>);
+      for (Index k = 0; k < width; ++k) sums[i][k] = loose(y + i * ld_y + k * pack<T>);
   for (Index s = 0; s < steps; ++s) {
-    Pack<T> x[width];
-    for (Index k = 0; k < width; ++k) x[k] = *reinterpret_cast<const Pack<T>*>(v + s * ld_v + k * lane<T>);
+    LoosePack<T> x[width];
+    for (Index k = 0; k < width; ++k) x[k] = loose(v + s * ld_v + k * pack<T>);
     for (Index i = 0; i < rows; ++i)
       for (Index k = 0; k < width; ++k) sums[i][k] += c[i * ld_c + s] * x[k];
   }
   for (Index i = 0; i < rows; ++i)
-    for (Index k = 0; k < width; ++k) *reinterpret_cast<Pack<T>*>(y + i * ld_y + k * lane<T>) = sums[i][k];
+    for (Index k = 0; k < width; ++k) loose(y + i * ld_y + k * pack<T>) = sums[i][k];
 }
 
 template <class T>
@@ -54,7 +49,7 @@ DEEPRMT_LEAF void thin_loop(const T* c, Index ld_c, Index rows, Index n, const T
       const T* mine = c + i * ld_c + l;
       // Too many short pieces for the machine to see what comes next.
       for (Index r = 0; r < high<T>; ++r)
-        for (Index k = 0; k < next; k += lane<T>) __builtin_prefetch(mine + r * ld_c + steps + k, 0, 2);
+        for (Index k = 0; k < next; k += pack<T>) __builtin_prefetch(mine + r * ld_c + steps + k, 0, 2);
       tile<T>(mine, ld_c, v + l * ld_v, ld_v, steps, l == 0 && !add, y + i * ld_y, ld_y);
     }
   }

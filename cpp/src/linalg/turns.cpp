@@ -3,17 +3,10 @@
 #include <utility>
 
 #include "deeprmt/core/clones.hpp"
-
-// How vectors would be passed in calls is of no interest: all that takes them is inlined.
-#pragma GCC diagnostic ignored "-Wpsabi"
+#include "pack.hpp"
 
 namespace deeprmt::linalg::turns {
 namespace {
-
-template <class T, int bytes>
-struct Register {
-  typedef T type __attribute__((vector_size(bytes), may_alias));
-};
 
 /// `count` registers of each row, `ld` entries apart. Each column is the same sum whatever the registers hold.
 template <int bytes, int count, class T>

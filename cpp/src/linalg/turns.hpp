@@ -10,10 +10,6 @@ namespace deeprmt::linalg::turns {
 constexpr Index together = 8;    // reflectors of a turn
 constexpr Index most_packs = 3;  // cache lines in a row of a panel
 
-/// Entries in a cache line.
-template <class T>
-inline constexpr Index pack = 64 / static_cast<Index>(sizeof(T));
-
 /// x (size rows of `packs` cache lines, one after the other) <- (I - V T V^T) x.
 /// Reflector j begins at row j and ends at row size - together + j.
 /// @param v  (size, together), size >= 2 together, t (together, together), of which the upper triangle is read;
