@@ -39,6 +39,14 @@ struct Stack {
   Index count = 1, m, n;
 };
 
+template <class T>
+void refuse_overflow(const char* function, const T* values, Index count) {
+  for (Index i = 0; i < count; ++i)
+    check::that(std::isfinite(values[i]), function, ": a must be so small that its ",
+                function[0] == 'e' ? "eigen" : "singular ", "values stay below ", std::numeric_limits<T>::max(),
+                ", but the largest overflows; scale a down");
+}
+
 /// (..., k) for a stack (...), filled by kernel(out as (count, k)); refuses values that became infinite.
 template <class T, class Kernel>
 Array<T> values_of(const char* function, Stack<T>& stack, Index k, const Kernel& kernel) {
@@ -47,10 +55,7 @@ Array<T> values_of(const char* function, Stack<T>& stack, Index k, const Kernel&
   T* data = out.mutable_data();
   without_gil([&] {
     kernel(Eigen::Map<Mat<T>>(data, stack.count, k));
-    for (Index row = 0; k > 0 && row < stack.count; ++row)  // the largest stands first or last
-      check::that(std::isfinite(data[row * k]) && std::isfinite(data[row * k + k - 1]), function,
-                  ": a must be so small that its ", function[0] == 'e' ? "eigen" : "singular ", "values stay below ",
-                  std::numeric_limits<T>::max(), ", but the largest overflows; scale a down");
+    refuse_overflow<T>(function, data, stack.count * k);
   });
   return out;
 }
@@ -91,6 +96,7 @@ py::tuple svd(const Array<T>& a, const std::vector<Index>& which, int threads) {
   auto u = results_of(stack, stack.m, count), s = results_of(stack, count), vt = results_of(stack, count, stack.n);
   without_gil([&, ud = u.mutable_data(), sd = s.mutable_data(), vtd = vt.mutable_data()] {
     linalg::svd<T>(stack.data, stack.count, stack.m, stack.n, which, ud, sd, vtd, threads);
+    refuse_overflow<T>("svd", sd, stack.count * count);
   });
   return py::make_tuple(u, s, vt);
 }
@@ -103,6 +109,7 @@ py::tuple eigh(const Array<T>& a, const std::vector<Index>& which, int threads) 
   auto values = results_of(stack, count), vectors = results_of(stack, stack.n, count);
   without_gil([&, vd = values.mutable_data(), xd = vectors.mutable_data()] {
     linalg::eigh<T>(stack.data, stack.count, stack.n, which, vd, xd, threads);
+    refuse_overflow<T>("eigh", vd, stack.count * count);
   });
   return py::make_tuple(values, vectors);
 }

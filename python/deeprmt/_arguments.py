@@ -78,13 +78,6 @@ def as_stack(function: str, argument: str, value: ArrayLike) -> Floats:
     return array
 
 
-def as_matrices(function: str, argument: str, value: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
-    """(..., m, n) as (count, m, n), and the shape of the stack."""
-    array = as_stack(function, argument, value)
-    stack = array.shape[:-2]
-    return array.reshape(math.prod(stack), *array.shape[-2:]), stack
-
-
 def refuse_non_finite(function: str, argument: str, array: Floats) -> None:
     """Names the first entry that is NaN or infinite."""
     flat, piece = array.reshape(-1), 2**22  # in pieces: the answers for all of a large array take memory too

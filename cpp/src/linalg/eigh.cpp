@@ -4,12 +4,15 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "back.hpp"
 #include "band.hpp"
 #include "chase.hpp"
+#include "chosen.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
@@ -60,6 +63,23 @@ Mat<T> symmetric_part(const char* function, MatIn<T> a, T scale, int threads) {
   return out;
 }
 
+/// The same for a small matrix, into dense `out`; what is below the diagonal is not touched.
+template <class T>
+void small_symmetric_part(const char* function, MatIn<T> a, T scale, T* out) {
+  const T allowed = 200 * std::numeric_limits<T>::epsilon(), half = T(0.5);
+  const Index n = a.rows();
+  T most = 0;
+  for (Index i = 0; i < n; ++i) {
+    out[i * n + i] = a(i, i) * scale;
+    for (Index j = i + 1; j < n; ++j) {
+      const T above = a(i, j) * scale, below = a(j, i) * scale;
+      most = std::max(most, std::abs(above - below));
+      out[i * n + j] = above * half + below * half;
+    }
+  }
+  if (most > allowed) refuse_asymmetric<T>(function, a, scale);
+}
+
 /// Eigenvalues of the symmetric part of scale * a.
 template <class T>
 void values_of(MatIn<T> a, T scale, T* values, int threads) {
@@ -80,24 +100,39 @@ void values_of(MatIn<T> a, T scale, T* values, int threads) {
   if (info != 0) throw std::runtime_error("eigvalsh: LAPACK sterf did not converge, info " + std::to_string(info));
 }
 
+/// Eigenvalues and, in the rows of dense w (n, n), vectors. Of w only the upper triangle is read.
+template <class T>
+void small_pairs(T* w, int n, T* values) {
+  const int liwork = 3 + 5 * n, lwork = 1 + 6 * n + 2 * n * n;
+  const std::unique_ptr<T[]> work(new T[static_cast<std::size_t>(lwork)]);
+  const std::unique_ptr<int[]> iwork(new int[static_cast<std::size_t>(liwork)]);
+  int info = 0;
+  blas::call<T>(blas::Routine::syevd, "V", "L", &n, w, &n, values, work.get(), &lwork, iwork.get(), &liwork, &info);
+  if (info != 0) throw std::runtime_error("eigh: LAPACK syevd did not converge, info " + std::to_string(info));
+}
+
+/// The pairs `which` of the symmetric part of scale * a; values are all of them.
+template <class T>
+void small_pairs(MatIn<T> a, T scale, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors) {
+  const Index n = a.rows();
+  if (all_in_order(which, n) && vectors.outerStride() == n) {
+    small_symmetric_part<T>("eigh", a, scale, vectors.data());
+    small_pairs<T>(vectors.data(), blas::narrow(n), values.data());
+    for (Index i = 0; i < n; ++i)
+      for (Index j = 0; j < i; ++j) std::swap(vectors(i, j), vectors(j, i));
+    return;
+  }
+  Mat<T> w(n, n);
+  small_symmetric_part<T>("eigh", a, scale, w.data());
+  small_pairs<T>(w.data(), blas::narrow(n), values.data());
+  vectors = w(which, Eigen::all).transpose();
+}
+
 /// Eigenvalues, all of them, and the vectors `which` (n, c). w (n, n), of which only the upper triangle is read, is
 /// destroyed.
 template <class T>
 void pairs_in_place(MatOut<T> w, const std::vector<Index>& which, VecOut<T> values, MatOut<T> vectors, int threads) {
-  const int n = blas::narrow(w.rows());
-  if (n < small::symmetric_vectors_below) {
-    using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // as LAPACK wants it
-    const int liwork = 3 + 5 * n, lwork = 1 + 6 * n + 2 * n * n;
-    std::vector<T> work(static_cast<std::size_t>(lwork));
-    std::vector<int> iwork(static_cast<std::size_t>(liwork));
-    int info = 0;
-    blas::call<T>(blas::Routine::syevd, "V", "L", &n, w.data(), &n, values.data(), work.data(), &lwork, iwork.data(),
-                  &liwork, &info);
-    if (info != 0) throw std::runtime_error("eigh: LAPACK syevd did not converge, info " + std::to_string(info));
-    const Eigen::Map<const Columns> all(w.data(), n, n);
-    vectors = all(Eigen::all, which);
-    return;
-  }
+  const Index n = w.rows();
   std::vector<BlockReflector<T>> blocks;
   Chased<T> q;
   Vec<T> off(n);
@@ -130,19 +165,22 @@ void eigh(MatIn<T> a, const std::vector<Index>& which, VecOut<T> values, MatOut<
   check::that(a.cols() == n, "eigh: a must be square, got (", n, ", ", a.cols(), ")");
   check::shape("eigh", "vectors", vectors, n, count);
   check::that(values.size() == count, "eigh: values must have ", count, " entries, got ", values.size());
-  for (const Index i : which)
-    check::that(i >= 0 && i < n, "eigh: which must hold numbers from 0 to ", n - 1, ", got ", i);
+  check_which("eigh", which, n);
   if (count == 0) return;
   const T scale = scale_to_one<T>("eigh", a, threads);
   if (scale == 0) {
     values.setZero();
-    for (Index c = 0; c < count; ++c) vectors.col(c) = Vec<T>::Unit(n, which[static_cast<std::size_t>(c)]);
+    unit_vectors(which, vectors);
     return;
   }
   const blas::Threads single(1);
-  Mat<T> w = symmetric_part<T>("eigh", a, scale, threads);
   Vec<T> all(n);
-  pairs_in_place<T>(w, which, all, vectors, threads);
+  if (n < small::symmetric_vectors_below) {
+    small_pairs<T>(a, scale, which, all, vectors);
+  } else {
+    Mat<T> w = symmetric_part<T>("eigh", a, scale, threads);
+    pairs_in_place<T>(w, which, all, vectors, threads);
+  }
   values = all(which) / scale;
 }
 

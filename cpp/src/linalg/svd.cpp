@@ -1,6 +1,7 @@
 #include "deeprmt/linalg/svd.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "bidiagonal.hpp"
 #include "bidiagonal_vectors.hpp"
 #include "chase.hpp"
+#include "chosen.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
@@ -131,30 +133,37 @@ void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads) {
 
 namespace {
 
-template <class T>
-using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;  // column-major, as LAPACK wants it
-
-/// Chosen columns of x.
-template <class T>
-Mat<T> columns(const Columns<T>& x, const std::vector<Index>& which) {
-  return x(Eigen::all, which);
+/// Whether LAPACK is faster.
+bool holds_triplets(Index m, Index n) {
+  constexpr Index below = small::singular_vectors_below;
+  return std::min(m, n) < below && std::max(m, n) < 4 * below;
 }
 
-/// The triplets `which` of w (m, n), m >= n, scaled to about 1 and destroyed: u (m, c), s (n, all of them), v (n, c).
+/// All triplets of the dense w (m, n), of any shape, scaled to about 1 and destroyed: dense u (m, k), s, dense vt (k,
+/// n).
 template <class T>
-void small_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> v) {
-  // LAPACK sees the transpose, whose left vectors are v.
-  const int n = blas::narrow(w.cols()), m = blas::narrow(w.rows()), lda = blas::narrow(w.outerStride()),
-            lwork = n * (5 * n + 7) + 2 * m;
-  Columns<T> left(n, n), right(n, m);
-  std::vector<T> work(static_cast<std::size_t>(lwork));
-  std::vector<int> iwork(static_cast<std::size_t>(8 * n));
+void all_small_triplets(MatOut<T> w, T* u, T* s, T* vt) {
+  // LAPACK sees the transpose: its left vectors in columns are the rows of vt, its right ones in rows the columns of u.
+  const int n = blas::narrow(w.cols()), m = blas::narrow(w.rows()), k = std::min(m, n),
+            lwork = k * (5 * k + 7) + 2 * std::max(m, n);
+  const std::unique_ptr<T[]> work(new T[static_cast<std::size_t>(lwork)]);
+  const std::unique_ptr<int[]> iwork(new int[static_cast<std::size_t>(8 * k)]);
   int info = 0;
-  blas::call<T>(blas::Routine::gesdd, "S", &n, &m, w.data(), &lda, s.data(), left.data(), &n, right.data(), &n,
-                work.data(), &lwork, iwork.data(), &info);
+  blas::call<T>(blas::Routine::gesdd, "S", &n, &m, w.data(), &n, s, vt, &n, u, &k, work.get(), &lwork, iwork.get(),
+                &info);
   if (info != 0) throw std::runtime_error("svd: LAPACK gesdd did not converge, info " + std::to_string(info));
-  v = columns<T>(left, which);
-  u = columns<T>(right.transpose(), which);
+}
+
+/// The triplets `which` of the dense w (m, n): u (m, c), s (min(m, n), all of them), vt (c, n).
+template <class T>
+void small_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> vt) {
+  const Index m = w.rows(), n = w.cols(), k = std::min(m, n);
+  if (all_in_order(which, k) && u.outerStride() == k && vt.outerStride() == n)
+    return all_small_triplets<T>(w, u.data(), s.data(), vt.data());
+  Mat<T> left(m, k), right(k, n);
+  all_small_triplets<T>(w, left.data(), s.data(), right.data());
+  u = left(Eigen::all, which);
+  vt = right(which, Eigen::all);
 }
 
 /// The same by two stages and divide and conquer.
@@ -179,8 +188,12 @@ void two_stage_triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> 
 template <class T>
 void triplets(MatOut<T> w, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, MatOut<T> v, int threads) {
   const Index n = w.cols();
-  if (n < small::singular_vectors_below && w.rows() < 4 * small::singular_vectors_below)
-    return small_triplets<T>(w, which, u, s, v);
+  if (holds_triplets(w.rows(), n) && w.outerStride() == n) {
+    Mat<T> vt(v.cols(), n);
+    small_triplets<T>(w, which, u, s, vt);
+    v = vt.transpose();
+    return;
+  }
   if (2 * w.rows() > 3 * n) {  // tall: decompose the triangle, then turn u by the orthogonal factor
     const auto blocks = factor<T>(w, true, threads);
     Mat<T> r = w.topRows(n).template triangularView<Eigen::Upper>();
@@ -199,20 +212,23 @@ void svd(MatIn<T> a, const std::vector<Index>& which, MatOut<T> u, VecOut<T> s, 
   check::shape("svd", "u", u, m, count);
   check::shape("svd", "vt", vt, count, n);
   check::that(s.size() == count, "svd: s must have ", count, " entries, got ", s.size());
-  for (const Index i : which)
-    check::that(i >= 0 && i < k, "svd: which must hold numbers from 0 to ", k - 1, ", got ", i);
+  check_which("svd", which, k);
   if (count == 0) return;
   const T scale = scale_to_one<T>("svd", a, threads);
   if (scale == 0) {
     s.setZero();
-    for (Index c = 0; c < count; ++c) {
-      u.col(c) = Vec<T>::Unit(m, which[static_cast<std::size_t>(c)]);
-      vt.row(c) = Vec<T>::Unit(n, which[static_cast<std::size_t>(c)]).transpose();
-    }
+    unit_vectors(which, u);
+    unit_vectors(which, vt.transpose());
     return;
   }
   const blas::Threads single(1);
   Vec<T> all(k);
+  if (holds_triplets(m, n)) {
+    Mat<T> w = a * scale;
+    small_triplets<T>(w, which, u, all, vt);
+    s = all(which) / scale;
+    return;
+  }
   Mat<T> w = scaled<T>(a, scale, m < n, threads), v(n, count);
   if (m >= n)
     triplets<T>(w, which, u, all, v, threads);
@@ -226,9 +242,8 @@ template <class T>
 void svd(const T* stack, Index count, Index m, Index n, const std::vector<Index>& which, T* u, T* s, T* vt,
          int threads) {
   const auto c = static_cast<Index>(which.size());
-  constexpr Index below = small::singular_vectors_below;
-  const bool is_small = std::min(m, n) < below && std::max(m, n) < 4 * below;
-  const int team = is_small ? small::team(count, m, n, below, threads) : threads;
+  const bool is_small = holds_triplets(m, n);
+  const int team = is_small ? small::team(count, m, n, small::singular_vectors_below, threads) : threads;
   parallel_samples(count, team, is_small, [&](Index i, int inner_threads) {
     svd<T>(Eigen::Map<const Mat<T>>(stack + i * m * n, m, n), which, Eigen::Map<Mat<T>>(u + i * m * c, m, c),
            Eigen::Map<Vec<T>>(s + i * c, c), Eigen::Map<Mat<T>>(vt + i * c * n, c, n), inner_threads);

@@ -8,11 +8,8 @@ from typing import Literal, NamedTuple
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_matrices, as_threads, refuse_non_finite
-from ._overflow import refuse_overflow
-from ._room import refuse_large
-from ._values import values_of
-from ._which import as_which
+from .._arguments import Floats
+from ._values import values_of, vectors_of
 
 __all__ = ["Eigh", "eigh", "eigvalsh"]
 
@@ -115,14 +112,5 @@ def eigh(
     >>> values, abs(vectors[:, 0])
     (array([1.]), array([0., 1.]))
     """
-    matrices, stack = as_matrices("eigh", "a", a)
-    refuse_non_finite("eigh", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    count, m, n = matrices.shape
-    if m != n:
-        raise ValueError(f"eigh: a must be square, got ({m}, {n})")
-    chosen = as_which("eigh", k, which, n, "smallest", "largest", "n")
-    inner = as_threads("eigh", threads)
-    refuse_large("eigh", matrices, 6 * n * n, inner, count * len(chosen) * (n + 1))
-    values, vectors = _core.linalg.eigh(matrices, chosen, inner)
-    refuse_overflow("eigh", values)
-    return Eigh(values.reshape(*stack, len(chosen)), vectors.reshape(*stack, n, len(chosen)))
+    ends = ("smallest", "largest")
+    return Eigh(*vectors_of("eigh", _core.linalg.eigh, lambda m, n: 6 * m * n, a, k, which, ends, threads))

@@ -8,11 +8,9 @@ from typing import Literal, NamedTuple
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_matrices, as_threads, refuse_non_finite
-from ._overflow import refuse_overflow
-from ._room import entries_for_vectors, refuse_large
-from ._values import values_of
-from ._which import as_which
+from .._arguments import Floats
+from ._room import entries_for_vectors
+from ._values import values_of, vectors_of
 
 __all__ = ["SVD", "svd", "svdvals"]
 
@@ -133,13 +131,5 @@ def svd(
     >>> svd([[3.0, 0.0], [0.0, -4.0]], k=1, which="trailing").s
     array([3.])
     """
-    matrices, stack = as_matrices("svd", "a", a)
-    refuse_non_finite("svd", "a", matrices.reshape(*stack, *matrices.shape[1:]))
-    count, m, n = matrices.shape
-    chosen = as_which("svd", k, which, min(m, n), "leading", "trailing", "min(m, n)")
-    keep = len(chosen)
-    inner = as_threads("svd", threads)
-    refuse_large("svd", matrices, entries_for_vectors(m, n), inner, count * keep * (m + n))
-    u, s, vt = _core.linalg.svd(matrices, chosen, inner)
-    refuse_overflow("svd", s)
-    return SVD(u.reshape(*stack, m, keep), s.reshape(*stack, keep), vt.reshape(*stack, keep, n))
+    ends = ("leading", "trailing")
+    return SVD(*vectors_of("svd", _core.linalg.svd, entries_for_vectors, a, k, which, ends, threads))
