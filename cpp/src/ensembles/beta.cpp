@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "../linalg/bidiagonal.hpp"
 #include "deeprmt/core/check.hpp"
@@ -22,9 +23,25 @@ double log1p_less(double w) {
   return w * w * sum;
 }
 
+/// Refuses entries or eigenvalues that a tiny beta has taken beyond the range of T.
 template <class T>
-void copy_out(const std::vector<double>& values, MatOut<T> out) {
+void refuse_overflow(const char* function, const std::vector<double>& values) {
+  constexpr double most = std::numeric_limits<T>::max();
+  for (const double x : values)
+    check::that(std::abs(x) <= most, function, ": beta must be so large that no eigenvalue exceeds ", most,
+                ", but one does");
+}
+
+template <class T>
+void copy_out(const char* function, const std::vector<double>& values, MatOut<T> out) {
+  refuse_overflow<T>(function, values);
   for (Index i = 0; i < out.cols(); ++i) out(0, i) = static_cast<T>(values[static_cast<std::size_t>(i)]);
+}
+
+void check_shapes(const char* function, const std::vector<double>& shapes) {
+  for (const double shape : shapes)
+    check::that(std::isfinite(shape), function,
+                ": beta must be so small that beta times the degrees of freedom is finite");
 }
 
 }  // namespace
@@ -39,9 +56,6 @@ void gammas(Stream stream, const std::vector<double>& shapes, double* logarithm,
   normals<double>(for_normals, 0, normal.data(), n);
   uniforms<double>(for_uniforms, 0, uniform.data(), n);
   for (Index i = 0; i < n; ++i) {
-    check::that(
-        std::isfinite(shapes[i]),
-        "eigenvalues of a beta-ensemble: beta must be so small that beta times the degrees of freedom is finite");
     const double shape = std::min(shapes[i], largest_shape);
     const bool is_small = shape < 1;  // then of shape + 1, times a power of a uniform
     const double d = (is_small ? shape + 1 : shape) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
@@ -75,12 +89,15 @@ void hermite_eigenvalues(Stream stream, double beta, MatOut<T> out, int threads)
   normals<double>(stream, 0, d.data(), n);
   const double sigma = std::sqrt(2 / beta) / std::sqrt(size);
   for (double& x : d) x *= sigma;
+  refuse_overflow<double>("hermite_eigenvalues", d);
   for (Index i = 0; i + 1 < n; ++i) shape[i] = beta / 2 * static_cast<double>(n - 1 - i);
   stream.part += 1;
+  check_shapes("hermite_eigenvalues", shape);
   gammas(stream, shape, logarithm.data(), e.data());
   for (Index i = 0; i + 1 < n; ++i) e[i] = std::sqrt(static_cast<double>(n - 1 - i) / size * e[i]);
+  refuse_overflow<double>("hermite_eigenvalues", e);
   linalg::eigvals_tridiagonal<double>(n, d.data(), e.data(), d.data(), threads);
-  copy_out<T>(d, out);
+  copy_out<T>("hermite_eigenvalues", d, out);
 }
 
 template <class T>
@@ -95,12 +112,14 @@ void laguerre_eigenvalues(Stream stream, double n, double beta, MatOut<T> out, i
   for (Index i = 0; i < p; ++i) degrees[i] = n - static_cast<double>(i);
   for (Index i = 0; i + 1 < p; ++i) degrees[p + i] = static_cast<double>(p - 1 - i);
   std::transform(degrees.begin(), degrees.end(), shape.begin(), [&](double k) { return beta / 2 * k; });
+  check_shapes("laguerre_eigenvalues", shape);
   gammas(stream, shape, logarithm.data(), entry.data());
   for (std::size_t i = 0; i < entry.size(); ++i) entry[i] = std::sqrt(degrees[i] / n * entry[i]);
+  refuse_overflow<double>("laguerre_eigenvalues", entry);
   std::vector<double> values(static_cast<std::size_t>(p));
   linalg::values_of_bidiagonal(p, entry.data(), entry.data() + p, small, values.data(), threads);
   for (double& x : values) x *= x;
-  copy_out<T>(values, out);
+  copy_out<T>("laguerre_eigenvalues", values, out);
 }
 
 template <class T>
@@ -117,6 +136,7 @@ void jacobi_eigenvalues(Stream stream, double a, double b, double beta, MatOut<T
     shape[4 * k + 2] = beta / 2 * i;
     shape[4 * k + 3] = beta / 2 * (a + b + 1 + i);
   }
+  check_shapes("jacobi_eigenvalues", shape);
   gammas(stream, shape, logarithm.data(), ratio.data());
   // Beta = x / (x + y), and its complement, by the difference of logarithms: neither is ever 0 / 0.
   const auto cosine = [&](Index at) { return std::sqrt(1 / (1 + std::exp(logarithm[at + 1] - logarithm[at]))); };
@@ -129,7 +149,7 @@ void jacobi_eigenvalues(Stream stream, double a, double b, double beta, MatOut<T
   }
   linalg::values_of_bidiagonal(p, d.data(), e.data(), small, values.data(), threads);
   for (double& x : values) x = std::min(x * x, 1.0);
-  copy_out<T>(values, out);
+  copy_out<T>("jacobi_eigenvalues", values, out);
 }
 
 #define DEEPRMT_INSTANTIATE(T)                                                   \

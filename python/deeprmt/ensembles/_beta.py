@@ -54,7 +54,8 @@ def hermite_eigenvalues(
     Raises
     ------
     ValueError, TypeError
-        If n < 1, or beta is not finite and above 0; if an argument has the wrong type.
+        If n < 1, or beta is not finite and above 0, or is so large or small that numbers overflow; if an argument has
+        the wrong type.
 
     Notes
     -----

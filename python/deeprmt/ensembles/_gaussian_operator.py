@@ -20,6 +20,7 @@ from .._arguments import (
     as_real,
     as_threads,
     refuse_beyond_memory,
+    refuse_non_finite,
 )
 from ._fill import MOST
 
@@ -96,7 +97,9 @@ class GaussianOperator(LinearOperator):  # type: ignore[misc]  # SciPy has no ty
         return self.sigma / math.sqrt(self._size[1])
 
     def _apply(self, x: ArrayLike, transpose: bool) -> Floats:
-        block = as_real("GaussianOperator", "x", x).astype(self.dtype, copy=False)
+        with np.errstate(over="ignore"):  # what does not fit is told below
+            block = as_real("GaussianOperator", "x", x).astype(self.dtype, copy=False)
+        refuse_non_finite("GaussianOperator", "x", block)
         m, n = self._size
         if block.size == 0:
             return np.zeros((n if transpose != self._transposed else m, *block.shape[1:]), self.dtype)

@@ -10,7 +10,17 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.sparse.linalg import LinearOperator
 
 from .. import _core
-from .._arguments import RNG, Floats, as_choice, as_count, as_key, as_threads, refuse_beyond_memory, shown
+from .._arguments import (
+    RNG,
+    Floats,
+    as_choice,
+    as_count,
+    as_key,
+    as_threads,
+    refuse_beyond_memory,
+    refuse_non_finite,
+    shown,
+)
 from .._memory import available_memory
 from ._fill import MOST, as_entry
 
@@ -145,7 +155,7 @@ class HaarOperator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
         Raises
         ------
         ValueError, TypeError
-            If the shape of x does not fit; if an entry is no number.
+            If the shape of x does not fit, or an entry is not finite; if entries are no numbers.
         """
         as_choice("HaarOperator.apply", "side", side, ("left", "right"))
         adjoint, conjugated = self._adjoint_of, self._conjugated
@@ -172,8 +182,11 @@ class HaarOperator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
             raise ValueError(f"{name}: x must have shape {wish}, got {given.shape}")
         parts = given.dtype.kind == "c" and self.dtype.kind == "f"
         entry = np.result_type(self.dtype, np.complex64) if parts else self.dtype
-        refuse_beyond_memory(name, given.size * entry.itemsize, f"a copy of x, {given.size} entries,")
-        block = np.array(given, dtype=entry, order="C").reshape((n, -1) if left else (-1, n))
+        refuse_beyond_memory(name, given.size * entry.itemsize, f"a copy of x, {given.size} entries,", self.threads)
+        with np.errstate(over="ignore"):  # what does not fit is told below
+            block = np.array(given, dtype=entry, order="C")
+        refuse_non_finite(name, "x", block)
+        block = block.reshape((n, -1) if left else (-1, n))
         if parts and left:  # columns of real and imaginary parts in turn
             self._reflectors.apply("L", adjoint, block.view(self.dtype), self.threads)
         elif parts:

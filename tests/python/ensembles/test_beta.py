@@ -205,8 +205,12 @@ def test_one_large_sample_uses_threads_and_keeps_its_bits():
         (
             lambda: jacobi_eigenvalues(5, 1e300, 0, 1e300),
             ValueError,
-            "beta must be so small that beta times the degrees of freedom is finite",
+            "jacobi_eigenvalues: beta must be so small that beta times the degrees of freedom is finite",
         ),
+        (lambda: hermite_eigenvalues(5, 1e308), ValueError, "hermite_eigenvalues: beta must be so small that"),
+        (lambda: laguerre_eigenvalues(99, 5, 1e308), ValueError, "laguerre_eigenvalues: beta must be so small that"),
+        (lambda: hermite_eigenvalues(5, 5e-324, rng=0), ValueError, "hermite_eigenvalues: beta must be so large that"),
+        (lambda: hermite_eigenvalues(5, 1e-80, dtype="f4", rng=0), ValueError, "that no eigenvalue exceeds 3.4"),
     ],
 )
 def test_refuses(call, error, says):

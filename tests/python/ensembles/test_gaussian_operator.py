@@ -64,6 +64,10 @@ def test_refuses():
         GaussianOperator(3, sigma=-1)
     with pytest.raises(TypeError, match="real"):
         GaussianOperator(3) @ np.ones(3, complex)
+    with pytest.raises(ValueError, match="GaussianOperator: x must be finite, found nan at index 1"):
+        GaussianOperator(3) @ [0, np.nan, 0]
+    with pytest.raises(ValueError, match=r"GaussianOperator: x must be finite, found inf at index \(0, 1\)"):
+        GaussianOperator(3, dtype=np.float32).T @ np.array([[0, 1e300]] * 3)
     with pytest.raises(ValueError, match="dimension mismatch"):
         GaussianOperator(3) @ np.ones(4)
     with pytest.raises(MemoryError, match=r"to_dense: a matrix of 1000000 x 1000000 entries needs 7.45e\+03 GiB"):

@@ -144,6 +144,21 @@ def test_what_cannot_be_kept_is_refused_before_it_is_drawn():
         (lambda: HaarOperator(3).apply(np.ones((3, 4)), side="right"), ValueError, r"\(m, 3\), got \(3, 4\)"),
         (lambda: HaarOperator(3).apply(np.ones(3), side="top"), ValueError, "side must be one of 'left', 'right'"),
         (lambda: HaarOperator(3).apply(["a", "b", "c"]), TypeError, "x must be numbers"),
+        (
+            lambda: HaarOperator(3) @ [1, np.nan, 1],
+            ValueError,
+            "HaarOperator.apply: x must be finite, found nan at index 1",
+        ),
+        (
+            lambda: HaarOperator(3).apply(np.full((2, 3), 1j * np.inf), "right"),
+            ValueError,
+            r"x must be finite, found .* \(0, 0\)",
+        ),
+        (
+            lambda: HaarOperator(3, dtype=np.float32) @ [0, 0, 1e300],
+            ValueError,
+            "x must be finite, found inf at index 2",
+        ),
         (lambda: HaarOperator(3).apply(1.0), ValueError, r"got \(\)"),
     ],
 )
