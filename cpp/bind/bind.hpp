@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <new>
 #include <utility>
 
 #include "deeprmt/core/check.hpp"
@@ -53,6 +54,9 @@ Array<T> empty(Index size) {
 /// Bound classes are ordinary ones, of which `type` is the metaclass, as their stubs say.
 inline py::metaclass plain_class() { return py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)); }
 
+/// MemoryError with a message that names the public function that was called, and what it lacked.
+[[noreturn]] void raise_out_of_memory(const std::bad_alloc& error);
+
 /// Runs a kernel with the GIL released; Ctrl-C inside it becomes KeyboardInterrupt.
 template <class F>
 auto without_gil(F&& kernel) {
@@ -61,6 +65,8 @@ auto without_gil(F&& kernel) {
     return std::forward<F>(kernel)();
   } catch (const Interrupted&) {
     throw py::error_already_set();  // the poll left the signal's exception set
+  } catch (const std::bad_alloc& error) {
+    raise_out_of_memory(error);
   }
 }
 

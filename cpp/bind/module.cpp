@@ -8,6 +8,7 @@
 #include "bind.hpp"
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/instruction_set.hpp"
+#include "deeprmt/core/memory.hpp"
 #include "deeprmt/core/parallel.hpp"
 
 namespace deeprmt::bind {
@@ -98,6 +99,17 @@ std::vector<std::string> instruction_sets() {
 }
 
 }  // namespace
+
+void raise_out_of_memory(const std::bad_alloc& error) {
+  std::string text = error.what();
+  if (!dynamic_cast<const OutOfMemory*>(&error)) {
+    const AddressSpace space = address_space();
+    text = "its work needs more memory than ";
+    text += space.limited() ? "the " + shown_size(space.bytes) + " that " + space.limit + " leaves" : "there is";
+  }
+  const std::string function = py::str(py::module_::import("deeprmt._memory").attr("public_caller")());
+  throw OutOfMemory(function + ": " + text);
+}
 
 PYBIND11_MODULE(_core, m) {
   const std::string scipy = py::str(py::module_::import("scipy").attr("__version__"));

@@ -6,25 +6,63 @@ it is filled.
 
 from __future__ import annotations
 
+import itertools
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 _WORTH_ASKING = 2**28
 """Bytes from which on the limits are read, which takes about 0.1 ms."""
 
+_FOR_BLAS = 33 * 2**20
+"""Bytes of address space that OpenBLAS takes for each thread inside it. It waits for ever where it cannot have them."""
 
-def refuse_beyond_memory(function: str, bytes_needed: int, what: str = "this") -> None:
-    """Raises MemoryError, with what is needed and what is there, unless `what` can fit into memory."""
-    if bytes_needed < _WORTH_ASKING:
+
+def refuse_beyond_memory(function: str, bytes_needed: int, what: str = "this", blas_threads: int = 0) -> None:
+    """Raises MemoryError, with what is needed and what is there, unless `what` can fit into memory.
+
+    The buffers of `blas_threads` threads count where the address space is limited, for they stay empty mostly.
+    """
+    limited = _address_space_is_limited()
+    if bytes_needed < _WORTH_ASKING and not limited:
         return
+    if limited and blas_threads > 0:
+        what = f"{what.removesuffix(',')} with the buffers of BLAS"
+        bytes_needed += min(blas_threads, os.cpu_count() or 1) * _FOR_BLAS
     room, whose = min(available_memory(), default=(sys.maxsize, "the address space has"))
     if bytes_needed > room:
         raise MemoryError(f"{function}: {what} needs {_shown(bytes_needed)} of memory, but {whose} {_shown(room)}")
 
 
 def _shown(size: int) -> str:
-    return f"{size / 2**30:.3g} GiB"
+    return f"{size / 2**30:.3g} GiB" if size >= _WORTH_ASKING else f"{size / 2**20:.3g} MiB"
+
+
+def _address_space_is_limited() -> bool:
+    """Whether `ulimit -v` or `ulimit -d` was set: then even small sizes may not fit, and asking takes 1 us."""
+    try:
+        import resource
+    except ImportError:  # no POSIX
+        return False
+    limits = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    return any(resource.getrlimit(which)[0] != resource.RLIM_INFINITY for which in limits)
+
+
+def public_caller() -> str:
+    """The public function of this package that the running code is part of: the core asks, for its messages."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        parts = module.split(".")
+        if parts[0] == "deeprmt":
+            public = ".".join(itertools.takewhile(lambda part: not part.startswith("_"), parts))
+            words = frame.f_code.co_qualname.split(".")
+            if not words[0].startswith("_") and hasattr(sys.modules.get(public), words[0]):
+                return ".".join(itertools.takewhile(lambda word: not word.startswith(("_", "<")), words))
+        frame = frame.f_back
+    return "deeprmt"
 
 
 def available_memory(root: Path = Path("/")) -> Iterator[tuple[int, str]]:

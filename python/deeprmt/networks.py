@@ -22,6 +22,7 @@ from ._arguments import (
     as_number,
     as_real,
     as_threads,
+    available_threads,
     refuse_beyond_memory,
     refuse_non_finite,
 )
@@ -373,7 +374,7 @@ class Network:
             raise ValueError(f"{function}: x must have shape (..., {self.widths[0]}), got {signal.shape}")
         points = math.prod(signal.shape[:-1])
         need = points * (sum(self.widths[1:]) + result) * signal.itemsize
-        refuse_beyond_memory(function, need, f"the work on {points} inputs")
+        refuse_beyond_memory(function, need, f"the work on {points} inputs", available_threads())
         refuse_non_finite(function, "x", signal)
         slopes: list[Any] = []
         for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), start=1):

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
 #include <limits>
 #include <mutex>
 #include <set>
 #include <stdexcept>
+
+#include "deeprmt/core/memory.hpp"
 
 namespace deeprmt::blas {
 namespace {
@@ -29,6 +32,7 @@ struct Table {
   std::string provider, library;
   int (*get_threads)() = nullptr;
   void (*set_threads)(int) = nullptr;
+  std::int64_t buffer = 0;
 } table;
 
 /// "OpenBLAS 0.3.31 SkylakeX" from a handle whose names begin with `prefix`; empty if it is no OpenBLAS.
@@ -70,8 +74,11 @@ void find_library() {
       break;
     }
   }
-  for (const char* prefix : {"scipy_", ""})
-    if (table.library.empty()) table.library = openblas_name(handle, prefix);
+  for (const auto& [prefix, buffer] : {std::pair{"scipy_", 32}, std::pair{"", 128}}) {
+    if (!table.library.empty()) break;
+    table.library = openblas_name(handle, prefix);
+    table.buffer = table.library.empty() ? 0 : std::int64_t{buffer} << 20;
+  }
   if (table.library.empty() && dlsym(handle, "MKL_Get_Max_Threads")) table.library = "MKL";
   dlclose(handle);
 }
@@ -79,6 +86,28 @@ void find_library() {
 std::mutex wishes_mutex;
 std::multiset<int> wishes;
 int before_wishes = 0;
+
+/// Whether there is room for `count` more buffers.
+void require_room(std::int64_t count) {
+  const AddressSpace space = address_space();
+  const std::int64_t need = count * (table.buffer + (std::int64_t{1} << 20));
+  if (space.bytes < need)
+    throw OutOfMemory("BLAS needs " + shown_size(need) + " of memory for its buffers, but " + space.limit + " leaves " +
+                      shown_size(space.bytes));
+}
+
+/// OpenBLAS keeps a buffer for each caller that is inside it at once, and tries for ever to get one where a limit on
+/// the address space leaves no room. So the first is taken here, where the lack of it can still be told.
+void take_first_buffer() {
+  static std::atomic<bool> taken{false};
+  if (taken || table.buffer == 0) return;
+  require_room(1);
+  const int one = 1;
+  const double x = 0, zero = 0;
+  double y = 0;
+  call<double>(Routine::syrk, "U", "N", &one, &one, &zero, &x, &one, &zero, &y, &one);
+  taken = true;
+}
 
 void apply_wishes() { table.set_threads(std::min(before_wishes, *wishes.begin())); }
 
@@ -118,7 +147,10 @@ const std::string& library() { return table.library; }
 bool has_thread_control() { return table.set_threads != nullptr; }
 int get_threads() { return table.get_threads ? table.get_threads() : 0; }
 
+std::int64_t buffer_size() { return table.buffer; }
+
 Threads::Threads(int n) : wish_(std::max(n, 1)) {
+  take_first_buffer();
   if (!has_thread_control()) return;
   const std::lock_guard lock(wishes_mutex);
   if (wishes.empty()) before_wishes = table.get_threads();

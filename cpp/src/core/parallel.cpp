@@ -10,6 +10,7 @@
 
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/interrupt.hpp"
+#include "deeprmt/core/memory.hpp"
 
 namespace deeprmt {
 namespace {
@@ -44,6 +45,16 @@ class FirstFailure {
   Index index_ = 0;
 };
 
+/// A limit on the address space may leave room for fewer threads: OpenMP ends the process if it cannot start one, and
+/// OpenBLAS waits for ever. A thread takes its stack, of 8 MiB in general, up to 128 MiB of the C library's heap, and
+/// BLAS's buffer.
+int with_room(int team) {
+  const AddressSpace space = address_space();
+  if (!space.limited()) return team;
+  const std::int64_t each = (std::int64_t{144} << 20) + blas::buffer_size();
+  return static_cast<int>(std::min<std::int64_t>(team, 1 + space.bytes / each));
+}
+
 }  // namespace
 
 int allowed_threads() {
@@ -63,7 +74,7 @@ void parallel_for(Index n, int threads, const std::function<void(Index)>& body) 
   FirstFailure failure;
   // More threads than that only take memory and time, whoever asks for them.
   static const int most = std::max(64, 2 * omp_get_num_procs());
-  const int team = static_cast<int>(std::min<Index>(std::min(threads, most), n));
+  const int team = with_room(static_cast<int>(std::min<Index>(std::min(threads, most), n)));
 #pragma omp parallel for num_threads(team) schedule(dynamic, 1)
   for (Index i = 0; i < n; ++i) {
     if (failure.any()) continue;

@@ -48,8 +48,9 @@ def filled(
         raise ValueError(f"{function}: size must hold fewer than 2**32 matrices, got {size!r}")
     entry = as_entry(function, dtype, field)
     what = f"an array of {count} x {shape[0]} x {shape[1]} {entry} entries"
-    at_work = beside * min(count, as_threads(function, threads))
-    refuse_beyond_memory(function, (count + at_work) * math.prod(shape) * entry.itemsize, what)
+    inner = as_threads(function, threads)
+    at_work = beside * min(count, inner)
+    refuse_beyond_memory(function, (count + at_work) * math.prod(shape) * entry.itemsize, what, inner)
     out = np.empty((count, *shape), entry)
-    fill(as_key(function, rng), out, as_threads(function, threads))
+    fill(as_key(function, rng), out, inner)
     return out.reshape(*stack, *shape)

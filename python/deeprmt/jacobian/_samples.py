@@ -88,7 +88,7 @@ def _refuse_large(mlp: MLP, trials: int, log: bool, itemsize: int, threads: int)
     copies = 9.0 if log else 2.5
     entries = trials * min(n_in, n_out) + at_once * int(copies * n_in * max(mlp.widths[1:]))
     what = f"{trials} x {min(n_in, n_out)} singular values, and the work on {at_once} network(s) at once,"
-    refuse_beyond_memory("singular_values", entries * itemsize, what)
+    refuse_beyond_memory("singular_values", entries * itemsize, what, threads)
 
 
 def singular_values(

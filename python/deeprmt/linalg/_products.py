@@ -108,7 +108,7 @@ def log_svdvals(factors: ArrayLike | Iterable[ArrayLike], *, threads: int | None
         stack = each.astype(np.float64, copy=False)
         _, m, n = stack.shape
         if product is None:
-            refuse_beyond_memory("log_svdvals", 56 * max(m, n) * n, f"the work on factors of {m} x {n}")
+            refuse_beyond_memory("log_svdvals", 56 * max(m, n) * n, f"the work on factors of {m} x {n}", inner)
             product = _core.linalg.LogProduct(n)
         refuse_mismatch("log_svdvals", index, stack, product.rows)
         product.push(stack, inner)

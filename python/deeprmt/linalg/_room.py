@@ -13,7 +13,7 @@ def refuse_large(function: str, matrices: Floats, each: int, threads: int, resul
     count = math.prod(stack)
     at_once = threads if count >= threads else 1
     what = f"{at_once} matrices at once, each {m} x {n}," if at_once > 1 else f"a {m} x {n} matrix"
-    refuse_beyond_memory(function, (at_once * each + results) * matrices.itemsize, f"the work on {what}")
+    refuse_beyond_memory(function, (at_once * each + results) * matrices.itemsize, f"the work on {what}", threads)
 
 
 def entries_for_values(m: int, n: int) -> int:

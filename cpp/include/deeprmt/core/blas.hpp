@@ -3,6 +3,7 @@
 #pragma once
 
 #include <complex>
+#include <cstdint>
 #include <string>
 #include <type_traits>
 
@@ -60,8 +61,13 @@ bool has_thread_control();
 /// The threads that BLAS uses now; 0 if it does not say.
 int get_threads();
 
+/// Bytes that BLAS maps for each thread that is inside it at once and keeps from then on: OpenBLAS's buffers, 0
+/// elsewhere.
+std::int64_t buffer_size();
+
 /// Holds BLAS to at most `n` threads while it lives. Where several live at once the smallest wins; when the last one
-/// ends, the number from before the first is back.
+/// ends, the number from before the first is back. Throws OutOfMemory if a limit on the address space leaves no room
+/// for BLAS's first buffer.
 class Threads {
  public:
   explicit Threads(int n);
