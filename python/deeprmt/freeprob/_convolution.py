@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
 from ..laws import FussCatalan, Law, MarchenkoPastur
+from ..laws._mixture import merged
 from ..laws._quadrature import Interval, integrate
 from ._moments import product_moments, sum_moments
 from ._solver import Additive, Equations, Multiplicative, State
@@ -30,6 +31,8 @@ _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of w
 _CLOSE_TO_CUSP = 1e-8
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
 _SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not settle
+_WALKS = 200  # points at most that are reached by walking along the axis
+_NOTHING = 1e-9  # of mass: an atom that is about to appear
 _SERIES = 40  # moments up to this order come from the factors' moments
 
 
@@ -46,7 +49,8 @@ class Report:
     continued : int
         Points that no good guess was known for, which were reached from high above the axis.
     residual : float
-        The largest relative residual of the equations at the points that guesses start from.
+        The largest relative residual of the equations at the solutions: the relative error of an unknown that would
+        explain it.
     accuracy : float
         How well the laws that went in are resolved, where that is less well than rounding.
     """
@@ -91,11 +95,8 @@ class Convolution(Law):
     def report(self) -> Report:
         """What solving took so far."""
         count = self._equations.count
-        residual = 0.0
-        for nodes, _, state in self._tables.values():
-            residual = max(residual, self._equations.residual(self._rule.place(nodes + 0j), state))
         accuracy = max(each.accuracy for each, _ in self._equations.parts)
-        return Report(count.points, count.iterations, count.continued, residual, accuracy)
+        return Report(count.points, count.iterations, count.continued, count.residual, accuracy)
 
     @cached_property
     def _gaps(self) -> list[Gap]:
@@ -105,11 +106,16 @@ class Convolution(Law):
             if abs(before.sf - after.sf) < 1e-13:  # no mass between: one gap, found from two sides
                 after.low = before.low
                 found.remove(before)
-        if not self._rule.product:  # sums lie between the sums of the ends
-            found[0].high = max(found[0].high, float(sum(t * law._hull()[0] for law, t in self.parts)))
-            found[-1].low = min(found[-1].low, float(sum(t * law._hull()[1] for law, t in self.parts)))
-        for gap in found:  # edges at an atom lie there
-            for at, _ in self._atoms:
+        # Sums lie between the sums of the ends, products between their products.
+        hulls = [(*each.hull, t) for each, t in self._equations.parts]
+        least, most = self._neutral, self._neutral
+        for low, high, t in hulls:
+            least, most = self._combined(least, low, t), self._combined(most, high, t)
+        if not self._rule.product or (found[0].low == 0 and least > 0):
+            found[0].high = max(found[0].high, least)
+        found[-1].low = min(found[-1].low, most)
+        for gap in found:  # edges at an atom, or at one that has just vanished, lie there
+            for at, _ in self._places:
                 if abs(gap.low - at) <= 1e-11 * scale:
                     gap.low = at
                 if abs(gap.high - at) <= 1e-11 * scale:
@@ -122,7 +128,11 @@ class Convolution(Law):
 
     @cached_property
     def _atoms(self) -> list[tuple[float, float]]:
-        """Atoms of a convolution are sums, or products, of atoms whose masses leave something over."""
+        return [(at, left) for at, left in self._places if left > 1e-14]
+
+    @cached_property
+    def _places(self) -> list[tuple[float, float]]:
+        """Atoms of a convolution are sums, or products, of atoms whose masses leave something over; or just nothing."""
         found = [(self._neutral, 1.0)]
         lists = [law.atoms() for law, _ in self.parts]
         # What each law must take from the mass at least: few atoms are heavy enough next to that.
@@ -131,12 +141,12 @@ class Convolution(Law):
         ]
         for k, (atoms, (_, t)) in enumerate(zip(lists, self.parts, strict=True)):
             room = 1 - (sum(least) - least[k])
-            big = [(at, mass) for at, mass in atoms if t * (1 - mass) < room]
+            big = [(at, mass) for at, mass in atoms if t * (1 - mass) < room + _NOTHING]
             found = [
                 (self._combined(here, at, t), left - t * (1 - mass))
                 for here, left in found
                 for at, mass in big
-                if left - t * (1 - mass) > 1e-14
+                if left - t * (1 - mass) > -_NOTHING
             ]
         return sorted(found)
 
@@ -167,7 +177,12 @@ class Convolution(Law):
         return out
 
     def support(self) -> list[tuple[float, float]]:
-        """The intervals (low, high) that carry the continuous part, in ascending order."""
+        """The intervals (low, high) that carry the continuous part, in ascending order; those that touch are one."""
+        return merged(self._pieces)
+
+    @property
+    def _pieces(self) -> list[tuple[float, float]]:
+        """The intervals, cut where the density vanishes between two."""
         return [(low, high) for low, high, *_ in self._intervals_with_sf]
 
     # ---- inside an interval ----
@@ -187,8 +202,9 @@ class Convolution(Law):
     def _nodes(self, i: int) -> Array:
         low, high, *_ = self._intervals_with_sf[i]
         if self._rule.product and low == 0:
+            end = min(25.0, math.sqrt(math.log(high / self._least)))
             return np.asarray(
-                high * np.exp(-(np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, 25, 60)]) ** 2))
+                high * np.exp(-(np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, end, 60)]) ** 2))
             )
         ends = self._intervals_with_sf
         count = max(8, math.ceil(_NODES * math.sqrt((high - low) / (ends[-1][1] - ends[0][0]))))
@@ -223,9 +239,10 @@ class Convolution(Law):
                 else:  # differences that shrink by a constant factor are those of a power law
                     one, two, three = (each for _, each in steps[-3:])
                     guess = State(_next(one.c, two.c, three.c), _next(one.p, two.p, three.p))
-                new, good = self._equations.solve(self._rule.place(x + 0j), guess)
-                if good[0]:
-                    steps.append((x, new))
+                new, good = self._equations.newton(self._rule.place(x + 0j), guess, 20)
+                if not good[0]:
+                    break
+                steps.append((x, new))
                 distance /= 4
             if steps:
                 self._insert(
@@ -249,7 +266,7 @@ class Convolution(Law):
             state, good = self._equations.solve(self._rule.place(nodes + 0j))
             if not good.any():
                 raise ConvergenceError(
-                    f"{self._name}: no point of the interval {self.support()[i]} could be solved", self.report.to_dict()
+                    f"{self._name}: no point of the interval {self._pieces[i]} could be solved", self.report.to_dict()
                 )
             self._insert(i, nodes[good], state[good])
         _, where, state = self._tables[i]
@@ -266,8 +283,8 @@ class Convolution(Law):
 
         return State(above(c, state.c[k - 1], state.c[k]), above(p, state.p[:, k - 1], state.p[:, k]))
 
-    def _solve(self, i: int, x: Array) -> State:
-        """Solutions at points inside interval i."""
+    def _solve(self, i: int, x: Array, patient: bool = True) -> State:
+        """Solutions at points inside interval i; from what is known nearby alone if not `patient`."""
         low, high, *_ = self._intervals_with_sf[i]
         place, guess = self._rule.place(x + 0j), self._guess(i, x)
         near_low = (x - low).min() if low > 0 or not self._rule.product else high
@@ -275,31 +292,68 @@ class Convolution(Law):
             self._descended.add(i)
             self._descend(i)
             guess = self._guess(i, x)
-        state, good = self._equations.solve(place, guess)
+        if patient:
+            state, good = self._equations.solve(place, guess)
+        else:
+            state, good = self._equations.newton(place, guess, 20)
+        for k in np.flatnonzero(~good)[: _WALKS if patient else 0]:
+            new = self._walked(i, float(x[k]))
+            if new is not None:
+                state.put(slice(k, k + 1), new)
+                good[k] = True
         if not good.all():
             first = float(x[~good][0])
             raise ConvergenceError(
                 f"{self._name}: {int((~good).sum())} points did not converge, the first at x = {first!r}, in the"
-                f" interval {self.support()[i]}",
+                f" interval {self._pieces[i]}",
                 {**self.report.to_dict(), "x": first, "failed": int((~good).sum())},
             )
+        self._equations.note(place, state)
         return state
 
-    def _inner(self, i: int, x: Array) -> tuple[Array, Array]:
+    def _walked(self, i: int, x: float) -> State | None:
+        """The solution at a point that no guess led to, from the nearest one that is known, in steps along the axis."""
+        nodes, where, state = self._tables[i]
+        k = int(np.argmin(np.abs(where - self._coordinate(i, np.array([x]))[0])))
+        here, known = float(nodes[k]), state[k : k + 1]
+        share, found, steps = 0.25, [], 0
+        while here != x and share > 1e-4 and steps < 100:
+            goal = x if share > 0.99 else here + share * (x - here)
+            steps += 1
+            place = self._rule.place(np.array([here + 0j, goal + 0j]))
+            new, good = self._equations.newton(place[1:], self._equations.moved(known, place[1:] - place[:1]), 12)
+            if good[0]:
+                here, known = goal, new
+                found.append((np.array([here]), known))
+                share = min(1.0, 2 * share)
+            else:
+                share /= 4
+        if found:
+            self._insert(
+                i,
+                np.concatenate([nodes, *(each for each, _ in found)]),
+                State(
+                    np.concatenate([state.c, *(each.c for _, each in found)]),
+                    np.concatenate([state.p, *(each.p for _, each in found)], axis=1),
+                ),
+            )
+        return known if here == x else None
+
+    def _inner(self, i: int, x: Array, patient: bool = True) -> tuple[Array, Array]:
         """Density and mass above, from the solutions."""
-        state = self._solve(i, x)
+        state = self._solve(i, x, patient)
         g = self._rule.cauchy(x + 0j, state.c)
         return np.maximum(-g.imag, 0.0) / math.pi, np.clip(self._argument(state) / math.pi, 0.0, 1.0)
 
     def _argument(self, state: State) -> Array:
-        """Im U: U = sum t U_i(omega_i) - (T - 1) log F for sums, + (T - 1) ln y for products."""
+        """Im U: U = log F + sum t (U_i(omega_i) - log F) for sums, - ln y in place of log F for products."""
         rule, equations = self._rule, self._equations
-        total = -(equations.total - 1) * rule.shared_argument(state.c)
+        total = rule.shared_argument(state.c)
         for _, t, numbers in equations.explicit:
             total = total + t * rule.explicit_argument(numbers, state.c)
         for k, (each, t) in enumerate(equations.implicit):
             w = np.exp(state.p[k]) if rule.product else state.p[k]
-            total = total + t * each.argument(w)
+            total = total + t * (each.argument(w) - rule.shared_argument(state.c))
         return np.asarray(total)
 
     def _close(self, edge: float) -> float:
@@ -310,21 +364,43 @@ class Convolution(Law):
         return _CLOSE_TO_CUSP if any(gap.low == gap.high == edge for gap in self._gaps) else _CLOSE
 
     @cached_property
-    def _edges(self) -> dict[tuple[int, int], tuple[float, float, float]]:
-        """(distance, density there, exponent) of each end of each interval, where density = const distance^exponent."""
+    def _edges(self) -> dict[tuple[int, int], tuple[float, float, float, float]]:
+        """For the ends (interval, 0 or 1): (least, distance, density there, exponent).
+
+        Closer than `least` the density is const distance^exponent: in units of the width or of the rounding of x, and
+        further out where rounding keeps the equations from being solved.
+        """
         out = {}
         for i, (low, high, *_) in enumerate(self._intervals_with_sf):
-            step = (high - low) * np.array([1.0, 4.0])
-            for side, x in ((0, low + self._close(low) * step), (1, high - self._close(high) * step)):
+            for side, edge in ((0, low), (1, high)):
                 if side == 0 and low == 0 and self._rule.product:
                     continue  # there x has digits enough
-                density = self._inner(i, x)[0]
-                distance = np.abs(x - (low if side == 0 else high))  # as rounded
-                power = float(np.log(density[1] / density[0]) / np.log(distance[1] / distance[0]))
+                least = max(self._close(edge) * (high - low), 64 * math.ulp(edge))
+                if i in self._tables:
+                    state = self._tables[i][2]
+                    noise = self._equations.rounding(state[-1:] if side == 1 else state[:1])
+                    least = min(max(least, 256 * noise * (edge if self._rule.product else 1)), 1e-3 * (high - low))
+                while True:
+                    step = least * np.array([1.0, 4.0])
+                    x = low + step if side == 0 else high - step
+                    try:
+                        density = self._inner(i, x, least > 1e-4 * (high - low))[0]
+                    except ConvergenceError:
+                        if least > 1e-3 * (high - low):
+                            raise
+                        least *= 8
+                        continue
+                    if (density > 0).all() or least > 1e-3 * (high - low):
+                        break
+                    least *= 8
+                distance = np.abs(x - edge)  # as rounded
+                power = 0.0
+                if (density > 0).all():
+                    power = float(np.log(density[1] / density[0]) / np.log(distance[1] / distance[0]))
                 # Exponents of edges are simple fractions; what rounding blurs is made sharp.
                 simple = min((-2 / 3, -0.5, -1 / 3, 0.0, 1 / 3, 0.5, 2 / 3, 1.0), key=lambda a: abs(a - power))
                 power = simple if abs(simple - power) < 0.05 else max(power, -0.99)
-                out[i, side] = float(distance[1]), float(density[1]), power
+                out[i, side] = least, float(distance[1]), float(density[1]), power
         return out
 
     def _both(self, x: Array) -> tuple[Array, Array]:
@@ -341,10 +417,10 @@ class Convolution(Law):
             if not inside.any():
                 continue
             here = x[inside]
-            width = high - low
-            close_low, close_high = here - low < self._close(low) * width, high - here < self._close(high) * width
-            if self._rule.product and low == 0:
-                close_low = here < self._least
+            close_high = high - here < self._near(i, 1, high - here)
+            close_low = (
+                here < self._least if self._rule.product and low == 0 else self._near(i, 0, here - low) > here - low
+            )
             middle = ~close_low & ~close_high
             f, s = np.zeros(here.shape), np.zeros(here.shape)
             if middle.any():
@@ -364,9 +440,14 @@ class Convolution(Law):
         self._last = x.copy(), density, above
         return density, above
 
+    def _near(self, i: int, side: int, distance: Array) -> float:
+        """The distance from an end below which the power law stands; looked for only if a point comes close."""
+        low, high, *_ = self._intervals_with_sf[i]
+        return self._edges[i, side][0] if (distance < 0.01 * (high - low)).any() else 0.0
+
     def _power_law(self, i: int, side: int, distance: Array) -> tuple[Array, Array]:
         """The density at a small distance from an edge, and the mass between."""
-        unit, density, power = self._edges[i, side]
+        _, unit, density, power = self._edges[i, side]
         with np.errstate(divide="ignore"):
             f = density * (distance / unit) ** power
         mass = density * unit / (1 + power) * (distance / unit) ** (1 + power)
@@ -389,13 +470,20 @@ class Convolution(Law):
     def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
         """The density of a product close to 0 where the support begins there, and the mass below."""
         unit = self._least
-        near, far = self._inner(i, np.array([1.0, 1e4]) * unit)[0]
+        (near, far), (above, _) = self._inner(i, np.array([1.0, 1e4]) * unit)
         power = max(float(np.log(far / near)) / math.log(1e4), -1 + 1e-3)
+        below = self._below_least(i, float(above))
+        if below > 1e-6:  # mass that piles up towards 0, like one over a logarithm
+            power = near * unit / below - 1
         if abs(power) < 1e-3:
             power = 0.0
         with np.errstate(divide="ignore"):
             f = near * (x / unit) ** power
         return f, near * unit / (1 + power) * (x / unit) ** (1 + power)
+
+    def _below_least(self, i: int, above: float) -> float:
+        """The mass of an interval that begins at 0 below `_least`, where the mass above that is known."""
+        return max(self._intervals_with_sf[i][2] - dict(self._atoms).get(0.0, 0.0) - above, 0.0)
 
     def _pdf(self, x: Array) -> Array:
         return self._both(x)[0].copy()
@@ -415,9 +503,9 @@ class Convolution(Law):
             If the integral does not settle, for instance because it is infinite.
         """
         total: Any = sum(mass * function(np.array([at]))[0] for at, mass in self.atoms())
-        for low, high in self.support():
+        for i, (low, high) in enumerate(self._pieces):
             if self._rule.product and low == 0:
-                end = math.sqrt(math.log(high / _LEAST))
+                end = math.sqrt(math.log(high / self._least))
 
                 def in_logarithm(t: Array, high: float = high) -> Any:
                     t = np.maximum(t, 1e-5)  # up to the edge the integrand is smooth, but x is rounded
@@ -425,6 +513,8 @@ class Convolution(Law):
                     return function(x) * self._pdf(x) * 2 * t * x
 
                 total = total + integrate(in_logarithm, Interval(0.0, end), rtol=_SETTLED)
+                least = np.array([self._least])
+                total = total + function(least)[0] * self._below_least(i, float(self._inner(i, least)[1][0]))
                 continue
             value = self._by_cosines(function, low, high)
             if value is None:
@@ -473,6 +563,7 @@ class Convolution(Law):
             raise ConvergenceError(
                 f"{self._name}: the Cauchy transform did not converge at z = {first!r}", self.report.to_dict()
             )
+        self._equations.note(place, state)
         return place, state
 
     def _raised(self, z: Complex) -> tuple[Complex, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -594,7 +685,7 @@ class FreeProduct(Convolution):
     @cached_property
     def _atoms(self) -> list[tuple[float, float]]:
         at_zero = max((mass for law, _ in self.parts for at, mass in law.atoms() if at == 0), default=0.0)
-        found = [each for each in Convolution._atoms.func(self) if each[0] > 0]  # type: ignore[attr-defined]
+        found = [(at, left) for at, left in self._places if at > 0 and left > 1e-14]
         return [(0.0, at_zero), *found] if at_zero > 0 else found
 
     def _moment(self, k: int) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from .._arguments import as_choice, as_number, shown
-from ..laws import Empirical, FussCatalan, Law, MarchenkoPastur, Semicircle
+from ..laws import Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
+from ..laws._point_masses import PointMasses
 from ._convolution import FreeProduct, FreeSum
 
 __all__ = ["checked_law", "compression", "free_add", "free_multiply", "free_power", "refuse_below_zero"]
@@ -256,8 +257,23 @@ def _sum(parts: Parts) -> Law:
         rest = [(law, t) for law, t in flat if not isinstance(law, Semicircle)]
         if squares:  # free sums of semicircles are semicircles
             rest.append((Semicircle(math.sqrt(sum(squares))), 1.0))
+        rest, more = _centred(rest)
+        offset += more
         out = rest[0][0] if len(rest) == 1 and rest[0][1] == 1 else FreeSum(rest)
     return out.shift(offset) if offset != 0 else out
+
+
+def _centred(parts: Parts) -> tuple[Parts, float]:
+    """Laws that lie far from 0 next to the width of the sum are moved there, so that their digits go to the width."""
+    width = math.sqrt(sum(t * float(law.var()) for law, t in parts))
+    out, offset = [], 0.0
+    for law, t in parts:
+        mean = float(law.mean())
+        if (len(parts) > 1 or t != 1) and t * abs(mean) > 30 * width > 0:
+            offset += t * mean
+            law = Discrete(law.locations - mean, law.masses) if isinstance(law, PointMasses) else law.shift(-mean)
+        out.append((law, t))
+    return out, offset
 
 
 def _into_sum(flat: Parts, law: Law, t: float) -> float:

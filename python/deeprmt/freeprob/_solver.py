@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..laws import MarchenkoPastur, Semicircle
+from ..laws._affine import Affine
 from ._sources import Source
 
 __all__ = ["Additive", "Equations", "Multiplicative", "State"]
@@ -54,6 +55,7 @@ class Count:
     points: int = 0
     iterations: int = 0
     continued: int = 0
+    residual: float = 0.0
 
 
 class Additive:
@@ -75,36 +77,47 @@ class Additive:
         return c, -slope * c * c
 
     @staticmethod
-    def explicit(source: Source) -> tuple[float, float] | None:
-        """The numbers (a, s2) of a law whose p is explicit in c: R(g) = s2 / (1 - a s2 g), or None.
+    def explicit(source: Source) -> tuple[float, ...] | None:
+        """The numbers (a, s2, mean) of a law whose p is explicit in c: R(g) = mean + a s2^2 g / (1 - a s2 g), or None.
 
         The semicircle, R(g) = s2 g, has a = inf here.
         """
-        law = source.law
+        law, offset = source.law, 0.0
+        if isinstance(law, Affine) and law.factor == 1:
+            offset = law.offset
+            law = law.base
         if isinstance(law, Semicircle):
-            return math.inf, law.sigma**2
+            return math.inf, law.sigma**2, offset
         if isinstance(law, MarchenkoPastur) and not law.singular:
-            return law.aspect, law.sigma**2
+            return law.aspect, law.sigma**2, law.sigma**2 + offset
         return None
 
     @staticmethod
-    def invert(numbers: tuple[float, float], c: Complex) -> tuple[Complex, Complex]:
-        """p and dp/dc of such a law."""
-        a, s2 = numbers
+    def beyond(numbers: tuple[float, ...], c: Complex) -> tuple[Complex, Complex]:
+        """p - c, which many copies add up, and its derivative to c."""
+        a, s2, mean = numbers
         if math.isinf(a):
-            return c + s2 / c, 1 - s2 / (c * c)
+            return mean + s2 / c, -s2 / (c * c)
         d = c - a * s2
-        return c + s2 * c / d, 1 - a * s2 * s2 / (d * d)
+        return mean + a * s2 * s2 / d, -a * s2 * s2 / (d * d)
 
     @staticmethod
-    def explicit_argument(numbers: tuple[float, float], c: Complex) -> Array:
-        """Im U of such a law."""
-        a, s2 = numbers
+    def explicit_argument(numbers: tuple[float, ...], c: Complex) -> Array:
+        """Im U of such a law, less Im log F."""
+        a, s2, _ = numbers
         g = 1 / c
         if math.isinf(a):
-            return np.asarray((np.log(c) + s2 * g * g / 2).imag)
-        q = 1 - a * s2 * g
-        return np.asarray(np.log(c).imag + (np.log(q) / a + s2 * g / q).imag)
+            return np.asarray((s2 * g * g / 2).imag)
+        u = a * s2 * g
+        q = 1 - u
+        out = (np.log(q) + u / q).imag
+        small = np.abs(u) < 0.03
+        if small.any():  # sum u^k (1 - 1/k)
+            v, total = u[small], np.zeros(int(small.sum()), np.complex128)
+            for k in range(11, 1, -1):
+                total = (total + (1 - 1 / k)) * v
+            out[small] = (total * v).imag
+        return np.asarray(out / a)
 
     @staticmethod
     def shared_argument(c: Complex) -> Array:
@@ -142,7 +155,7 @@ class Multiplicative:
         return np.log(one / y), -w * slope / (y * one)
 
     @staticmethod
-    def explicit(source: Source) -> tuple[float, float] | None:
+    def explicit(source: Source) -> tuple[float, ...] | None:
         """The numbers (a, s2) of S(y) = 1 / (s2 (1 + a y))."""
         law = source.law
         if isinstance(law, MarchenkoPastur) and not law.singular:
@@ -150,19 +163,19 @@ class Multiplicative:
         return None
 
     @staticmethod
-    def invert(numbers: tuple[Array, Array], c: Complex) -> tuple[Complex, Complex]:
-        """p and dp/dc of such a law."""
+    def beyond(numbers: tuple[Any, ...], c: Complex) -> tuple[Complex, Complex]:
+        """p - c and its derivative to c."""
         a, s2 = numbers
         y, one = 1 / np.expm1(c), -1 / np.expm1(-c)
         q = (1 - a) + a * one  # 1 + a y where y is close to -1
-        return c + np.log(s2 * q), np.asarray(1 - a * y * one / q)
+        return np.log(s2 * q), np.asarray(-a * y * one / q)
 
     @staticmethod
-    def explicit_argument(numbers: tuple[float, float], c: Complex) -> Array:
-        """Im U of such a law."""
+    def explicit_argument(numbers: tuple[float, ...], c: Complex) -> Array:
+        """Im U of such a law, plus Im ln y."""
         a, _ = numbers
         y, one = 1 / np.expm1(c), -1 / np.expm1(-c)
-        return np.asarray(-np.angle(y) + y.imag + (1 - 1 / a) * np.angle((1 - a) + a * one))
+        return np.asarray(y.imag + (1 - 1 / a) * np.angle((1 - a) + a * one))
 
     @staticmethod
     def shared_argument(c: Complex) -> Array:
@@ -196,7 +209,7 @@ class Equations:
         self.rule = rule
         self.parts = parts
         self.total = sum(t for _, t in parts)
-        self.explicit: list[tuple[Source, float, tuple[float, float]]] = []
+        self.explicit: list[tuple[Source, float, tuple[float, ...]]] = []
         self.implicit: list[tuple[Source, float]] = []
         for each, t in parts:
             numbers = rule.explicit(each)
@@ -219,17 +232,17 @@ class Equations:
     # ---- the sum over explicit sources ----
 
     def _explicit_sums(self, c: Complex) -> tuple[Any, Any, Any]:
-        """sum t p, sum t dp/dc, and the least Im p."""
+        """sum t (p - c), its derivative to c, and the least Im p."""
         if not self.explicit:
             return 0.0, 0.0, np.inf
         if self.rule.product:
-            p, d = self.rule.invert(self._bundle, c)
-            return self._weights @ p, self._weights @ d, p.imag.min(axis=0)
+            p, d = self.rule.beyond(self._bundle, c)
+            return self._weights @ p, self._weights @ d, c.imag + p.imag.min(axis=0)
         total, slope, least = 0.0, 0.0, np.full(c.shape, np.inf)
         for _, t, numbers in self.explicit:
-            p, d = self.rule.invert(numbers, c)
+            p, d = self.rule.beyond(numbers, c)
             total, slope, least = total + t * p, slope + t * d, np.minimum(least, p.imag)
-        return total, slope, least
+        return total, slope, c.imag + least
 
     # ---- Newton ----
 
@@ -242,23 +255,24 @@ class Equations:
         live = np.arange(k)
         before = np.full(k, np.inf)
         weights = [t for _, t in self.implicit]
-        excess = self.total - 1
         with np.errstate(all="ignore"):
             for _ in range(steps):
                 c, p, goal = out.c[live], out.p[:, live], place[live]
                 total, slope, least = self._explicit_sums(c)
-                residual = total - excess * c - goal
-                stiffness = excess - slope
+                residual = c + total - goal
+                stiffness = -1 - slope
                 gaps, slopes = [], []
                 for i in range(n):
                     ci, di = rule.value(self.implicit[i][0], p[i])
                     gap = c - ci
-                    residual = residual + weights[i] * (p[i] + gap / di)
-                    stiffness = stiffness - weights[i] / di
+                    residual = residual + weights[i] * ((p[i] - c) + gap / di)
+                    stiffness = stiffness + weights[i] * (1 - 1 / di)
                     gaps.append(gap)
                     slopes.append(di)
                 dc = residual / stiffness
                 size = np.abs(dc) / c.imag
+                if rule.product and self.explicit:  # next to a pole of ln omega c alone tells little
+                    size = np.maximum(size, np.abs(slope * dc))
                 damp = np.ones(live.size)
                 moves = []
                 for i in range(n):
@@ -299,20 +313,51 @@ class Equations:
 
     def slope(self, state: State) -> Complex:
         """dc/dP at solutions."""
-        stiffness = self._explicit_sums(state.c)[1] - (self.total - 1)
+        stiffness = 1 + self._explicit_sums(state.c)[1]
         for i, (each, t) in enumerate(self.implicit):
-            stiffness = stiffness + t / self.rule.value(each, state.p[i])[1]
+            stiffness = stiffness + t * (1 / self.rule.value(each, state.p[i])[1] - 1)
         return np.asarray(1 / stiffness)
 
+    def moved(self, state: State, step: Complex) -> State:
+        """Solutions at places that are `step` further, to first order."""
+        dc = self.slope(state) * step
+        p = state.p.copy()
+        for i, (each, _) in enumerate(self.implicit):
+            p[i] += dc / self.rule.value(each, state.p[i])[1]
+        return State(state.c + dc, p)
+
     def residual(self, place: Complex, state: State) -> float:
-        """How far the equations are from being met, at most, against the size of what they add up."""
-        residual = self._explicit_sums(state.c)[0] - (self.total - 1) * state.c - place
-        size = np.abs(state.c) + np.abs(place) + self.scale
-        worst = 0.0
-        for i, (each, t) in enumerate(self.implicit):
-            residual = residual + t * state.p[i]
-            worst = max(worst, float((np.abs(self.rule.value(each, state.p[i])[0] - state.c) / size).max(initial=0)))
-        return max(worst, float((np.abs(residual) / size).max(initial=0)))
+        """How far the equations are from being met, at most, in units of what a relative change of each unknown does.
+
+        So it is the relative error of an unknown with which they would be met.
+        """
+        with np.errstate(all="ignore"):
+            total, slope, _ = self._explicit_sums(state.c)
+            least = 1.0 if self.rule.product else 0.0  # of logarithms: relative changes of what they are taken of
+            weight = np.abs(state.c) + least
+            residual = state.c + total - place
+            size = np.abs(place) + least + np.abs(total) + (1 + np.abs(slope)) * weight
+            worst = 0.0
+            for i, (each, t) in enumerate(self.implicit):
+                p = state.p[i]
+                c, d = self.rule.value(each, p)
+                off = np.abs(c - state.c) / (weight + np.abs(d) * (np.abs(p) + least))
+                worst = max(worst, float(off.max(initial=0)))
+                residual = residual + t * (p - state.c)
+                size = size + t * (np.abs(p) + weight)
+            return max(worst, float((np.abs(residual) / size).max(initial=0)))
+
+    def note(self, place: Complex, state: State) -> None:
+        """Keeps the largest residual of what is returned."""
+        self.count.residual = max(self.count.residual, self.residual(place, state))
+
+    def rounding(self, state: State) -> float:
+        """What rounding of doubles does to P, at most, at some solutions."""
+        with np.errstate(all="ignore"):
+            size = np.abs(state.c) + np.abs(self._explicit_sums(state.c)[0])
+        for i, (_, t) in enumerate(self.implicit):
+            size = size + t * (np.abs(state.p[i]) + np.abs(state.c) + self.rule.product)
+        return 2e-16 * float(size.max())
 
     # ---- from afar ----
 

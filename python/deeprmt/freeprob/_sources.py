@@ -68,6 +68,17 @@ class Source:
         return np.asarray(self.law._log_potential(w).imag)
 
 
+class _Sums:
+    """Sums of mass / (w - at)."""
+
+    def __init__(self, at: Array, mass: Array) -> None:
+        self._at, self._mass = np.ascontiguousarray(at), np.ascontiguousarray(mass)
+
+    def sums(self, w: Complex) -> tuple[Complex, Complex]:
+        """And their derivative."""
+        return _core.freeprob.atom_sums(self._at, self._mass, np.ascontiguousarray(w), available_threads())
+
+
 class Atoms(Source):
     """A law of atoms alone, few or many."""
 
@@ -75,20 +86,25 @@ class Atoms(Source):
         super().__init__(law)
         pairs = np.array(self.atoms)
         self._at, self._mass = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+        away = self._at != 0
+        self._at_zero = float(self._mass[~away].sum())
+        self._all = _Sums(self._at, self._mass)
+        self._others = self._all if away.all() else _Sums(self._at[away], self._mass[away])
+        self._weighted = _Sums(self._at[away], self._mass[away] * self._at[away])
 
     def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
         """G and G'."""
-        return _core.freeprob.atom_sums(self._at, self._mass, np.ascontiguousarray(w), available_threads())
+        return self._all.sums(w)
 
     def moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
         """1 + M, M and M'."""
-        if (self._at != 0).all():
-            return super().moments(w)
         # M = sum m a / (w - a) without the atom at 0, next to which nothing else of w G could be seen.
-        y, slope = _core.freeprob.atom_sums(
-            self._at, self._mass * self._at, np.ascontiguousarray(w), available_threads()
-        )
-        return 1 + y, y, slope
+        y, slope = self._weighted.sums(w)
+        one = 1 + y
+        small = np.abs(one) < 0.25
+        if small.any():  # and 1 + M, where that is small, without the difference
+            one[small] = self._at_zero + w[small] * self._others.sums(w[small])[0]
+        return one, y, slope
 
     def argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""

@@ -161,17 +161,29 @@ class Piece:
         v = np.where(np.isfinite(v), v, 1.0)[np.searchsorted(grid, s)]
         return np.interp(np.arcsinh(c), np.arcsinh(known), v, left=1.0, right=1.0)
 
+    def less(self, p: Array, c: Array) -> Array:
+        """p - c, from c alone where that saves digits."""
+        if self.numbers is None or (self.product and self.cell == "mid"):
+            return p - c
+        a, s2, *mean = self.numbers
+        with np.errstate(all="ignore"):
+            if self.product:
+                out = np.log(s2 * np.abs((1 - a) - a / np.expm1(-c)))
+            else:
+                out = mean[0] + (s2 / c if math.isinf(a) else a * s2 * s2 / (c - a * s2))
+        return np.where(np.isfinite(p), out, np.nan)
+
     def _explicit(self, c: Array) -> tuple[Array, Array, Array]:
-        a, s2 = self.numbers
+        a, s2, *rest = self.numbers
         with np.errstate(all="ignore"):
             if not self.product:
                 if math.isinf(a):
                     v = s2 / (c * c)
-                    p = c + s2 / c
+                    p = c + (rest[0] + s2 / c)
                 else:
                     d = c - a * s2
                     v = a * s2 * s2 / (d * d)
-                    p = c + s2 * c / d
+                    p = c + (rest[0] + a * s2 * s2 / d)
                 inside = (p > self.low) & (p < self.high)
             else:
                 middle = self.cell == "mid"
@@ -328,11 +340,11 @@ def gaps(equations: Equations) -> list[Gap]:
         return _gaps_of_explicit(equations)
     outer = []
     for source, _ in parts:
-        windows = [each for each in _windows(source, product) if math.isinf(each[1]) or math.isinf(each[2])]
+        windows = [each for each in _windows(source, product) if _is_outer(source, each)]
         outer.append(pieces(equations, source, windows))
     options = []
     for i, (source, _) in enumerate(parts):
-        windows = [each for each in _windows(source, product) if math.isfinite(each[1]) and math.isfinite(each[2])]
+        windows = [each for each in _windows(source, product) if not _is_outer(source, each)]
         if len(windows) > _MANY:
             windows = _that_matter(equations, i, windows, outer)
         options.append(outer[i] + pieces(equations, source, windows))
@@ -341,6 +353,11 @@ def gaps(equations: Equations) -> list[Gap]:
         for chosen in _tuples(options, [t for _, t in parts], cell, product):
             found += _gaps_of(chosen, [t for _, t in parts], cell)
     return _joined(found, product, equations.size)
+
+
+def _is_outer(source: Source, window: tuple[int, float, float]) -> bool:
+    """Whether a window is of the gap below, or above, all mass: for products that below is cut at 0."""
+    return window[0] in (0, len(source.gaps) - 1)
 
 
 def _gaps_of_explicit(equations: Equations) -> list[Gap]:
@@ -427,18 +444,17 @@ def _gaps_of(chosen: list[Piece], powers: list[float], cell: str) -> list[_Part]
     order = sorted(range(len(chosen)), key=lambda i: (not isinstance(chosen[i].source, Atoms), i != first))
     master = order[0]
     lead = chosen[master]
-    total = sum(powers)
 
     def evaluate(s: Array, known: Any = None) -> tuple[Array, Array, Array]:
         """P, sign dP/dc, and the size of what nearly cancels in dP/dc = 1 - sum t v, v = 1 - u."""
         p, c, u, v = lead.value(s) if known is None else known
-        place = powers[master] * p - (total - 1) * c
+        place = c + powers[master] * lead.less(p, c)
         slope = u if powers[master] == 1 else 1 - powers[master] * v
         terms = [powers[master] * np.abs(v)]
         for i, piece in enumerate(chosen):
             if i != master:
                 p, u, v = piece.inverse(c)
-                place = place + powers[i] * p
+                place = place + powers[i] * piece.less(p, c)
                 slope = slope - powers[i] * v
                 terms.append(powers[i] * np.abs(v))
         size = sum(terms) - np.max(terms, axis=0) if len(terms) > 1 else np.ones(s.shape)
@@ -491,6 +507,10 @@ def _gaps_of(chosen: list[Piece], powers: list[float], cell: str) -> list[_Part]
             low_at = place[0] if k == 0 else at_roots[k - 1]
             high_at = place[-1] if k == len(borders) - 1 else at_roots[k]
             seams = (k == 0 and seam_begin, k == len(borders) - 1 and seam_end)
+            if lead.seams[0] and _is_far(lead, s[0] if k == 0 else roots[k - 1]):
+                low_at = _beside_seam(chosen, powers, lead, lead.begin, float(low_at), evaluate)
+            if lead.seams[1] and _is_far(lead, s[-1] if k == len(borders) - 1 else roots[k]):
+                high_at = _beside_seam(chosen, powers, lead, lead.end, float(high_at), evaluate)
             middle = (s[begin] + s[last]) / 2 if begin < last else s[last]
             sf = _above(chosen, powers, master, float(middle), cell)
             if high_at < low_at:
@@ -502,10 +522,81 @@ def _gaps_of(chosen: list[Piece], powers: list[float], cell: str) -> list[_Part]
     return out
 
 
+def _small(piece: Piece, c: Array) -> Array:
+    """What goes to 0 where c becomes infinite, and what P is smooth in: 1 / c for sums, exp(-|c|) for products."""
+    return np.exp(-np.abs(c)) if piece.product else piece._far / c
+
+
+def _is_far(lead: Piece, s: float) -> bool:
+    """Whether c is so large that dP/dc is rounding."""
+    return abs(float(_small(lead, lead.value(np.array([s]))[1])[0])) < 1e-3
+
+
+def _beside_seam(
+    chosen: list[Piece],
+    powers: list[float],
+    lead: Piece,
+    at: float,
+    near: float,
+    evaluate: Callable[[Array], tuple[Array, Array, Array]],
+) -> float:
+    """The end of a gap where c is infinite or nearly so: of P = P_0 + b g + k g^2, g as in `_small`, with P_0 known."""
+    s, c = lead.table()
+    upper = bool(c[-1] > 0 if abs(s[-1] - at) < abs(s[0] - at) else c[0] > 0)
+    start = _at_seam(chosen, powers, lead, upper)
+    scale = 1.0 if lead.product else lead._far
+    if start is None or abs(start - near) > 1e-3 * scale:
+        return near
+    g = np.array([0.005, 0.01, 0.015, 0.02, 0.03, 0.04])
+    wanted = -np.log(g) if lead.product else lead._far / g
+    s = lead.place(wanted if upper else -wanted)
+    if not np.isfinite(s).all():
+        return near
+    g = _small(lead, lead.value(s)[1])
+    slopes = np.polynomial.polynomial.polyfit(g, (evaluate(s)[0] - start) / g, 5)
+    if not np.isfinite(slopes).all() or slopes[1] == 0:
+        return start
+    top = -slopes[0] / (2 * slopes[1])
+    return float(start + slopes[0] * top / 2) if 0 < top / g[0] < 1 else start
+
+
+def _at_seam(chosen: list[Piece], powers: list[float], lead: Piece, upper: bool) -> float | None:
+    """P where c is infinite, above 0 or below: one omega stays there, and others go to infinity, or to 0, as means say.
+
+    None if it is not one that stays.
+    """
+    total, stays = 0.0, 0
+    for piece, t in zip(chosen, powers, strict=True):
+        if piece.product and not upper:
+            leaves = piece.low == 0 or piece.high == 0
+        else:
+            leaves = math.isinf(piece.high) or math.isinf(piece.low)
+        law = piece.source.law
+        if leaves and piece.product:
+            size = float(law.mean()) if upper else 1 / abs(float(law.stieltjes(0.0).real))
+            if size == 0:
+                return None
+            total += t * math.log(size)
+        elif leaves:
+            total += t * float(law.mean())
+        else:
+            s, c = piece.table()
+            if t != 1 or c.size < 2:
+                return None
+            beside = s[-1] if (c[-1] > 0) == upper and abs(c[-1]) > abs(c[0]) else s[0]
+            first = abs(beside - piece.begin) < abs(beside - piece.end)
+            if not piece.seams[0 if first else 1]:
+                return None
+            omega = float(piece.omega(np.array([piece.begin if first else piece.end]))[0])
+            total += math.log(abs(omega)) if piece.product else omega
+            stays += 1
+    return total if stays == 1 else None
+
+
 def _ends(piece: Piece) -> list[float]:
     """The finite ends of the range of c."""
     if piece.numbers is not None:
-        a, s2 = piece.numbers
+        a, s2, *_ = piece.numbers
         if not piece.product:
             root = math.sqrt(s2)
             if math.isinf(a):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,11 @@ class Affine(Law):
         if self.factor != 1:
             text += f".scale({self.factor!r})"
         return text + f".shift({self.offset!r})" if self.offset != 0 else text
+
+    @property
+    def report(self) -> Any:
+        """That of the law which was scaled and shifted, if that has one."""
+        return self.base.report  # type: ignore[attr-defined]
 
     def scale(self, c: float) -> Affine:
         """The law of c times a value; a negative c mirrors it."""

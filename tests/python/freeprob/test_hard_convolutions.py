@@ -1,0 +1,146 @@
+"""Free convolutions where rounding, atoms or scales conspire: coinciding atoms, laws far from 0, points at edges."""
+
+import math
+
+import numpy as np
+import pytest
+
+from deeprmt.freeprob import compression, free_add, free_multiply, free_power
+from deeprmt.laws import Bernoulli, Discrete, Empirical, FussCatalan, MarchenkoPastur, Semicircle
+
+coin = Empirical([-1.0, 1.0])
+
+
+def check(law, *, quantiles=1e-12, mass=1e-12):
+    """Quantiles and distribution function are inverse, the density integrates to what the atoms leave."""
+    q = np.linspace(0.001, 0.999, 21)
+    x = law.ppf(q)
+    off = np.abs(law.cdf(x) - q)
+    for at, _ in law.atoms():
+        off[x == at] = 0
+    assert off.max() <= quantiles
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=mass)
+    # Points next to the ends, inside and outside, have a density, none that is not a number.
+    for low, high in law.support():
+        for distance in (1e-16, 1e-13, 1e-12, 1e-9):
+            step = distance * (high - low)
+            assert (law.pdf([low + step, high - step, low - step, high + step]) >= 0).all()
+    report = law.report
+    assert report.points > 0
+    assert report.residual < 1e-9
+
+
+def test_atoms_that_coincide_with_unequal_masses():
+    """Projections p and q: p + q = 1 +- cos(angle), with cos^2 from the product of projections on [0.04, 1]."""
+    law = free_add(Discrete([0, 1], [0.6, 0.4]), Discrete([0, 1], [0.4, 0.6]))
+    np.testing.assert_allclose(law.support(), [(0.0, 0.8), (1.2, 2.0)], rtol=0, atol=1e-13)
+    assert law.support()[0][0] == 0
+    assert law.atoms() == [(1.0, pytest.approx(0.2))]
+    x = np.array([1e-12, 1e-6, 0.1, 0.5, 0.79])
+    c = (1 - x) ** 2  # of density sqrt((c - r)(s - c)) / (2 pi c (1 - c)), s = 1, and |dc/dx| = 2 (1 - x)
+    density = np.sqrt((c - 0.04) * (2 * x - x * x)) / (2 * math.pi * c * (2 * x - x * x)) * 2 * (1 - x)
+    # c counts the range of one projection, which is 0.4 of all; x and 2 - x share what is left.
+    np.testing.assert_allclose(law.pdf(x), density, rtol=1e-9)
+    check(law, mass=1e-11)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_samples_with_few_values_at_an_end(seed):
+    """Gaps next to 0, where the bound of the other factor counts: each is found, and no point lies in one unseen."""
+    rng = np.random.default_rng(seed)
+    law = free_multiply(Empirical(rng.random(200)), MarchenkoPastur(0.5))
+    check(law)
+    (low, _), *_ = law.support()
+    x = np.geomspace(low, 10 * low, 300)
+    assert (np.diff(law.cdf(x)) >= -1e-13).all()
+    check(free_add(Empirical(rng.normal(size=30)), Empirical(rng.normal(size=30))))
+
+
+def test_many_copies_far_from_zero():
+    t = 1e4
+    law = free_power(MarchenkoPastur(0.5), t)
+    same = MarchenkoPastur(0.5 / t, sigma=math.sqrt(t))  # t samples more: aspect and variance
+    np.testing.assert_allclose(law.support(), same.support(), rtol=1e-15)
+    check(law)
+    corner = compression(MarchenkoPastur(0.5), 1 / t)
+    (low, high) = MarchenkoPastur(0.5 / t).support()[0]
+    # x itself is known to 1e-16, of a width of 0.028.
+    x = np.linspace(low, high, 9)[1:-1]
+    np.testing.assert_allclose(corner.pdf(x), MarchenkoPastur(0.5 / t).pdf(x), rtol=1e-12)
+    np.testing.assert_allclose(corner.cdf(x), MarchenkoPastur(0.5 / t).cdf(x), atol=1e-12)
+    check(corner)
+
+
+def test_many_projections_with_a_vanishing_atom():
+    """A million projections of trace 1 - 1e-6: x = ((1 + y) / y) ((y + p) / (1 + y))^n, near exp(-1 / (1 + y))."""
+    n, p = 1e6, 1 - 1e-6
+    law = free_power(Bernoulli(p), n, "product")
+    y = -0.5 - 0.7j  # a point on no axis, and the z that belongs to it
+    z = np.exp(np.log((1 + y) / y) + n * np.log1p((p - 1) / (1 + y)))
+    z = z if z.imag > 0 else np.conj(z)
+    y = y if (np.exp(np.log((1 + y) / y) + n * np.log1p((p - 1) / (1 + y)))).imag > 0 else np.conj(y)
+    assert -z * law.stieltjes(z) - 1 == pytest.approx(y, rel=1e-8)
+    # Rounding is a million times that of one factor.
+    check(law, quantiles=1e-7, mass=1e-6)
+
+
+def test_a_light_atom_far_from_its_noise():
+    law = free_add(Discrete([0, 1], [1 - 1e-4, 1e-4]), Semicircle(0.01))
+    assert len(law.support()) == 2
+    check(law)
+    check(free_add(coin, Semicircle(1e-5)), quantiles=1e-10, mass=1e-10)
+    check(free_add(MarchenkoPastur(0.5).shift(1e6), coin.scale(0.1)), quantiles=1e-8, mass=1e-9)
+
+
+def test_points_at_the_edges_of_many_bumps():
+    law = free_add(Empirical(np.random.default_rng(3).normal(size=20)), Semicircle(0.1))
+    assert len(law.support()) > 8
+    check(law)
+
+
+def test_residuals_are_those_of_the_equations():
+    for law in (
+        free_multiply(MarchenkoPastur(2.0), MarchenkoPastur(2.0)),
+        free_multiply(MarchenkoPastur(1.0), Bernoulli(1 - 1e-12)),
+        free_add(coin, Semicircle(1e-5)),
+    ):
+        law.ppf(np.linspace(0.05, 0.95, 9))
+        assert law.report.residual < 1e-13
+        assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-10)
+
+
+def test_two_equal_zeros():
+    """MP(2) to the power 2: G z = 1 + y and x = 4 (y + 1/2)^2 (1 + y) / y, down to where y is -1/2 to the last bit."""
+    law = free_multiply(MarchenkoPastur(2.0), MarchenkoPastur(2.0))
+    x = np.array([1e-18, 1e-12, 1e-6, 1e-3])
+    # 4 (y + 1/2)^2 = x y / (1 + y), y -> -1/2: Im (1 + y) = sqrt(x) / 2 to first order.
+    np.testing.assert_allclose(law.pdf(x), 0.5 / (math.pi * np.sqrt(x)), rtol=2e-3)
+
+
+def test_intervals_that_touch_are_one():
+    assert len(free_add(Semicircle(), coin).support()) == 1
+    assert free_add(Semicircle(), coin).pdf(0.0) == 0
+    third = free_add(coin.shift(1.0), Semicircle())
+    assert third.cdf(1.0) == pytest.approx(0.5, abs=1e-13)
+    assert third.expect(np.ones_like) == pytest.approx(1, abs=1e-10)
+
+
+def test_a_scaled_result_keeps_its_report():
+    law = compression(coin, 0.3)
+    law.pdf(0.1)
+    assert law.report.points > 0
+    with pytest.raises(AttributeError):
+        _ = Semicircle().shift(1.0).report
+
+
+def test_products_stay_between_the_products_of_the_ends():
+    law = free_multiply(Discrete([0.5, 1.0], [0.1, 0.9]), Discrete([0.25, 2.0], [0.9, 0.1]))
+    (low, _), *_, (_, high) = law.support()
+    assert low >= 0.125
+    assert high <= 2
+    check(law)
+
+
+def test_fuss_catalan_powers_of_fractions():
+    law = free_power(MarchenkoPastur(1.0), 2.5, "product")
+    np.testing.assert_allclose(law.pdf([0.1, 1.0, 5.0]), FussCatalan(2.5).pdf([0.1, 1.0, 5.0]), rtol=1e-10)
