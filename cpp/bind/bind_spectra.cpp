@@ -1,5 +1,7 @@
 #include "bind.hpp"
+#include "deeprmt/spectra/number_variance.hpp"
 #include "deeprmt/spectra/ratio.hpp"
+#include "deeprmt/spectra/rigidity.hpp"
 #include "deeprmt/spectra/unfold.hpp"
 
 namespace deeprmt::bind {
@@ -20,6 +22,24 @@ Array<double> unfold_gaussian(const Array<double>& levels, Index window, int thr
   return out;
 }
 
+py::tuple number_variance(const Array<double>& levels, const Array<double>& lengths, Index pieces, int threads) {
+  const auto in = view("levels", levels);
+  const auto at = vector_view("lengths", lengths);
+  auto first = empty<double>(in.rows(), at.size() * pieces), second = empty<double>(in.rows(), at.size() * pieces);
+  without_gil([&, a = view_mut(first), b = view_mut(second)]() mutable {
+    spectra::number_variance(in, at, a, b, pieces, threads);
+  });
+  return py::make_tuple(first, second);
+}
+
+Array<double> rigidity(const Array<double>& levels, const Array<double>& lengths, Index pieces, int threads) {
+  const auto in = view("levels", levels);
+  const auto at = vector_view("lengths", lengths);
+  auto out = empty<double>(in.rows(), at.size() * pieces);
+  without_gil([&, res = view_mut(out)]() mutable { spectra::rigidity(in, at, res, pieces, threads); });
+  return out;
+}
+
 }  // namespace
 
 void bind_spectra(py::module_ m) {
@@ -31,6 +51,8 @@ void bind_spectra(py::module_ m) {
         check::ascending_rows(function.c_str(), "levels", view("levels", levels));
       },
       "function"_a, "levels"_a);
+  m.def("number_variance", &number_variance, "levels"_a.noconvert(), "lengths"_a, "pieces"_a, "threads"_a);
+  m.def("rigidity", &rigidity, "levels"_a.noconvert(), "lengths"_a, "pieces"_a, "threads"_a);
   m.def("unfold_gaussian", &unfold_gaussian, "levels"_a.noconvert(), "window"_a, "threads"_a);
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["ConvergenceError"]
+__all__ = ["ConvergenceError", "UntrustedLengthWarning"]
 
 
 class ConvergenceError(RuntimeError):
@@ -16,3 +16,7 @@ class ConvergenceError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.args[0], self.report)
+
+
+class UntrustedLengthWarning(UserWarning):
+    """A statistic of long windows was asked for beyond the length up to which the unfolding leaves it alone."""

@@ -4,9 +4,20 @@ from .freeness import freeness
 from .hill import hill
 from .law import law
 from .layers import layers
+from .number_variance import number_variance
 from .phase_diagram import phase_diagram
 from .spacing import spacing
 from .spectral_density import spectral_density
 from .spectrum import spectrum
 
-__all__ = ["freeness", "hill", "law", "layers", "phase_diagram", "spacing", "spectral_density", "spectrum"]
+__all__ = [
+    "freeness",
+    "hill",
+    "law",
+    "layers",
+    "number_variance",
+    "phase_diagram",
+    "spacing",
+    "spectral_density",
+    "spectrum",
+]
