@@ -9,11 +9,10 @@
 namespace deeprmt::linalg::small {
 
 // Below these orders one stage is faster than two, which make use of the cache and of threads but take more flops:
-// between what was measured on one thread (480 and 620) and what two threads would gain, in float64, with 2 MiB of
-// second-level cache.
-constexpr Index singular_below = 320, symmetric_below = 512;
-// The same for vectors, where one stage is LAPACK's: on one thread it is as fast up to 300 and to 550.
-constexpr Index singular_vectors_below = 160, symmetric_vectors_below = 320;
+// measured on two threads, with 2 MiB of second-level cache. float64 and float32 cross at about 510 and 550.
+constexpr Index singular_below = 480, symmetric_below = 560;
+// The same for vectors, where one stage is LAPACK's.
+constexpr Index singular_vectors_below = 128, symmetric_vectors_below = 480;
 
 /// Whether this is the fastest route to the singular values of an (m, n) matrix.
 bool holds_singular(Index m, Index n);

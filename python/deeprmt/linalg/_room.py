@@ -19,7 +19,7 @@ def refuse_large(function: str, matrices: Floats, each: int, threads: int, resul
 def entries_for_values(m: int, n: int) -> int:
     """What singular values or eigenvalues of an (m, n) matrix take beside it: a copy, and blocks of reflectors."""
     small, large = sorted((m, n))
-    blocks = 320 * (m + n) if small >= 320 else 0  # in one stage there are none
+    blocks = 320 * (m + n) if small >= 480 else 0  # in one stage there are none
     if large > 10 * small:  # by chunks of rows
         return 2 * min(large, max(8 * small, 1024)) * small + 3 * small**2 + blocks
     return m * n + (small**2 if 2 * large > 3 * small else 0) + blocks

@@ -55,7 +55,7 @@ def svdvals(a: ArrayLike, *, threads: int | None = None) -> Floats:
     Notes
     -----
     Memory for each matrix that is worked on at once: a copy of it, min(m, n)^2 numbers where one side is half as long
-    again as the other, and 320 (m + n) from order 320 on; some chunks of 8 min(m, n) rows instead where one side is ten
+    again as the other, and 320 (m + n) from order 480 on; some chunks of 8 min(m, n) rows instead where one side is ten
     times as long. Ctrl-C is answered between blocks.
 
     References

@@ -19,7 +19,7 @@ def bound(a):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 2, 3, 50, 160, 333, 511, 512, 513, 559, 560, 561])
+@pytest.mark.parametrize("n", [1, 2, 3, 50, 160, 333, 512, 559, 560, 561])
 def test_against_lapack(n, dtype):
     a = symmetric(n, dtype=dtype)
     values = eigvalsh(a)
@@ -39,10 +39,10 @@ def test_matches_the_reference(a):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [513])
+@pytest.mark.parametrize("n", [561])
 def test_two_stages_match_the_reference(n):
     # Roundings of the reference's rotations are independent: those of a row or column add up like the square root of
-    # their number, sqrt(2 sides, 512 a sweep, 10 sweeps) = 101 eps, below the bound for ours, 246 eps.
+    # their number, sqrt(2 sides, 560 a sweep, 10 sweeps) = 106 eps, below the bound for ours, 246 eps.
     a = symmetric(n)
     values = eigvalsh(a)
     assert np.abs(values - reference.eigvalsh(a)).max() <= bound(a) * np.abs(values).max()

@@ -17,11 +17,11 @@ shapes = [
     (2, 2),
     (40, 40),
     (200, 180),
-    (319, 319),
-    (320, 320),
-    (321, 323),
+    (320, 323),
+    (479, 479),
+    (480, 480),
     (330, 700),
-    (1100, 325),
+    (1100, 485),
 ]
 shapes += [(700, 165), (41, 900), (5, 3000), (3000, 7), (300, 2)]
 
@@ -55,10 +55,10 @@ def test_matches_the_reference(a):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(321, 323), (640, 321)])
+@pytest.mark.parametrize("shape", [(481, 483)])
 def test_two_stages_match_the_reference(shape):
     # Roundings of the reference's rotations are independent, so that those of a column add up like the square root of
-    # their number, sqrt(320 a sweep, 10 sweeps) = 57 eps; ours are below the bound, 99 eps and more.
+    # their number, sqrt(480 a sweep, 10 sweeps) = 69 eps; ours are below the bound, 119 eps and more.
     a = np.random.default_rng(1).normal(size=shape)
     s = svdvals(a)
     assert np.abs(s - reference.svdvals(a)).max() <= bound(a) * s[0]
