@@ -1,5 +1,7 @@
 #include "bind.hpp"
+#include "deeprmt/tails/double_bootstrap.hpp"
 #include "deeprmt/tails/hill.hpp"
+#include "deeprmt/tails/power_law.hpp"
 
 namespace deeprmt::bind {
 namespace {
@@ -12,8 +14,50 @@ py::tuple hill(const Array<double>& ascending, int threads) {
   return py::make_tuple(xi, error);
 }
 
+tails::Distance distance(bool two_sided) { return two_sided ? tails::Distance::two_sided : tails::Distance::plfit; }
+
+py::tuple fit_power_law(const Array<double>& ascending, bool two_sided, int threads) {
+  const auto in = vector_view("ascending", ascending);
+  const auto fit = without_gil([&] { return tails::fit_power_law(in, distance(two_sided), threads); });
+  return py::make_tuple(fit.first, fit.alpha, fit.distance);
+}
+
+py::tuple fit_power_law_from(const Array<double>& ascending, double xmin, bool two_sided) {
+  const auto in = vector_view("ascending", ascending);
+  const auto fit = without_gil([&] { return tails::fit_power_law_from(in, xmin, distance(two_sided)); });
+  return py::make_tuple(fit.alpha, fit.distance);
+}
+
+py::tuple power_law_bootstrap(const Array<double>& ascending, Index first, double xmin, double alpha, bool two_sided,
+                              bool fixed, std::uint64_t key, Index samples, int threads) {
+  const auto in = vector_view("ascending", ascending);
+  auto distances = empty<double>(samples), alphas = empty<double>(samples);
+  without_gil([&, a = vector_view_mut(distances), b = vector_view_mut(alphas)]() mutable {
+    tails::power_law_bootstrap(in, first, xmin, alpha, distance(two_sided), fixed, key, a, b, threads);
+  });
+  return py::make_tuple(distances, alphas);
+}
+
+Array<double> bootstrap_criterion(const Array<double>& depth, Index size, Index resamples, std::uint64_t key,
+                                  std::uint32_t part, int threads) {
+  const auto in = vector_view("depth", depth);
+  auto mean = empty<double>(std::max<Index>(size - 1, 0));
+  without_gil([&, out = vector_view_mut(mean)]() mutable {
+    tails::bootstrap_criterion(in, size, resamples, key, part, out, threads);
+  });
+  return mean;
+}
+
 }  // namespace
 
-void bind_tails(py::module_ m) { m.def("hill", &hill, "ascending"_a.noconvert(), "threads"_a); }
+void bind_tails(py::module_ m) {
+  m.def("hill", &hill, "ascending"_a.noconvert(), "threads"_a);
+  m.def("fit_power_law", &fit_power_law, "ascending"_a.noconvert(), "two_sided"_a, "threads"_a);
+  m.def("fit_power_law_from", &fit_power_law_from, "ascending"_a.noconvert(), "xmin"_a, "two_sided"_a);
+  m.def("power_law_bootstrap", &power_law_bootstrap, "ascending"_a.noconvert(), "first"_a, "xmin"_a, "alpha"_a,
+        "two_sided"_a, "fixed"_a, "key"_a, "samples"_a, "threads"_a);
+  m.def("bootstrap_criterion", &bootstrap_criterion, "depth"_a.noconvert(), "size"_a, "resamples"_a, "key"_a, "part"_a,
+        "threads"_a);
+}
 
 }  // namespace deeprmt::bind

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import as_real, as_threads
+from .._arguments import as_threads
 from .._display import Displayed
+from ._values import ascending_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,14 +94,5 @@ def hill(x: ArrayLike, *, threads: int | None = None) -> Hill:
     >>> estimate.xi / np.log(2)
     array([1. , 1.5, 2. ])
     """
-    values = as_real("hill", "x", x)
-    if values.ndim != 1:
-        raise ValueError(f"hill: x must have one axis, got {values.ndim}")
-    if values.size < 2:
-        raise ValueError(f"hill: the number of values must be at least 2, got {values.size}")
-    # NumPy's sort is vectorised for the machine at hand. It puts NaN last, so the ends tell whether all is well.
-    ascending = np.sort(values.astype(np.float64, copy=False))
-    if not (ascending[0] > 0 and np.isfinite(ascending[-1])):
-        at = int(np.flatnonzero(~((values > 0) & np.isfinite(values)))[0])
-        raise ValueError(f"hill: x must be positive and finite, found {float(values[at])} at index {at}")
+    ascending = ascending_values("hill", x)
     return Hill(*_core.tails.hill(ascending, as_threads("hill", threads)))
