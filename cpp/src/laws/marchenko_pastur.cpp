@@ -100,13 +100,13 @@ double MarchenkoPastur::pdf(double x) const {
 double MarchenkoPastur::share(double x, bool upper) const {
   const double low = above_low(x), high = below_high(x);
   if (low <= 0 || high <= 0) return (low <= 0) == upper ? 1.0 : 0.0;
-  const double r = r_, inner = inner_, v = std::sqrt(low / high);
+  const double r = r_, inner = inner_, v = std::sqrt(low) / std::sqrt(high);
   if (v >= 1) {
     const double k = inner / (1 + r), above = 16 / (pi * (1 + r) * (1 + r)) * integral(1 / v, k * k);
     return upper ? above : 1 - above;
   }
   double below;
-  if ((1 + r) * v <= 1.5 * inner) {
+  if (inner > 0 && (1 + r) * v <= 1.5 * inner) {
     const double k = (1 + r) / inner;
     below = 16 / (pi * inner * inner) * integral(v, k * k);
   } else {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import comb
 from typing import Any
 
@@ -99,18 +100,17 @@ class Affine(Law):
         return np.float64(self.factor * self.factor * float(self.base.var()))
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return self._mirrored(self.base._stieltjes, z) / self.factor
+
+    def _mirrored(
+        self, function: Callable[[NDArray[np.complex128]], NDArray[np.complex128]], z: NDArray[np.complex128]
+    ) -> NDArray[np.complex128]:
+        """A function of the base at the z there. A mirror turns above into below, which matters on the axis."""
         y = (z - self.offset) / self.factor
-        out = self.base._stieltjes(y) / self.factor
-        # On the axis the limit is from above, and a mirror turns above into below.
-        if self.factor < 0:
-            out[z.imag == 0] = np.conj(out[z.imag == 0])
-        return out
+        return function(y + 0j) if self.factor > 0 else np.conj(function(np.conj(y) + 0j))
 
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        out = self.base._stieltjes_derivative((z - self.offset) / self.factor) / self.factor**2
-        if self.factor < 0:
-            out[z.imag == 0] = np.conj(out[z.imag == 0])
-        return out
+        return self._mirrored(self.base._stieltjes_derivative, z) / self.factor**2
 
     def _r_transform(self, w: Array) -> Array:
         return self.factor * self.base._r_transform(self.factor * w) + self.offset

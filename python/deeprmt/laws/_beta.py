@@ -60,10 +60,14 @@ class Beta(Parametric):
         return np.asarray(special.betainc(self.a, self.b, x))
 
     def _sf(self, x: Array) -> Array:
-        return np.asarray(special.betainc(self.b, self.a, 1 - x))
+        return np.asarray(special.betaincc(self.a, self.b, x))
 
     def _ppf(self, q: Array) -> Array:
-        return np.asarray(special.betaincinv(self.a, self.b, q))
+        out = np.asarray(special.betaincinv(self.a, self.b, q))
+        lost = np.isnan(out) | ((out < 1e-300) & (q > 0))  # SciPy gives up close to the least double
+        if lost.any():
+            out[lost] = super()._ppf(q[lost])
+        return out
 
     def expect(self, function: Callable[[Array], Any]) -> Any:
         """The mean of a vectorised function, real or complex, by quadrature.

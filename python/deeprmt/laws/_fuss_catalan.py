@@ -100,24 +100,13 @@ class FussCatalan(Parametric):
         goal[at_edge | at_zero] = 0.0
         # t = 2 atan(e^a) / (s + 1); the goal is nearly straight in a: slope 2 at the edge, s + 1 towards 0.
         a = np.where(goal < 0, goal / 2, goal / (s + 1)) - 0.25 * np.log(s * (s + 1))
-        low, high = np.full_like(a, -400.0), np.full_like(a, 710.0)
-        live = np.arange(a.size)
-        for turn in range(100):
-            here = a[live]
-            depth, slope = self._depth(*self._both(here))
-            with np.errstate(all="ignore"):
-                share = -np.expm1(-depth)
-                excess = depth + np.log(share) - goal[live]
-                new = here - excess * share * (s + 1) * np.cosh(here) / slope
-            low[live] = np.where(excess <= 0, here, low[live])
-            high[live] = np.where(excess >= 0, here, high[live])
-            inside = np.isfinite(new) & (new >= low[live]) & (new <= high[live])
-            a[live] = np.where(inside, new, (low[live] + high[live]) / 2)
-            # Rounding keeps some from settling to the last digit.
-            live = live[np.abs(a[live] - here) > (4e-16 if turn < 8 else 1e-13) * np.maximum(1.0, np.abs(here))]
-            if live.size == 0:
-                break
-        t, rest = self._both(a)
+
+        def excess(a: Array, live: NDArray[np.intp]) -> tuple[Array, Array]:
+            depth, slope = self._depth(*self._both(a))
+            share = -np.expm1(-depth)
+            return depth + np.log(share) - goal[live], slope / (share * (s + 1) * np.cosh(a))
+
+        t, rest = self._both(_root(excess, a))
         return np.where(at_edge, 0.0, np.where(at_zero, pi / (s + 1), t)), np.where(at_zero, 0.0, rest)
 
     def _both(self, a: Array) -> tuple[Array, Array]:
@@ -134,11 +123,39 @@ class FussCatalan(Parametric):
             return np.where(x > 0, self._height(*self._angle(x)) / x, inf)
 
     def _cdf(self, x: Array) -> Array:
-        t, rest = self._angle(x)
-        return np.where(t > 0, (self.s + 1) * rest / pi + self.s * self._height(t, rest), 1.0)
+        return self._below(*self._angle(x))
 
     def _sf(self, x: Array) -> Array:
-        t, rest = self._angle(x)
+        return self._above(*self._angle(x))
+
+    def _ppf(self, q: Array) -> Array:
+        """By the angle: quantiles of long products reach beyond the least double, and its mass is not small."""
+        s = self.s
+        upper = q > 0.5
+        goal = np.log(np.where(upper, 1 - q, q))
+        at_end = np.isinf(goal)
+        goal[at_end] = 0.0
+
+        def excess(a: Array, live: NDArray[np.intp]) -> tuple[Array, Array]:
+            t, rest = self._both(a)
+            mass = np.where(upper[live], self._above(t, rest), self._below(t, rest))
+            rate = self._height(t, rest) * self._depth(t, rest)[1] / (mass * (s + 1) * np.cosh(a))
+            sign = np.where(upper[live], 1.0, -1.0)  # of the slope in a
+            return sign * (np.log(mass) - goal[live]), rate
+
+        # Close to the edge sf goes like e^(3 a), close to 0 cdf like e^-a.
+        with np.errstate(all="ignore"):
+            t, rest = self._both(_root(excess, np.where(upper, goal / 3, -goal)))
+            x = self._edge * np.exp(-self._depth(t, rest)[0])
+        # 0 has no mass below it: what lies between 0 and the least double is rounded up.
+        x = np.maximum(x, 5e-324)
+        return np.where(at_end, np.where(upper, self._edge, 0.0), np.minimum(x, self._edge))
+
+    def _below(self, t: Array, rest: Array) -> Array:
+        """The mass up to the x of an angle."""
+        return np.where(t > 0, (self.s + 1) * rest / pi + self.s * self._height(t, rest), 1.0)
+
+    def _above(self, t: Array, rest: Array) -> Array:
         out = (self.s + 1) * t / pi - self.s * self._height(t, rest)
         near = (self.s + 1) * t < 1
         if near.any():  # where the difference cancels: the integral of the density over the angle
@@ -177,6 +194,13 @@ class FussCatalan(Parametric):
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self._solve(z)[1]
 
+    def _log_potential(self, z: Complex) -> Complex:
+        """s y - log y, whose slope is (1 + y) / z; and y = (1 + y)^(s+1) / z."""
+        one = -z * self._solve(z)[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out: Complex = self.s * (one - 1) + np.log(z) - (self.s + 1) * np.log(one)
+        return np.where(z == 0, complex(-self.s, pi), out)
+
     def _solve(self, z: Complex) -> tuple[Complex, Complex]:
         """m = -(1 + y) / z and its slope, with (1 + y)^(s+1) = z y."""
         s = self.s
@@ -194,7 +218,8 @@ class FussCatalan(Parametric):
                 beyond[near] = self._refined(w[near], beyond[near])
                 y[near] = (1 + beyond[near]) / s
                 one[near] = 1 + y[near]
-            up: Complex = -one / w
+            tiny = np.where(np.abs(w) < 1e-280, 2.0**200, 1.0)  # complex division wants normal numbers
+            up: Complex = -(one / (w * tiny)) * tiny
             down: Complex = one * ((s - 1) * y - 1) / (w * w * beyond)
         down[~np.isfinite(down)] = inf
         # Off the support both are real on the axis.
@@ -283,6 +308,27 @@ class FussCatalan(Parametric):
     def _s_transform(self, w: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):  # the pole, and nothing beyond it
             return (1 + w) ** -self.s
+
+
+def _root(excess: Callable[[Array, NDArray[np.intp]], tuple[Array, Array]], a: Array) -> Array:
+    """Where an increasing function, given with its slope at points and their indices, is 0: Newton within brackets."""
+    a = a.copy()
+    low, high = np.full_like(a, -400.0), np.full_like(a, 710.0)
+    live = np.arange(a.size)
+    for turn in range(100):
+        here = a[live]
+        with np.errstate(all="ignore"):
+            value, slope = excess(here, live)
+            new = here - value / slope
+        low[live] = np.where(value <= 0, here, low[live])
+        high[live] = np.where(value >= 0, here, high[live])
+        inside = np.isfinite(new) & (new >= low[live]) & (new <= high[live])
+        a[live] = np.where(inside, new, (low[live] + high[live]) / 2)
+        # Rounding keeps some from settling to the last digit.
+        live = live[np.abs(a[live] - here) > (4e-16 if turn < 8 else 1e-13) * np.maximum(1.0, np.abs(here))]
+        if live.size == 0:
+            break
+    return a
 
 
 def _log_sinc(u: Array) -> Array:

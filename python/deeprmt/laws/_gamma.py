@@ -50,7 +50,8 @@ class Gamma(Parametric):
     def _logpdf(self, x: Array) -> Array:
         y = x / self._scale
         with np.errstate(divide="ignore"):
-            return np.asarray(special.xlogy(self.shape - 1, y) - y - lgamma(self.shape) - np.log(self._scale))
+            out = special.xlogy(self.shape - 1, y) - y - lgamma(self.shape) - np.log(self._scale)
+            return np.where(np.isinf(y), -inf, out)
 
     def _pdf(self, x: Array) -> Array:
         return np.exp(self._logpdf(x))
@@ -153,7 +154,7 @@ class SemiPoisson(Gamma):
         return "SemiPoisson()"
 
     def _sf(self, x: Array) -> Array:
-        return np.asarray((1 + 2 * x) * np.exp(-2 * x))
+        return np.asarray((1 + 2 * np.minimum(x, 1e300)) * np.exp(-2 * x))
 
 
 def _exponential(z: NDArray[np.complex128]) -> NDArray[np.complex128]:

@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 
 from .. import _core
 from .._arguments import RNG, as_count, as_key, as_number, as_real, as_size, refuse_non_finite, shown
+from ..errors import ConvergenceError
 from ._quadrature import Interval, integrate
 from ._quantile import quantile
 
@@ -26,6 +27,9 @@ __all__ = ["Law"]
 Array = NDArray[np.float64]
 
 _CIRCLE = 48
+
+# Formulas may pass through 0/0 and overflow on the way to a right value, and inf is one: no warning leaves a law.
+quiet = np.errstate(all="ignore")
 
 
 class Law(ABC):
@@ -41,7 +45,9 @@ class Law(ABC):
     Transforms, with mu the law:
 
     - Stieltjes transform ``m(z)``: the integral of mu(dx) / (x - z). Its imaginary part is positive in the upper half
-      plane and the density is ``Im m(x + i0) / pi``. Free probability mostly writes ``G(z) = -m(z)``.
+      plane and the density is ``Im m(x + i0) / pi``. Free probability mostly writes ``G(z) = -m(z)``. On the axis it is
+      the limit from above. Where that diverges, at an atom and at an end of the support where the density does not
+      vanish, it is ``complex(inf, 0)``: infinity, whatever the direction.
     - R-transform: ``R(G(z)) + 1 / G(z) = z``. It adds under free sums; ``R(0)`` is the mean.
     - S-transform: ``S(y) = (1 + y) / (y M^{-1}(y))`` with ``M(z) = z G(z) - 1``. It multiplies under free products of
       laws on [0, inf); ``S(0)`` is 1 / mean.
@@ -98,6 +104,7 @@ class Law(ABC):
         """The probability of a value above x."""
         return self._evaluate("sf", x, self._sf, below=1.0, above=0.0)
 
+    @quiet
     def ppf(self, q: ArrayLike) -> Any:
         """The least x whose `cdf` reaches the probability q; the ends of the support for q = 0 and 1."""
         levels = as_real(f"{self._name}.ppf", "q", q).astype(np.float64)
@@ -113,6 +120,7 @@ class Law(ABC):
     def _ppf(self, q: Array) -> Array:
         return quantile(self, q)
 
+    @quiet
     def ks_distance(self, values: ArrayLike) -> float:
         """The Kolmogorov-Smirnov distance: how far the distribution functions of values and law are apart at most.
 
@@ -161,6 +169,7 @@ class Law(ABC):
         """The quantile of 1/2."""
         return np.float64(self.ppf(0.5))
 
+    @quiet
     def rvs(self, size: int | tuple[int, ...] | None = None, *, rng: RNG = None) -> Any:
         """Independent values with this law, from a counter-based stream; by quantiles of uniform numbers, mostly.
 
@@ -181,6 +190,7 @@ class Law(ABC):
 
     # ---- moments ----
 
+    @quiet
     def moment(self, k: int) -> np.float64:
         """The mean of the k-th power, k >= 0; inf, or -inf, beyond the range of doubles."""
         power = as_count(f"{self._name}.moment", "k", k, least=0)
@@ -225,25 +235,53 @@ class Law(ABC):
             locations, masses = np.array(atoms).T
             total = np.sum(masses * function(locations))
         for interval in self._intervals():
-            total = total + integrate(lambda x: function(x) * self._pdf(x), interval)
+            total = total + integrate(_weighted(function, self._pdf), interval)
         return np.asarray(total)[()]
 
     # ---- transforms ----
 
+    @quiet
     def stieltjes(self, z: ArrayLike) -> Any:
         """The integral of mu(dx) / (x - z), complex128.
 
         At a real z inside the support it is the limit from the upper half plane, pi times the density being its
-        imaginary part.
+        imaginary part. Where the limit is infinite, at atoms and at ends where the density does not vanish, it is
+        ``complex(inf, 0)``.
         """
         points = self._complex("stieltjes", "z", z)
-        known = ~np.isnan(points)
-        out = np.full(points.shape, complex(np.nan, np.nan))
-        out[known & np.isinf(points)] = 0
-        known &= np.isfinite(points)
-        if known.any():
-            out[known] = self._stieltjes(points[known])
+        return self._transform(points, self._stieltjes, lambda far: -_inverse(far))
+
+    def _transform(
+        self, z: NDArray[np.complex128], function: Callable[[Any], Any], beyond: Callable[[Any], Any]
+    ) -> NDArray[np.complex128]:
+        """`function` of upper half planes where z is finite, `beyond` so far out that the law looks like a point at 0.
+
+        What comes out infinite in one part, or has overflown on the way there, is infinite.
+        """
+        out = np.full(z.shape, complex(np.nan, np.nan))
+        out[np.isinf(z)] = 0
+        live = np.isfinite(z)
+        below = z.imag < 0
+        upper = np.where(below, np.conj(z), z) + 0j  # -0.0 is 0
+        far = self._far(upper, live)
+        out[far] = beyond(upper[far])
+        live &= ~far
+        if live.any():
+            value = function(upper[live])
+            out[live] = np.where(np.isfinite(value), value, complex(math.inf, 0))
+        out[below] = np.conj(out[below])
         return out[()]
+
+    def _far(self, z: NDArray[np.complex128], live: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        size = np.abs(z)  # inf beyond the range of doubles
+        if not (size[live] > 1e100).any():
+            return np.zeros(z.shape, bool)
+        low, high = self._hull()
+        if math.isfinite(low) and math.isfinite(high):
+            return live & (size > max(1e100, 1e30 * max(abs(low), abs(high))))
+        # Tails may fall slowly.
+        reach = max(abs(each.centre) + each.scale for each in self._intervals())
+        return live & (size > max(1e200, 1e150 * reach))
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         upper = [self._stieltjes_above(complex(each.real, abs(each.imag))) for each in z]
@@ -258,41 +296,54 @@ class Law(ABC):
         x0 = z.real
         for interval in self._intervals():
             a, b = interval.low, interval.high
+            for end, other in ((a, b), (b, a)):
+                if math.isfinite(end) and abs(z - end) <= 1e-280:  # below what quadrature can resolve
+                    if not self._pole_diverges(end, other, interval.scale):
+                        z = complex(end)
+                    elif z == end:
+                        return complex(math.inf, 0)
+            x0 = z.real
             inside = a < x0 < b
-            close = inside and abs(z.imag) < b - a < math.inf
+            # Half of the distance to the finite end, or a typical width.
+            reach = min(x0 - a, b - x0, abs(x0 - interval.centre) + interval.scale) / 2
+            close = inside and abs(z.imag) < (b - a if math.isfinite(b - a) else reach)
             height = float(self._pdf(np.array([x0]))[0]) if close else math.nan
-            if inside and z.imag == 0 and not math.isfinite(b - a):
-                # Half of the distance to the finite end, or a typical width, to either side, and the rest.
-                reach = min(x0 - a, b - x0, abs(x0 - interval.centre) + interval.scale) / 2
-                height = float(self._pdf(np.array([x0]))[0])
-                window = Interval(x0 - reach, x0 + reach)
-                total += integrate(_less(self._pdf, height, z), window, split=(x0,), rtol=1e-12) + 1j * math.pi * height
+            split = (x0, *_towards_ends(z, interval))
+            if close and not math.isfinite(b - a):  # a window around the pole, and the rest
+                low, high = x0 - reach, x0 + reach
+                total += integrate(
+                    _less(self._pdf, height, z), Interval(low, high), split=(x0,), rtol=1e-12, size=height
+                )
+                total += height * _pole_between(low, high, z)
                 for rest in (
-                    Interval(a, x0 - reach, interval.scale, interval.centre),
-                    Interval(x0 + reach, b, interval.scale, interval.centre),
+                    Interval(a, low, interval.scale, interval.centre),
+                    Interval(high, b, interval.scale, interval.centre),
                 ):
-                    total += integrate(_less(self._pdf, 0.0, z), rest, rtol=1e-12)
+                    total += integrate(_less(self._pdf, 0.0, z), rest, split=split, rtol=1e-12)
             elif math.isfinite(height):
                 # The pole is close to the path: take the density at x0 out, whose integral is a logarithm.
-                total += integrate(_less(self._pdf, height, z), interval, split=(x0,), rtol=1e-12)
-                total += height * (np.log(complex(b - x0, -z.imag)) - np.log(complex(x0 - a, z.imag)) + 1j * math.pi)
+                total += integrate(_less(self._pdf, height, z), interval, split=split, rtol=1e-12, size=height)
+                total += height * _pole_between(a, b, z)
             else:
-                total += integrate(_less(self._pdf, 0.0, z), interval, split=(x0,), rtol=1e-12)
+                total += integrate(_less(self._pdf, 0.0, z), interval, split=split, rtol=1e-12)
         return total
 
+    def _pole_diverges(self, end: float, other: float, scale: float) -> bool:
+        """Whether the mean of 1 / |x - end| is infinite: the density does not vanish there, but for rounding."""
+        width = other - end if math.isfinite(other) else math.copysign(scale, other)
+        x = end + width * np.array([0.0, 1e-10, 1e-4])
+        here, near, far = self._pdf(x)
+        return bool(here > 0 and near > far / 2 and x[1] != x[0])
+
+    @quiet
     def stieltjes_derivative(self, z: ArrayLike) -> Any:
         """The derivative of `stieltjes`: the integral of mu(dx) / (x - z)^2, complex128.
 
-        At a real z inside the support it is the limit from the upper half plane, as there.
+        At a real z inside the support it is the limit from the upper half plane, as there, and ``complex(inf, 0)``
+        where that is infinite.
         """
         points = self._complex("stieltjes_derivative", "z", z)
-        known = ~np.isnan(points)
-        out = np.full(points.shape, complex(np.nan, np.nan))
-        out[known & np.isinf(points)] = 0
-        known &= np.isfinite(points)
-        if known.any():
-            out[known] = self._stieltjes_derivative(points[known])
-        return out[()]
+        return self._transform(points, self._stieltjes_derivative, lambda far: _inverse(far) ** 2)
 
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Where a law knows nothing better: the slope of m along a circle in the upper half plane that ends at z.
@@ -343,6 +394,7 @@ class Law(ABC):
         out.imag[outside] = 0.0
         return out
 
+    @quiet
     def log_potential(self, z: ArrayLike) -> Any:
         """The integral of log(z - x) mu(dx), complex128; at real z the limit from the upper half plane.
 
@@ -350,13 +402,16 @@ class Law(ABC):
         minus `stieltjes`.
         """
         points = self._complex("log_potential", "z", z)
-        known = np.isfinite(points)
         out = np.full(points.shape, complex(np.nan, np.nan))
-        if known.any():
-            below = points.imag < 0
-            upper = np.where(below, np.conj(points), points)
-            out[known] = self._log_potential(upper[known])
-            out[below] = np.conj(out[below])
+        live = np.isfinite(points)
+        below = points.imag < 0
+        upper = np.where(below, np.conj(points), points) + 0j
+        far = self._far(upper, live)
+        out[far] = np.log(upper[far] / 4) + math.log(4)
+        live &= ~far
+        if live.any():
+            out[live] = self._log_potential(upper[live])
+        out[below] = np.conj(out[below])
         return out[()]
 
     def _log_potential(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -370,12 +425,46 @@ class Law(ABC):
                 for interval in self._intervals():
                     inside = (each.real,) if interval.low < each.real < interval.high else ()
                     total += integrate(_times_logarithm(self._pdf, complex(each)), interval, split=inside, rtol=1e-12)
-            out[i] = complex(total.real, math.pi * self._sf(np.array([each.real]))[0]) if each.imag == 0 else total
+            out[i] = complex(total.real, math.pi * float(self.sf(each.real))) if each.imag == 0 else total
         return out
 
     def r_transform(self, w: ArrayLike) -> Any:
         """R(w), real w in the range of G on the real axis outside the support: R(G(z)) + 1 / G(z) = z."""
-        return self._evaluate("r_transform", w, self._r_transform, argument="w")
+        return self._evaluate("r_transform", w, lambda w: self._in_range("r_transform", w), argument="w")
+
+    def _in_range(self, method: str, w: Array) -> Array:
+        """A closed form, which knows no end, for w in the range of the transform; what is inverted notices itself."""
+        if np.isinf(w).any():
+            raise ValueError(f"{self._name}.{method}: w must be finite, got {float(w[np.isinf(w)][0])!r}")
+        positive = method == "s_transform"
+        low, high = self._hull()
+        inner = self._s_transform if positive else self._r_transform
+        if positive and low >= 0:
+            bottom = sum(mass for location, mass in self.atoms() if location == 0) - 1
+            if (w < bottom).any() or (bottom > -1 and (w == bottom).any()):
+                raise ValueError(
+                    f"{self._name}.s_transform: w must be in the range of the transform, above {bottom!r}, got"
+                    f" {float(w[w <= bottom][0])!r}"
+                )
+        closed = getattr(type(self), inner.__name__) is not getattr(Law, inner.__name__)
+        if closed and math.isfinite(low + high) and not (positive and low < 0):
+            # M at the upper end, or G at both; their rounding counts like that of its root.
+            ends = np.array([high]) if positive else np.array([low, high])
+            m = self._transform(ends + 0j, self._stieltjes, lambda far: -_inverse(far)).real
+            limits = np.where(np.isinf(m), math.inf, -ends * m - 1 if positive else -m)
+            top, least = limits[-1], -math.inf if positive or math.isinf(limits[0]) else limits[0]
+            beyond = (w > top * (1 + 1e-7)) | (w < least * (1 + 1e-7))
+            if beyond.any():
+                wish = f"at most {top:.6g}" if positive else f"from {least:.6g} to {top:.6g}"
+                raise ValueError(
+                    f"{self._name}.{method}: w must be in the range of the transform, {wish}, got"
+                    f" {float(w[beyond][0])!r}"
+                )
+        try:
+            return inner(w)
+        except ConvergenceError as error:
+            message = f"{self._name}.{method}: w is too close to the end of the range of the transform: {error}"
+            raise ConvergenceError(message, error.report) from None
 
     def _r_transform(self, w: Array) -> Array:
         low, high = self._hull()
@@ -399,7 +488,7 @@ class Law(ABC):
 
     def s_transform(self, w: ArrayLike) -> Any:
         """S(w) of a law on [0, inf), real w above -1 + (mass at 0), up to M at the upper edge; S(0) = 1 / mean."""
-        return self._evaluate("s_transform", w, self._s_transform, argument="w")
+        return self._evaluate("s_transform", w, lambda w: self._in_range("s_transform", w), argument="w")
 
     def _s_transform(self, w: Array) -> Array:
         low, high = self._hull()
@@ -506,6 +595,7 @@ class Law(ABC):
                 out.append(Interval(low, high, float(above - below), float(middle)))
         return out
 
+    @quiet
     def _evaluate(
         self,
         method: str,
@@ -542,9 +632,35 @@ class Law(ABC):
         return array.astype(np.complex128)
 
 
+def _weighted(function: Callable[[Array], Any], density: Callable[[Array], Array]) -> Callable[[Array], Any]:
+    """The integrand of a mean: powers may overflow where there is no mass."""
+
+    def integrand(x: Array) -> Any:
+        weight = density(x)
+        return np.where(weight == 0, 0, function(x) * weight)
+
+    return integrand
+
+
 def _times_logarithm(density: Callable[[Array], Array], z: complex) -> Callable[[Array], Any]:
     """The integrand of the logarithmic potential."""
-    return lambda x: density(x) * np.log(z - x + 0j)
+
+    def integrand(x: Array) -> Any:
+        away = z - x + 0j
+        at = away == 0  # integrable: one node more or less does not count
+        return np.where(at, 0, density(x) * np.log(np.where(at, 1, away)))
+
+    return integrand
+
+
+def _inverse(z: Any) -> Any:
+    """1 / z, also where |z| is beyond the range of doubles."""
+    return 0.25 / (z / 4)
+
+
+def _pole_between(low: float, high: float, z: complex) -> complex:
+    """The integral of 1 / (x - z) from low to high, low < Re z < high and Im z >= 0; from above where that is 0."""
+    return complex(np.log(complex(high - z.real, -z.imag)) - np.log(complex(z.real - low, z.imag)) + 1j * math.pi)
 
 
 def _less(density: Callable[[Array], Array], height: float, z: complex) -> Callable[[Array], Any]:
@@ -556,6 +672,19 @@ def _less(density: Callable[[Array], Array], height: float, z: complex) -> Calla
         return np.where(at, 0, (density(x) - height) / np.where(at, 1, away))
 
     return integrand
+
+
+def _towards_ends(z: complex, interval: Interval) -> tuple[float, ...]:
+    """Where panels end if z is close to an end: at distances from there that grow from that of z in equal ratios."""
+    a, b = interval.low, interval.high
+    width = b - a if math.isfinite(b - a) else interval.scale
+    out = []
+    for end, sign in ((a, 1.0), (b, -1.0)):
+        distance = abs(z - end) if math.isfinite(end) else math.inf
+        while 0 < distance < width / 16:
+            out.append(end + sign * distance)
+            distance *= 16
+    return tuple(out)
 
 
 def _double_pole(z: complex) -> Callable[[Array], Any]:

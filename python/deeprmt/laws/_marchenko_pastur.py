@@ -17,6 +17,8 @@ from ._parametric import Parametric
 
 __all__ = ["MarchenkoPastur"]
 
+_LEAST = 1e-290
+
 
 class MarchenkoPastur(Parametric):
     """The Marchenko-Pastur law: eigenvalues or singular values of a large matrix of noise.
@@ -139,6 +141,13 @@ class MarchenkoPastur(Parametric):
     def _log_potential(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         if self.singular:
             return super()._log_potential(z)
+        size = np.abs(z)
+        if self.aspect >= 1 and (size < _LEAST).any():  # closer to 0 nothing but the atom counts
+            away = np.where(size < _LEAST, _LEAST * np.exp(1j * np.angle(z)), z)
+            atom = sum(mass for _, mass in self.atoms())
+            with np.errstate(divide="ignore"):  # -inf at the atom
+                fall = np.log(np.minimum(size / _LEAST, 1.0)) if atom else np.zeros_like(size)
+            return np.asarray(self._log_potential(away) + atom * fall)
         g, scale = -self._stieltjes(z), self.sigma**2
         with np.errstate(divide="ignore", invalid="ignore"):  # z = 0
             f, q = 1 / g, 1 - self.aspect * scale * g  # both in the upper half plane, whatever rounding says

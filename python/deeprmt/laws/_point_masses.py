@@ -210,7 +210,7 @@ class Bernoulli(Discrete):
         # (1 - w)^2 + 4 p w = (1 - (1 - 2 p) w)^2 + 4 p (1 - p) w^2
         root = np.hypot(1 - (1 - 2 * p) * w, 2 * sqrt(p * (1 - p)) * w)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(w <= 1, 2 * p / (1 - w + root), (w - 1 + root) / (2 * w))
+            return np.where(w <= 1, 2 * p / (1 - w + root), ((w - 1) / 2 + root / 2) / w)
 
     def _s_transform(self, w: Array) -> Array:
         if self.p == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, isfinite, pi
+from math import inf, isfinite, log, pi
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from ._mixture import merged
 __all__ = ["Power"]
 
 Complex = NDArray[np.complex128]
+
+_LEAST = 1e-290
 
 
 class Power(Law):
@@ -111,7 +113,22 @@ class Power(Law):
         inside = self.base.pdf(x) + (self.base.pdf(-x) if self._folds else 0.0)
         with np.errstate(all="ignore"):
             slope = abs(self.exponent) * np.abs(x) ** (self.exponent - 1)
-            return np.where(inside == 0, 0.0, inside / slope)
+            out = np.where(inside == 0, 0.0, inside / slope)
+            if 0 < self.exponent < 1:
+                under = (np.abs(x) < _LEAST) & (out != 0)
+                out[under] = self._near_zero(y[under])
+            return out
+
+    def _near_zero(self, y: Array) -> Array:
+        """The density where the root of y is below the least double: the base goes like a power of x there."""
+        p = self.exponent
+        log_f = np.log(self.base._pdf(np.array([_LEAST, 1e10 * _LEAST])))
+        power = (log_f[1] - log_f[0]) / log(1e10)
+        outer = (power + 1) / p - 1  # that of y
+        if abs(outer) < 1e-9:
+            outer = 0.0
+        height = log_f[0] - power * log(_LEAST) - log(p)
+        return np.asarray(np.exp(height + (outer * np.log(y) if outer else 0.0) + np.zeros_like(y)))
 
     def _cdf(self, y: Array) -> Array:
         x = self._inverse(y)
@@ -189,7 +206,11 @@ class Power(Law):
         m[live], slope[live] = np.where(down, np.conj(total), total), np.where(down, np.conj(change), change)
         at = z == 0
         if at.any():
-            m[at], slope[at] = self._stieltjes_above(0j), self._slope_on_circle(z[at])
+            inside = any(a < 0 < b for a, b in self.base.support()) and self.base.pdf(0.0) > 0
+            if inside and not self._folds:  # the density is infinite there
+                m[at] = slope[at] = inf
+            else:
+                m[at], slope[at] = self._stieltjes_above(0j), self._slope_on_circle(z[at])
         off = (z.imag == 0) & ((z.real < low) | (z.real > high))
         m.imag[off] = slope.imag[off] = 0.0
         return m, slope

@@ -60,8 +60,18 @@ class Interval:
         return (math.atan((x - self.centre) / s) + math.pi / 2) / 2
 
 
-def integrate(function: Function, interval: Interval, *, split: tuple[float, ...] = (), rtol: float = 1e-13) -> Any:
-    """The integral of a vectorised function, real or complex; panels end at the points `split`."""
+def integrate(
+    function: Function,
+    interval: Interval,
+    *,
+    split: tuple[float, ...] = (),
+    rtol: float = 1e-13,
+    size: float = 0.0,
+) -> Any:
+    """The integral of a vectorised function, real or complex; panels end at the points `split`.
+
+    Errors are relative to the integral of the absolute value, plus `size`, that of what comes beside it.
+    """
 
     def panels(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         half = (high - low) / 2
@@ -75,29 +85,29 @@ def integrate(function: Function, interval: Interval, *, split: tuple[float, ...
     inside = [interval.angle(x) for x in split if interval.low < x < interval.high]
     marks = np.unique([0.0, math.pi / 4, math.pi / 2, *inside])
     low, high = marks[:-1], marks[1:]
-    value, size = panels(low, high)
+    value, weight = panels(low, high)
     total: Any = 0.0
-    magnitude, error = 0.0, 0.0
+    magnitude, error = size, 0.0
     for _ in range(_LEVELS):
         middle = (low + high) / 2
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
         parent = value
-        value, size = panels(low, high)
+        value, weight = panels(low, high)
         n = parent.size
         change = np.abs(value[:n] + value[n:] - parent)
-        goal = rtol * (magnitude + size.sum())
+        goal = rtol * (magnitude + weight.sum())
         rough = change > goal
         total = total + np.where(rough, 0, value[:n] + value[n:]).sum()
-        magnitude += float(np.where(rough, 0, size[:n] + size[n:]).sum())
+        magnitude += float(np.where(rough, 0, weight[:n] + weight[n:]).sum())
         error = float(change[rough].sum())
         if not rough.any():
             return total
         both = np.concatenate([rough, rough])
-        low, high, value, size = low[both], high[both], value[both], size[both]
+        low, high, value, weight = low[both], high[both], value[both], weight[both]
         if low.size > _PANELS:
             break
     total = total + value.sum()
-    magnitude += float(size.sum())
+    magnitude += float(weight.sum())
     if error > 1e-7 * magnitude:
         raise ConvergenceError(
             f"an integral over ({interval.low:g}, {interval.high:g}) does not settle, and may be infinite: "

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _STEPS = 400
-# Angles below this count as 0: quantiles are resolved down to 1e-298 of the width from an edge at 0.
-_LEAST = 1e-149
+# Angles below this count as 0: quantiles are resolved down to the least double from an edge at 0.
+_LEAST = 1e-162
 
 
 def quantile(law: Law, q: Array) -> Array:
@@ -101,7 +101,8 @@ def _solve(law: Law, q: Array, a: float, b: float, top: float) -> Array:
                 break
             live, t, q, upper, goal, last = live[keep], t[keep], q[keep], upper[keep], goal[keep], last[keep]
             near, far = near[keep], far[keep]
-    return np.clip(point(out, middle < 0), a, b)
+    # The lower end has no mass that these levels ask for.
+    return np.clip(point(out, middle < 0), np.nextafter(a, b), b)
 
 
 def _finite(law: Law, q: Array, a: float, b: float) -> tuple[float, float]:

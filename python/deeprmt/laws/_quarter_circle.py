@@ -179,7 +179,7 @@ def _disc(z: Complex) -> Complex:
     """The integral of 2 x / (x - z) over (0, 1)."""
     with np.errstate(invalid="ignore"):
         out = 2 + 2 * z * (_log(z - 1) - _log(z))
-    out[z == 0], out[z == 1] = 2, -inf
+    out[z == 0], out[z == 1] = 2, inf
     out.imag[(z.imag == 0) & ((z.real < 0) | (z.real > 1))] = 0
     return out
 

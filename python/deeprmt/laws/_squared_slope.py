@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from math import erf, exp, inf, pi, sqrt
+from math import erf, exp, inf, log, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,14 @@ class _Falling(Parametric):
 
     def _pdf(self, x: Array) -> Array:
         with np.errstate(all="ignore"):
+            return np.exp(self._logpdf(x))
+
+    def _logpdf(self, x: Array) -> Array:
+        with np.errstate(all="ignore"):
             z = self._z(x)
-            out = sqrt(2 / pi) * np.exp(-z * z / 2) / -self._slopes(z, x)[0]
-        return np.where(x >= self._top, inf, np.where(x > 0, out, self._at_zero()))
+            # The slope is a multiple of x, which may be all but 0 while z is huge.
+            out = log(2 / pi) / 2 - z * z / 2 - np.log(x) - np.log(-self._slopes(z, 1.0)[0])
+            return np.where(x >= self._top, inf, np.where(x > 0, out, np.log(self._at_zero())))
 
     def _at_zero(self) -> float:
         return 0.0
@@ -95,7 +100,7 @@ class _Falling(Parametric):
         if (w == 0).any():
             m[w == 0], slope[w == 0] = self._inverse_moments()
         if (w == self._top).any():
-            m[w == self._top] = -inf
+            m[w == self._top] = inf
         if not live.any():
             return m, slope
         v = np.where(w.imag < 0, np.conj(w), w)[live] + 0j

@@ -173,7 +173,7 @@ class Wachter(Parametric):
         # y = w R solves y^2 + (a + b - w) y = a w, and (a + b - w)^2 + 4 a w = (w + a - b)^2 + 4 a b.
         square, middle = np.hypot(w + a - b, 2 * sqrt(a * b)), a + b - w
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(middle >= 0, 2 * a / (middle + square), (square - middle) / (2 * w))
+            return np.where(middle >= 0, 2 * a / (middle + square), (square / 2 - middle / 2) / w)
 
     def _s_transform(self, w: Array) -> Array:
         a, b = 1 / self.aspect_a, 1 / self.aspect_b
@@ -319,4 +319,4 @@ class KestenMcKay(Parametric):
         return out
 
     def _r_transform(self, w: Array) -> Array:
-        return np.asarray(2 * self.d * w / (1 + np.hypot(1.0, 2 * w)))
+        return np.asarray(self.d * (w / (0.5 + np.hypot(0.5, w))))
