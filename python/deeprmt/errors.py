@@ -8,7 +8,17 @@ __all__ = ["ConvergenceError", "UntrustedLengthWarning"]
 
 
 class ConvergenceError(RuntimeError):
-    """A solver did not converge; `report` holds what it knows (a dict: where, how far, how many steps)."""
+    """A solver did not converge; `report` holds what it knows (a dict: where, how far, how many steps).
+
+    Examples
+    --------
+    >>> from deeprmt.laws import Exponential
+    >>> try:
+    ...     Exponential().expect(lambda x: 1 / x)
+    ... except ConvergenceError as error:
+    ...     print(sorted(error.report))
+    ['error', 'value']
+    """
 
     def __init__(self, message: str, report: dict[str, Any] | None = None) -> None:
         super().__init__(message)

@@ -58,6 +58,21 @@ class Law(ABC):
     closed form overrides the method's inner half (`_ppf`, `_moment`, `_stieltjes`, ...), which gets and returns arrays
     of one axis. `_pdf` and `_cdf` see finite x only, inside the hull of the support and the atoms. `_sf` is worth
     overriding where 1 - cdf loses digits near the upper edge.
+
+    Examples
+    --------
+    >>> class Uniform(Law):
+    ...     def support(self):
+    ...         return [(0.0, 1.0)]
+    ...
+    ...     def _pdf(self, x):
+    ...         return np.ones_like(x)
+    ...
+    ...     def _cdf(self, x):
+    ...         return x
+    >>> law = Uniform()
+    >>> law.ppf(0.25), law.cdf(2.0), round(float(law.var()), 12)
+    (np.float64(0.25), np.float64(1.0), 0.083333333333)
     """
 
     # ---- what a law states ----

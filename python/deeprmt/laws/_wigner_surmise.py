@@ -15,7 +15,18 @@ __all__ = ["WignerSurmise"]
 
 
 class WignerSurmise(Parametric):
-    """Wigner's surmise: ``p(s) = a s^beta exp(-b s^2)`` with mean 1; made by `deeprmt.spectra.wigner_surmise`."""
+    """Wigner's surmise: ``p(s) = a s^beta exp(-b s^2)`` with mean 1; made by `deeprmt.spectra.wigner_surmise`.
+
+    Parameters
+    ----------
+    beta : {1, 2, 4}
+        Dyson's index.
+
+    Examples
+    --------
+    >>> round(float(WignerSurmise(1).sf(1.0)), 12) == round(np.exp(-np.pi / 4), 12)
+    True
+    """
 
     beta: int
     _shape: float
