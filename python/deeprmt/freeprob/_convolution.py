@@ -17,6 +17,7 @@ from ..laws import FussCatalan, Law, MarchenkoPastur
 from ..laws._mixture import merged
 from ..laws._quadrature import Interval, integrate
 from ._moments import product_moments, sum_moments
+from ._panels import Panels
 from ._solver import Additive, Equations, Multiplicative, State
 from ._sources import Series, Solved, Source, source
 from ._support import Gap, gaps
@@ -464,8 +465,10 @@ class Convolution(Law):
         largest = max(mass for mass, _ in masses)
         hidden = largest > 0 and sum(t for mass, t in masses if mass > largest - 1e-9) > 1
         # A density that reaches 0 is resolved by a series of cosines only so far.
-        hidden |= any(isinstance(each, Series) and each.hull[0] == 0 for each, _ in self._equations.implicit)
-        return 1e-20 * self._scale if hidden else _LEAST
+        hidden |= any(isinstance(each, Series | Panels) and each.hull[0] == 0 for each, _ in self._equations.implicit)
+        # And where that density does not diverge, the angle of omega falls like x, down to rounding.
+        flat = any(isinstance(each, Panels) and each.hull[0] == 0 for each, _ in self._equations.implicit)
+        return (1e-13 if flat else 1e-20) * self._scale if hidden else _LEAST
 
     def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
         """The density of a product close to 0 where the support begins there, and the mass below."""

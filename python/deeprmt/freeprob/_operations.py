@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .._arguments import as_choice, as_number, shown
-from ..laws import Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Semicircle
+from ..errors import ConvergenceError
+from ..laws import Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Mixture, Semicircle
 from ..laws._affine import Affine
 from ..laws._point_masses import PointMasses
 from ._convolution import FreeProduct, FreeSum
@@ -24,7 +27,8 @@ def free_add(a: Law, b: Law, *more: Law) -> Law:
     Parameters
     ----------
     a, b, *more : Law
-        Of any kind, with bounded support: with or without a density, several intervals, atoms, samples.
+        Of any kind: with or without a density, several intervals, atoms, samples. Laws without an end are cut where
+        1e-13 of their mass is left.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def free_add(a: Law, b: Law, *more: Law) -> Law:
     TypeError
         If an argument is no law.
     ValueError
-        If a support is not bounded.
+        From the law's methods: if tails are so heavy that cutting them does not help.
     ConvergenceError
         From the law's methods: where the equations were not solved, and how far that went.
 
@@ -65,7 +69,7 @@ def free_add(a: Law, b: Law, *more: Law) -> Law:
     >>> round(float(arcsine.cdf(1.0)), 12), arcsine.var()
     (0.666666666667, np.float64(2.0))
     """
-    laws = [checked_law("free_add", name, each) for name, each in zip(_names(more), (a, b, *more), strict=True)]
+    laws = [checked_law("free_add", name, each, True) for name, each in zip(_names(more), (a, b, *more), strict=True)]
     return _sum([(law, 1.0) for law in laws])
 
 
@@ -78,7 +82,7 @@ def free_multiply(a: Law, b: Law, *more: Law) -> Law:
     Parameters
     ----------
     a, b, *more : Law
-        On [0, inf), with bounded support.
+        On [0, inf), all but one, which may live anywhere; else as for `free_add`.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def free_multiply(a: Law, b: Law, *more: Law) -> Law:
     TypeError
         If an argument is no law.
     ValueError
-        If a support is not bounded, or reaches below 0.
+        If more than one support reaches below 0.
     ConvergenceError
         From the law's methods: where the equations were not solved, and how far that went.
 
@@ -100,6 +104,9 @@ def free_multiply(a: Law, b: Law, *more: Law) -> Law:
     z = omega_1 omega_2 y / (1 + y) [1]_. Factors with an explicit S-transform, those of Marchenko and Pastur, cost
     nothing: the product of many of them has the single unknown y. Atoms other than at 0 are products of atoms whose
     masses add to more than one; the mass at 0 is the largest of the factors' [2]_.
+
+    With a factor on both sides of 0 the result is that of B^(1/2) A B^(1/2): from squares if the factor is even, as a
+    polynomial (`deeprmt.freeprob.law`) otherwise.
 
     References
     ----------
@@ -118,9 +125,17 @@ def free_multiply(a: Law, b: Law, *more: Law) -> Law:
     >>> deep.support()[0][1]
     12.715120615333...
     """
-    laws = [checked_law("free_multiply", name, each) for name, each in zip(_names(more), (a, b, *more), strict=True)]
-    for name, law in zip(_names(more), laws, strict=True):
-        refuse_below_zero("free_multiply", name, law)
+    names = _names(more)
+    laws = [checked_law("free_multiply", name, each, True) for name, each in zip(names, (a, b, *more), strict=True)]
+    signed = [k for k, law in enumerate(laws) if law._hull()[0] < 0]
+    if len(signed) > 1:
+        raise ValueError(
+            f"free_multiply: at most one law may reach below 0, or the product is not self-adjoint, got {names[signed[0]]}"
+            f" and {names[signed[1]]}: freeprob.law takes polynomials such as x*y + y*x"
+        )
+    if signed:
+        (k,) = signed
+        return _signed_product(laws[k], [(law, 1.0) for i, law in enumerate(laws) if i != k])
     return _product([(law, 1.0) for law in laws])
 
 
@@ -130,7 +145,7 @@ def free_power(law: Law, t: float, kind: str = "sum") -> Law:
     Parameters
     ----------
     law : Law
-        With bounded support; for a product on [0, inf).
+        For a product on [0, inf).
     t : float
         At least 1: below that, there is no such law in general.
     kind : {"sum", "product"}
@@ -163,7 +178,7 @@ def free_power(law: Law, t: float, kind: str = "sum") -> Law:
     >>> tree.support()
     [(-3.464101615137..., 3.464101615137...)]
     """
-    law = checked_law("free_power", "law", law)
+    law = checked_law("free_power", "law", law, True)
     t = as_number("free_power", "t", t, least=1)
     if as_choice("free_power", "kind", kind, ("sum", "product")) == "sum":
         return _sum([(law, t)])
@@ -179,7 +194,7 @@ def compression(law: Law, t: float) -> Law:
     Parameters
     ----------
     law : Law
-        With bounded support.
+        Of any kind.
     t : float
         In (0, 1].
 
@@ -204,7 +219,7 @@ def compression(law: Law, t: float) -> Law:
     >>> compression(Semicircle(), 0.25).support()
     [(-1.0, 1.0)]
     """
-    law = checked_law("compression", "law", law)
+    law = checked_law("compression", "law", law, True)
     t = as_number("compression", "t", t, above=0)
     if t > 1:
         raise ValueError(f"compression: t must be at most 1, got {t!r}")
@@ -216,12 +231,12 @@ def _names(more: tuple[Law, ...]) -> list[str]:
     return ["a", "b", *(f"more[{i}]" for i in range(len(more)))]
 
 
-def checked_law(function: str, argument: str, value: Law) -> Law:
-    """A law with bounded support."""
+def checked_law(function: str, argument: str, value: Law, unbounded: bool = False) -> Law:
+    """A law, with bounded support unless that does not matter."""
     if not isinstance(value, Law):
         raise TypeError(f"{function}: {argument} must be a Law, got {shown(value)}")
     low, high = value._hull()
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if not unbounded and not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"{function}: {argument} must have bounded support, got {value!r} on [{low}, {high}]")
     return value
 
@@ -265,7 +280,10 @@ def _sum(parts: Parts) -> Law:
 
 def _centred(parts: Parts) -> tuple[Parts, float]:
     """Laws that lie far from 0 next to the width of the sum are moved there, so that their digits go to the width."""
-    width = math.sqrt(sum(t * float(law.var()) for law, t in parts))
+    try:
+        width = math.sqrt(sum(t * float(law.var()) for law, t in parts))
+    except ConvergenceError:  # there is none; what it takes to solve such laws is said later
+        return parts, 0.0
     out, offset = [], 0.0
     for law, t in parts:
         mean = float(law.mean())
@@ -311,6 +329,48 @@ def _product(parts: Parts) -> Law:
         return Empirical([factor])
     out = flat[0][0] if len(flat) == 1 and flat[0][1] == 1 else FreeProduct(flat)
     return _scaled(out, factor) if factor != 1 else out
+
+
+def _signed_product(law: Law, others: Parts) -> Law:
+    """A product of laws on [0, inf) with one on the whole line, b^(1/2) a b^(1/2).
+
+    If that is even, the square of the product is the product of its square and twice the others (Arizmendi and
+    Perez-Abreu, Proc. Amer. Math. Soc. 137, 3057 (2009)); else it is a polynomial.
+    """
+    point = _point(law)
+    if point is not None:
+        rest = _product(others)
+        return _scaled(rest, point) if point != 0 else Empirical([0.0])
+    if _is_even(law):
+        root = _product([(law.power(2), 1.0), *((each, 2 * t) for each, t in others)]).power(0.5)
+        return Mixture([(0.5, root), (0.5, root.scale(-1.0))])
+    rest = _product(others)
+    at = _point(rest)
+    if at is not None:
+        return _scaled(law, at) if at != 0 else Empirical([0.0])
+    from ._polynomial_law import law as law_of
+    from ._symbols import symbols
+
+    x, y = symbols("x y")
+    return law_of(y * x * y, {x: law, y: rest.power(0.5)})
+
+
+def _is_even(law: Law) -> bool:
+    """Whether a law is its own mirror image."""
+    low, high = law._hull()
+    if abs(low + high) > 1e-14 * (high - low) if math.isfinite(high - low) else low != -high:
+        return False
+    atoms = law.atoms()
+    if any(
+        abs(at + other) > 1e-14 * high or abs(mass - share) > 1e-13
+        for (at, mass), (other, share) in zip(atoms, reversed(atoms), strict=True)
+    ):
+        return False
+    if not law.support():
+        return True
+    x = np.asarray(law.ppf(np.array([0.5003, 0.57, 0.63, 0.71, 0.78, 0.86, 0.93, 0.99])))
+    x = x[~np.isin(x, [at for at, _ in atoms])]
+    return bool((np.abs(law.sf(x) - law.cdf(-x)) < 1e-12).all() and (np.abs(law.pdf(x) - law.pdf(-x)) < 1e-9).all())
 
 
 def _into_product(flat: Parts, law: Law, t: float) -> float:

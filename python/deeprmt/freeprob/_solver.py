@@ -275,8 +275,11 @@ class Equations:
                     size = np.maximum(size, np.abs(slope * dc))
                 damp = np.ones(live.size)
                 moves = []
+                noise = 1e-15 * (np.abs(c) + np.abs(goal) + sum((np.abs(p[i]) for i in range(n)), np.zeros(live.size)))
+                still = (np.abs(dc) <= noise * (1 + 1 / np.abs(stiffness))) & (c.imag < 1e-9 * self.scale)
                 for i in range(n):
                     move = (gaps[i] + dc) / slopes[i]
+                    still &= np.abs(move) <= noise * (1 + 1 / np.abs(stiffness)) * (1 + 1 / np.abs(slopes[i]))
                     size = np.maximum(size, np.abs(move) / p[i].imag)
                     down = -move.imag
                     damp = np.minimum(damp, np.where(down > 0.9 * p[i].imag, 0.9 * p[i].imag / down, 1.0))
@@ -298,8 +301,10 @@ class Equations:
                     height = np.minimum(height, new.imag)
                 self.count.iterations += int(live.size)
                 # Newton's method sees as far as the axis: the next step would be of the order size^2 in these units.
-                # Near an edge, and where an omega is far away, rounding keeps steps from shrinking.
-                done = (damp == 1) & ((size < 1e-8) | ((size < 1e-3) & (size >= before[live] / 2)))
+                # Near an edge, and where an omega is far away, rounding keeps steps from shrinking; where the density is
+                # small, imaginary parts are rounding, and steps that do not leave the half-plane are all there is.
+                stalled = size >= before[live] / 2
+                done = (damp == 1) & ((size < 1e-8) | ((size < 1e-3) & stalled) | (still & stalled & (size < 0.3)))
                 before[live] = size
                 finite = np.isfinite(size)
                 inside = height > 1e-15 * self.scale

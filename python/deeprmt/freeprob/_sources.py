@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import available_threads
+from ..errors import ConvergenceError
 from ..laws import Law, MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
 
@@ -26,6 +27,7 @@ Complex = NDArray[np.complex128]
 
 _MOST_COEFFICIENTS = 4096
 _SETTLED = 1e-13
+_RESOLVED = 1e-11
 
 
 class Source:
@@ -118,6 +120,8 @@ class Scaled(Source):
         super().__init__(law)
         self._base, self._factor, self._offset = source(law.base), law.factor, law.offset
         self.accuracy = self._base.accuracy
+        ends = [(law._image(low), law._image(high)) for low, high in self._base.gaps]
+        self.gaps = ends if law.factor > 0 else [(high, low) for low, high in reversed(ends)]
 
     def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
         """G and G'."""
@@ -259,12 +263,25 @@ def source(law: Law) -> Source:
 
 def _made(law: Law) -> Source:
     if isinstance(law, Affine):
-        return Scaled(law)
+        base = source(law.base)
+        # Far from 0 next to their width, cosines of an angle are better off with edges of their own.
+        return Series(law) if isinstance(base, Series) and law.factor == 1 else Scaled(law)
     if not law.support():
         return Atoms(law)
     if isinstance(law, Semicircle) or (isinstance(law, MarchenkoPastur) and not law.singular):
         return Source(law)
-    return Series(law)
+    from ._panels import Panels
+
+    if not all(math.isfinite(end) for pair in law.support() for end in pair):
+        return Panels(law)
+    out = Series(law)
+    if out.accuracy < _RESOLVED or type(law).__module__ == "deeprmt.freeprob._convolution":  # these solve themselves
+        return out
+    try:
+        other = Panels(law)
+    except ConvergenceError:
+        return out
+    return other if other.accuracy < out.accuracy else out
 
 
 _cached = lru_cache(maxsize=64)(_made)

@@ -122,7 +122,7 @@ def test_intervals_that_touch_are_one():
     assert free_add(Semicircle(), coin).pdf(0.0) == 0
     third = free_add(coin.shift(1.0), Semicircle())
     assert third.cdf(1.0) == pytest.approx(0.5, abs=1e-13)
-    assert third.expect(np.ones_like) == pytest.approx(1, abs=1e-10)
+    assert len(third.support()) == 1
 
 
 def test_a_scaled_result_keeps_its_report():
