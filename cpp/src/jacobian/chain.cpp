@@ -33,12 +33,10 @@ class Walk {
   Index layer() const { return layer_; }
   bool done() const { return layer_ == model_.depth(); }
 
-  /// W_1 itself into the first columns of `state`.
-  void first(Mat<T>& state, Index cols) {
-    const Index n = model_.widths[1];
-    auto w = state.topLeftCorner(n, cols);
-    layer_weights<T>(key_, sample_, 1, model_.kind, model_.sigma_w, w, threads_);
-    Vec<T> h(n);
+  /// W_l itself.
+  void form(MatOut<T> w) {
+    layer_weights<T>(key_, sample_, layer_ + 1, model_.kind, model_.sigma_w, w, threads_);
+    Vec<T> h(w.rows());
     linalg::apply<T>(w, x_.data(), nullptr, h.data(), threads_);
     finish_layer(std::move(h), 1);
   }
@@ -111,7 +109,7 @@ void plain_values(const Model<T>& model, Walk<T> walk, Eigen::Ref<Mat<T>, 0, Eig
   {
     Mat<T> state(largest, padded<T>(n_in + 1)), spare;
     state.rightCols(state.cols() - n_in).setZero();
-    walk.first(state, n_in);
+    walk.form(state.topLeftCorner(model.widths[1], n_in));
     while (!walk.done()) {
       check_interrupt();
       scale_rows<T>(state, walk.row_factors(), threads);
@@ -137,18 +135,12 @@ template <class T>
 void log_values(const Model<T>& model, Walk<T> walk, Eigen::Ref<Mat<T>, 0, Eigen::OuterStride<>> out, int threads) {
   const Index n_in = model.widths.front();
   linalg::LogProduct<T> product(n_in);
-  Mat<T> state(model.widths[1], n_in), spare;
-  walk.first(state, n_in);
-  while (true) {
-    scale_rows<T>(state, walk.row_factors(), threads);
-    product.absorb(std::move(state), threads);
-    if (walk.done()) break;
+  while (!walk.done()) {
     check_interrupt();
-    const Index rank = product.rank(), rows = product.rows(), next = model.widths[walk.layer() + 1];
-    state = Mat<T>::Zero(std::max(rows, next), rank + 1);
-    state.topLeftCorner(rows, rank) = product.frame(threads);
-    walk.next(state, spare, rank);
-    state = Mat<T>(state.topLeftCorner(next, rank));
+    Mat<T> w(model.widths[walk.layer() + 1], model.widths[walk.layer()]);
+    walk.form(w);
+    scale_rows<T>(w, walk.row_factors(), threads);
+    product.push(w, threads);
   }
   out.row(0) = product.log_values(threads).transpose().template cast<T>();
 }

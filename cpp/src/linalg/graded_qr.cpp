@@ -90,11 +90,18 @@ double decompose(const Mat<T>& b, const std::vector<Scaled>& scale, GradedQR<T>&
 }  // namespace
 
 template <class T>
+Vec<T> largest_of_columns(MatIn<T> a) {
+  Vec<T> largest = Vec<T>::Zero(a.cols());
+  for (Index i = 0; i < a.rows(); ++i) largest = largest.cwiseMax(a.row(i).transpose().cwiseAbs());
+  return largest;
+}
+
+template <class T>
 GradedQR<T> graded_qr(Mat<T>& b, const std::vector<Scaled>& given, int threads) {
   const Index r = b.cols();
   // QR does not mind the columns' scales: bring each to about 1, by a power of two.
   std::vector<Scaled> scale = given, size(given.size());
-  const Vec<T> largest = b.rows() ? Vec<T>(b.cwiseAbs().colwise().maxCoeff().transpose()) : Vec<T>(Vec<T>::Zero(r));
+  const Vec<T> largest = largest_of_columns<T>(b);
   Vec<T> by(r);
   for (Index j = 0; j < r; ++j) {
     int exponent = 0;
@@ -107,11 +114,14 @@ GradedQR<T> graded_qr(Mat<T>& b, const std::vector<Scaled>& given, int threads) 
     else
       scale[j].e += exponent;
   }
-  for (Index i = 0; i < b.rows(); ++i) b.row(i).array() *= by.transpose().array();
-  const Vec<T> norms = b.colwise().norm().transpose();
+  Vec<T> squares = Vec<T>::Zero(r);
+  for (Index i = 0; i < b.rows(); ++i) {
+    b.row(i).array() *= by.transpose().array();
+    squares += b.row(i).transpose().cwiseAbs2();
+  }
   for (Index j = 0; j < r; ++j) {
     size[j] = scale[j];
-    size[j].multiply(static_cast<double>(norms[j]));
+    size[j].multiply(std::sqrt(static_cast<double>(squares[j])));
   }
   GradedQR<T> out;
   out.order.resize(static_cast<std::size_t>(r));
@@ -124,7 +134,9 @@ GradedQR<T> graded_qr(Mat<T>& b, const std::vector<Scaled>& given, int threads) 
   return out;
 }
 
-#define DEEPRMT_INSTANTIATE(T) template GradedQR<T> graded_qr<T>(Mat<T>&, const std::vector<Scaled>&, int);
+#define DEEPRMT_INSTANTIATE(T)                     \
+  template Vec<T> largest_of_columns<T>(MatIn<T>); \
+  template GradedQR<T> graded_qr<T>(Mat<T>&, const std::vector<Scaled>&, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)
 

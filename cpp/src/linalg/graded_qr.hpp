@@ -24,4 +24,8 @@ struct GradedQR {
 template <class T>
 GradedQR<T> graded_qr(Mat<T>& b, const std::vector<Scaled>& scale, int threads);
 
+/// The largest absolute entry of each column, read row by row.
+template <class T>
+Vec<T> largest_of_columns(MatIn<T> a);
+
 }  // namespace deeprmt::linalg

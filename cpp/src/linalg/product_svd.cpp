@@ -108,13 +108,6 @@ void LogProduct<T>::take(Mat<T> b, int threads) {
   }
 }
 
-template <class T>
-void LogProduct<T>::absorb(Mat<T> b, int threads) {
-  check::that(b.cols() == rank(), "LogProduct: a factor times the frame must have ", rank(), " columns, got ",
-              b.cols());
-  take(std::move(b), threads);
-}
-
 /// P <- diag(weights) P. A weight of zero takes a row, and perhaps rank, away exactly.
 template <class T>
 void LogProduct<T>::weigh_rows(const Vec<T>& weights, int threads) {
@@ -129,7 +122,7 @@ void LogProduct<T>::push(MatIn<T> a, int threads) {
   check_interrupt();
   const blas::Threads single(1);
   using Limits = std::numeric_limits<T>;
-  const Vec<T> sizes = a.size() ? Vec<T>(a.cwiseAbs().colwise().maxCoeff().transpose()) : Vec<T>(Vec<T>::Zero(rows_));
+  const Vec<T> sizes = largest_of_columns<T>(a);
   const T largest = rows_ ? sizes.maxCoeff() : T(0);
   int magnitude = 0;
   std::frexp(largest, &magnitude);
@@ -168,7 +161,8 @@ void LogProduct<T>::push(MatIn<T> a, int threads) {
     multiply<T>('N', 'N', by, factor, frame(threads), 0, b, threads);
   } else {
     b.resize(factor.rows(), live);
-    for (Index j = 0; j < live; ++j) b.col(j) = by * factor.col(live_[j]);
+    for (Index i = 0; i < factor.rows(); ++i)
+      for (Index j = 0; j < live; ++j) b(i, j) = by * factor(i, live_[j]);
     Mat<T> work;
     for (const auto& block : q_) apply_right<T>(block, 'N', b.rightCols(block.size()), work, threads);
     if (rank() < live) b = Mat<T>(b.leftCols(rank()));

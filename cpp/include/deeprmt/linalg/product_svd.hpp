@@ -43,14 +43,11 @@ class LogProduct {
   Index rows() const { return rows_; }
   Index rank() const { return static_cast<Index>(d_.size()); }
 
-  /// Q (rows(), rank()), for those who have the factor only as an operator: multiply it by the factor, then `absorb`.
-  Mat<T> frame(int threads) const;
-  void absorb(Mat<T> a_times_frame, int threads);
-
   /// Natural logarithms of all min(rows(), n_0) singular values, descending, -infinity for zeros.
   Vec<double> log_values(int threads) const;
 
  private:
+  Mat<T> frame(int threads) const;  // Q (rows(), rank())
   void take(Mat<T> b, int threads);
   void weigh_rows(const Vec<T>& weights, int threads);
 
