@@ -10,15 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._law import Array, Law
+from ._parametric import Parametric
 
 __all__ = ["Affine"]
 
 
-class Affine(Law):
+class Affine(Parametric):
     """The law of ``factor * x + offset`` where x has the law `base`; made by `Law.scale` and `Law.shift`."""
 
+    base: Law
+    factor: float
+    offset: float
+
     def __init__(self, base: Law, factor: float, offset: float) -> None:
-        self.base, self.factor, self.offset = base, factor, offset
+        self._set(base=base, factor=factor, offset=offset)
         inner = [end for end in base._hull() if np.isfinite(end)]
         if factor == 0 or not np.isfinite([factor, offset, *(self._image(end) for end in inner)]).all():
             raise ValueError(

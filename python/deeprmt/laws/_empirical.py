@@ -42,6 +42,12 @@ class Empirical(PointMasses):
     def __repr__(self) -> str:
         return f"Empirical({self.values.size} values from {self.values[0]:.6g} to {self.values[-1]:.6g})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Empirical) and np.array_equal(self.values, other.values)
+
+    def __hash__(self) -> int:
+        return hash(self.values.tobytes())
+
     def _cdf(self, x: Array) -> Array:
         return np.searchsorted(self.values, x, side="right") / self.values.size
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from .._arguments import as_number, shown
 from ._law import Array, Law
+from ._parametric import Parametric
 
 __all__ = ["Mixture", "merged"]
 
 
-class Mixture(Law):
+class Mixture(Parametric):
     """The law of a value drawn from one of several laws: with probability w_i from the i-th.
 
     Parameters
@@ -34,6 +35,8 @@ class Mixture(Law):
     np.float64(0.75)
     """
 
+    parts: tuple[tuple[float, Law], ...]
+
     def __init__(self, parts: Iterable[tuple[float, Law]]) -> None:
         pairs: list[tuple[float, Law]] = []
         for pair in parts:
@@ -43,7 +46,7 @@ class Mixture(Law):
         total = fsum(weight for weight, _ in pairs)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"Mixture: weights must sum to 1, got {total!r}")
-        self.parts = tuple((weight / total, law) for weight, law in pairs if weight > 0)
+        self._set(parts=tuple((weight / total, law) for weight, law in pairs if weight > 0))
 
     def __repr__(self) -> str:
         return f"Mixture([{', '.join(f'({weight!r}, {law!r})' for weight, law in self.parts)}])"

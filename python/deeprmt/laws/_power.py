@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._arguments import shown
 from ._law import Array, Law
 from ._mixture import merged
+from ._parametric import Parametric
 
 __all__ = ["Power"]
 
@@ -20,14 +21,18 @@ Complex = NDArray[np.complex128]
 _LEAST = 1e-290
 
 
-class Power(Law):
+class Power(Parametric):
     """The law of ``x**exponent`` where x has the law `base`; made by `Law.power`.
 
     The map is increasing, decreasing (exponent < 0), or folds the line at 0 (an even exponent and negative values).
     """
 
+    base: Law
+    exponent: float
+    _folds: bool
+
     def __init__(self, base: Law, exponent: float) -> None:
-        self.base, self.exponent = base, exponent
+        self._set(base=base, exponent=exponent)
         low, high = base._hull()
         whole = float(exponent).is_integer()
         if low < 0 and not (whole and exponent > 0):
@@ -37,7 +42,7 @@ class Power(Law):
             )
         if exponent < 0 and any(location == 0 for location, _ in base.atoms()):
             raise ValueError(f"{base._name}.power: p must be above 0 for a law with mass at 0, got {exponent!r}")
-        self._folds = low < 0 and int(exponent) % 2 == 0
+        self._set(_folds=low < 0 and int(exponent) % 2 == 0)
         ends = [end for end in (low, high) if isfinite(end) and (end != 0 or exponent > 0)]
         if not all(isfinite(self._image(end)) and (end == 0 or self._image(end) != 0) for end in ends):
             raise ValueError(f"{base._name}.power: values must stay within the range of doubles, got p = {exponent!r}")

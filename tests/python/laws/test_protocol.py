@@ -253,6 +253,9 @@ def test_shapes_and_missing_values(law):
 def test_copies(law):
     twin = pickle.loads(pickle.dumps(law))
     assert repr(twin) == repr(law)
+    assert twin == law
+    assert hash(twin) == hash(law)
+    assert twin != law.scale(2.0)
     np.testing.assert_array_equal(twin.cdf([0.2, 1.0]), law.cdf([0.2, 1.0]))
 
 
