@@ -321,7 +321,7 @@ def _flow(drift: _Drift, start: float) -> float:
     first = drift(at)
 
     def lost(value: float, where: float) -> bool:
-        return value == 0 if where < drift.exact_below else abs(value) <= rounding
+        return bool(value == 0 if where < drift.exact_below else abs(value) <= rounding)
 
     if lost(first, at):
         return start
