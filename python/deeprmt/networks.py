@@ -22,7 +22,6 @@ from ._arguments import (
     as_number,
     as_real,
     as_threads,
-    available_threads,
     refuse_beyond_memory,
     refuse_non_finite,
 )
@@ -32,6 +31,13 @@ from .activations import Activation, as_activation
 __all__ = ["MLP", "FixingRotation", "Network", "fixing_rotation"]
 
 Output = Literal["preactivation", "activation"]
+
+
+def _times(w: Floats, signal: Floats, threads: int) -> Floats:
+    """W x for each x of (..., n): bits that do not depend on threads, which those of NumPy's products do."""
+    rows = signal.reshape(-1, signal.shape[-1])
+    columns = _core.linalg.multiply(w, np.ascontiguousarray(rows.T), threads)
+    return np.ascontiguousarray(columns.T).reshape(*signal.shape[:-1], len(w))
 
 
 @dataclass(frozen=True, init=False)
@@ -219,7 +225,7 @@ class Network:
         widths = " -> ".join(map(str, self.widths))
         return f"Network({widths}, {self.activation.name}, {self.weights[0].dtype})"
 
-    def forward(self, x: ArrayLike, *, output: Output = "preactivation") -> Floats:
+    def forward(self, x: ArrayLike, *, output: Output = "preactivation", threads: int | None = None) -> Floats:
         """The network's value.
 
         Parameters
@@ -228,6 +234,8 @@ class Network:
             Inputs x_0.
         output : {"preactivation", "activation"}
             h_L or x_L = phi(h_L).
+        threads : int, optional
+            Default: every core this process may use. Never changes the result.
 
         Returns
         -------
@@ -244,7 +252,7 @@ class Network:
         >>> Network([np.eye(2), np.eye(2)], activation="relu").forward([-1.0, 3.0])
         array([0., 3.])
         """
-        h, signal, _ = self._signals("forward", x, output)
+        h, signal, _ = self._signals("forward", x, output, as_threads("forward", threads))
         return signal if output == "activation" else h
 
     def jacobian(self, x: ArrayLike, *, output: Output = "preactivation", threads: int | None = None) -> Floats:
@@ -283,7 +291,7 @@ class Network:
                [0., 1.]])
         """
         threads = as_threads("jacobian", threads)
-        h, _, slopes = self._signals("jacobian", x, output, self.widths[-1] * self.widths[0])
+        h, _, slopes = self._signals("jacobian", x, output, threads, self.widths[-1] * self.widths[0])
         stack = h.shape[:-1]
         out = np.empty((*stack, self.widths[-1], self.widths[0]), self.weights[0].dtype)
         for where in np.ndindex(stack):
@@ -335,13 +343,13 @@ class Network:
         threads = as_threads("one_sample_ntk", threads)
         last = self.widths[-1]
         work = sum(n_out * n_in for n_in, n_out in itertools.pairwise(self.widths[1:]))
-        h, _, slopes = self._signals("one_sample_ntk", x, "preactivation", last * last + work)
+        h, _, slopes = self._signals("one_sample_ntk", x, "preactivation", threads, last * last + work)
         stack = h.shape[:-1]
         flat = as_real("one_sample_ntk", "x", x).astype(self.weights[0].dtype, copy=False)
         squares = [np.sum(flat * flat, axis=-1)]  # |x_l|^2
         signal = flat
         for layer, (w, b) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True), start=1):
-            signal = self._of_layer("one_sample_ntk", "phi", self.activation.phi, signal @ w.T + b, layer)
+            signal = self._of_layer("one_sample_ntk", "phi", self.activation.phi, _times(w, signal, threads) + b, layer)
             squares.append(np.sum(signal * signal, axis=-1))
         out = np.zeros((*stack, last, last), self.weights[0].dtype)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -362,7 +370,7 @@ class Network:
         return out
 
     def _signals(
-        self, function: str, x: ArrayLike, output: str, result: int = 0
+        self, function: str, x: ArrayLike, output: str, threads: int, result: int = 0
     ) -> tuple[Floats, Floats, list[Floats]]:
         """h_L, x_L if the output asks for it, and phi'(h_l) of every layer whose activation the output has passed.
 
@@ -374,12 +382,12 @@ class Network:
             raise ValueError(f"{function}: x must have shape (..., {self.widths[0]}), got {signal.shape}")
         points = math.prod(signal.shape[:-1])
         need = points * (sum(self.widths[1:]) + result) * signal.itemsize
-        refuse_beyond_memory(function, need, f"the work on {points} inputs", available_threads())
+        refuse_beyond_memory(function, need, f"the work on {points} inputs", threads)
         refuse_non_finite(function, "x", signal)
         slopes: list[Any] = []
         for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
             with np.errstate(over="ignore", invalid="ignore"):
-                h = signal @ w.T + b
+                h = _times(w, signal, threads) + b
             refuse_non_finite(function, f"the preactivation of layer {layer}", h)
             if layer < self.depth or output == "activation":
                 slopes.append(self._of_layer(function, "dphi", self.activation.dphi, h, layer))

@@ -80,3 +80,13 @@ def short(h):
 def test_no_silent_nan(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_threads_never_change_a_bit():
+    net = MLP([700, 900, 800], "tanh", weights="haar", sigma_w=1.2, sigma_b=0.1).sample(rng=0)
+    x = np.random.default_rng(1).normal(size=(40, 700))
+    for call in (net.forward, net.jacobian, net.one_sample_ntk):
+        given = x if call == net.forward else x[0]
+        np.testing.assert_array_equal(call(given, threads=1), call(given, threads=3))
+    with pytest.raises(ValueError, match="forward: threads must be at least 1, got 0"):
+        net.forward(x, threads=0)
