@@ -130,8 +130,8 @@ def free_multiply(a: Law, b: Law, *more: Law) -> Law:
     signed = [k for k, law in enumerate(laws) if law._hull()[0] < 0]
     if len(signed) > 1:
         raise ValueError(
-            f"free_multiply: at most one law may reach below 0, or the product is not self-adjoint, got {names[signed[0]]}"
-            f" and {names[signed[1]]}: freeprob.law takes polynomials such as x*y + y*x"
+            "free_multiply: at most one law may reach below 0, or the product is not self-adjoint, got"
+            f" {names[signed[0]]} and {names[signed[1]]}: freeprob.law takes polynomials such as x*y + y*x"
         )
     if signed:
         (k,) = signed

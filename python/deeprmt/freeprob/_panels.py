@@ -178,7 +178,7 @@ class Panels(Source):
         return value, change
 
     def argument(self, w: Complex) -> Array:
-        """The mean of arg(w - x): of a panel with the distribution function R, M arg(w - high) + Im int R dx / (w - x)."""
+        """The mean of arg(w - x): with the distribution function R, R arg(w - high) + Im int R dx / (w - x) a panel."""
         w = np.asarray(w, np.complex128)
         w = np.where(w.imag > 0, w, w.real + 0j)
         out = self._sums(self._primitive, self._rule(self._primitive), w)[0].imag

@@ -301,8 +301,8 @@ class Equations:
                     height = np.minimum(height, new.imag)
                 self.count.iterations += int(live.size)
                 # Newton's method sees as far as the axis: the next step would be of the order size^2 in these units.
-                # Near an edge, and where an omega is far away, rounding keeps steps from shrinking; where the density is
-                # small, imaginary parts are rounding, and steps that do not leave the half-plane are all there is.
+                # Near an edge, and where an omega is far away, rounding keeps steps from shrinking. Where the density
+                # is small, imaginary parts are rounding: steps that stay in the half-plane are all there is.
                 stalled = size >= before[live] / 2
                 done = (damp == 1) & ((size < 1e-8) | ((size < 1e-3) & stalled) | (still & stalled & (size < 0.3)))
                 before[live] = size
