@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import as_count, as_number, as_real
+from .._arguments import as_count, as_number, as_real, shown
 from ..errors import ConvergenceError
 from ..laws import Law
 from ._moments import divided_moments, subtracted_moments
@@ -40,6 +40,15 @@ class Deconvolution:
         Where `pdf` looks: it is the density of the factor with Cauchy noise of this scale added.
     report : dict
         Points, Newton steps and the largest residual so far.
+
+    Examples
+    --------
+    >>> from deeprmt.laws import Semicircle
+    >>> signal = free_subtract(Semicircle(5.0), Semicircle(3.0), height=4.0)
+    >>> signal.var()  # of a semicircle of radius 8
+    np.float64(16.0)
+    >>> round(float(signal.pdf(0.0)), 12) == round(float(Semicircle(4.0).stieltjes(4j).imag / np.pi), 12)
+    True
     """
 
     total: Law
@@ -71,22 +80,29 @@ class Deconvolution:
     # ---- the Cauchy transform ----
 
     def stieltjes(self, z: ArrayLike) -> Any:
-        """The integral of mu(dx) / (x - z) off the real axis.
+        """The integral of mu(dx) / (x - z) off the real axis; NaN in gives NaN out.
 
         Raises
         ------
-        ValueError
-            At real z.
+        ValueError, TypeError
+            At real z; if z is no number.
         ConvergenceError
             Where z is so close to the axis that the total would have to be known beyond it.
         """
-        points = np.asarray(z, dtype=np.complex128)
+        given = np.asarray(z)
+        if given.dtype.kind not in "fiubc":
+            raise TypeError(f"{self._name}.stieltjes: z must be numbers, got {shown(z)}")
+        points = given.astype(np.complex128)
         if (points.imag == 0).any():
             raise ValueError(f"{self._name}.stieltjes: z must be off the real axis, where nothing is known")
         flat = points.ravel()
-        below = flat.imag < 0
-        g, *_ = self._solve(np.where(below, np.conj(flat), flat))
-        return np.where(below, -np.conj(g), -g).reshape(points.shape)[()]
+        out = np.where(np.isnan(flat), complex(np.nan, np.nan), 0j)  # 0 at infinity
+        finite = np.isfinite(flat)
+        if finite.any():
+            below = flat[finite].imag < 0
+            g, *_ = self._solve(np.where(below, np.conj(flat[finite]), flat[finite]))
+            out[finite] = np.where(below, -np.conj(g), -g)
+        return out.reshape(points.shape)[()]
 
     def pdf(self, x: ArrayLike) -> Any:
         """The density of the factor plus Cauchy noise of scale `height`."""
@@ -101,9 +117,16 @@ class Deconvolution:
 
     def _density(self, x: ArrayLike) -> tuple[Any, Any]:
         points = as_real(f"{self._name}.pdf", "x", x).astype(np.float64)
-        z = (points.ravel() + 1j * self.height).astype(np.complex128)
-        g, total_at, gain = self._solve(z)
-        error = np.zeros(z.shape)
+        finite = np.isfinite(points)
+        density, spread = (np.where(np.isnan(points), np.nan, 0.0) for _ in range(2))
+        if finite.any():
+            density[finite], spread[finite] = self._at(points[finite])
+        return density[()], spread[()]
+
+    def _at(self, x: Array) -> tuple[Array, Array]:
+        """Density and standard error at finite points."""
+        g, total_at, gain = self._solve((x + 1j * self.height).astype(np.complex128))
+        error = np.zeros(x.shape)
         law = source(self.total)
         if isinstance(law, Atoms):
             count = 1 / min(mass for _, mass in law.atoms)
@@ -111,7 +134,7 @@ class Deconvolution:
                 inverse = 1 / (each - law._at)
                 spread = float(law._mass @ np.abs(inverse) ** 2) - abs(complex(law._mass @ inverse)) ** 2
                 error[k] = abs(gain[k]) * math.sqrt(max(spread, 0.0) / count) / math.pi
-        return (-g.imag / math.pi).reshape(points.shape)[()], error.reshape(points.shape)[()]
+        return -g.imag / math.pi, error
 
     def _solve(self, z: Complex) -> tuple[Complex, Complex, Complex]:
         """G of the factor, the matching points of the total, and how errors of its G grow; z in the upper half-plane.

@@ -56,6 +56,15 @@ class FreenessTest(Displayed):
         Size of the matrices, and what was asked for.
     level : float
         The chance, at most, that families which are free are called not free.
+
+    Examples
+    --------
+    >>> from deeprmt.ensembles import goe
+    >>> test = freeness_test(goe(60, size=2, rng=1), degree=3, rng=1)
+    >>> test.words
+    ('[A][B]', '[A][B^2]', '[A^2][B]')
+    >>> test.free, test.p_value > test.level
+    (True, True)
     """
 
     words: tuple[str, ...]
@@ -255,6 +264,14 @@ def _one(
     """Words, their values (1, k), and those of each rotation (rotations, k), and n."""
     groups = _as_families(families)
     n = size(groups[0][0][1])[0]
+    for i, group in enumerate(groups):
+        for key, value in group:
+            largest = float(np.abs(value).max())
+            if largest > 0 and not -575 < degree * np.log(largest) < 575 - degree * np.log(n):
+                raise ValueError(
+                    f"{_name}: families[{i}]: {key} must be of a size of which words of {degree} letters are doubles,"
+                    f" got entries up to {largest:.3g}: scale it"
+                )
     count = sum(_products_of(len(group), degree - 1) for group in groups)
     if count > _most_words:
         raise ValueError(f"{_name}: degree must be smaller for these families: they have {count} products")
@@ -328,7 +345,8 @@ def _with_adjoints(group: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         value = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64, copy=False)
         adjoint = marked(value, "H")
         out.append((key, value))
-        if not np.linalg.norm(value - adjoint) <= 1e-12 * np.linalg.norm(value):
+        unit = float(np.abs(value).max()) or 1.0  # squares must not overflow
+        if not np.linalg.norm(value / unit - adjoint / unit) <= 1e-12 * np.linalg.norm(value / unit):
             out.append((str(Letter(key, "T" if value.dtype.kind == "f" else "H")), np.ascontiguousarray(adjoint)))
     return out
 

@@ -525,7 +525,12 @@ def _evaluate(terms: Mapping[Word, complex], matrices: Mapping[Letter, NDArray[A
             first.setdefault(word[0], {})[word[1:]] = c
     for letter, rest in first.items():
         if isinstance(letter, Inverse):
-            matrix = np.linalg.inv(_evaluate(letter.of._terms, matrices, n))
+            try:
+                matrix = np.linalg.inv(_evaluate(letter.of._terms, matrices, n))
+            except np.linalg.LinAlgError:
+                raise ValueError(
+                    f"Expression.evaluate: {letter.of!r} must be invertible, but is singular for these matrices"
+                ) from None
         else:
             matrix = matrices[Letter(letter.name, letter.selfadjoint)]
             matrix = np.conj(np.swapaxes(matrix, -1, -2)) if letter.starred else matrix

@@ -54,6 +54,25 @@ def test_below_the_proven_height():
     assert caught.value.report["z"].imag == 0.05
 
 
+def test_what_is_not_finite():
+    found = free_subtract(Semicircle(5.0), Semicircle(3.0))
+    np.testing.assert_array_equal(found.pdf([np.nan, np.inf, -np.inf]), [np.nan, 0, 0])
+    assert found.pdf([]).shape == (0,)
+    assert found.stderr(np.zeros((2, 0))).shape == (2, 0)
+    assert np.isnan(found.stieltjes([complex(np.nan, 1), 20j])).tolist() == [True, False]
+    assert found.stieltjes(complex(np.inf, 1)) == 0
+    assert found.stieltjes([]).shape == (0,)
+    with pytest.raises(TypeError, match=r"free_subtract.stieltjes: z must be numbers, got 'a'"):
+        found.stieltjes("a")
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e150])
+def test_any_unit(scale):
+    found = free_subtract(Semicircle(5.0).scale(scale), Semicircle(3.0).scale(scale))
+    expected = free_subtract(Semicircle(5.0), Semicircle(3.0)).pdf(2.0)
+    assert found.pdf(2.0 * scale) * scale == pytest.approx(expected, rel=1e-12)
+
+
 def test_errors():
     mp = MarchenkoPastur(0.5)
     with pytest.raises(TypeError, match="free_subtract: total must be a Law, got 3"):

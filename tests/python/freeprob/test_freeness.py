@@ -155,6 +155,8 @@ def test_result_says_what_it_found():
         (lambda a: freeness_test([a, a], rotations=1), ValueError, "rotations must be at least 4"),
         (lambda a: freeness_test([a, a], level=1.0), ValueError, "below 1"),
         (lambda a: freeness_test(5), TypeError, "got 5"),
+        (lambda a: freeness_test([a, a * 1e150]), ValueError, r"families\[1\]: B must be of a size"),
+        (lambda a: freeness_test([a * 1e-150, a]), ValueError, r"families\[0\]: A must be of a size"),
         (lambda a: freeness_test([a, a * np.nan]), ValueError, "finite"),
         (lambda a: freeness_test([np.ones((1, 1)), np.ones((1, 1))]), ValueError, "multiples of the identity"),
     ],

@@ -148,3 +148,9 @@ def test_matrices_come_in_stacks_and_samples_follow_laws():
 def test_refuses(make, kind, says):
     with pytest.raises(kind, match=says):
         make()
+
+
+def test_an_inverse_that_does_not_exist():
+    x = symbols("x")
+    with pytest.raises(ValueError, match="x must be invertible, but is singular"):
+        (1 / x)({x: np.zeros((2, 2))})
