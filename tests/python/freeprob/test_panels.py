@@ -161,3 +161,11 @@ def test_products_with_a_law_on_both_sides_of_zero():
     assert free_multiply(a, Empirical([3.0])).atoms() == a.scale(3.0).atoms()
     assert free_multiply(b, Empirical([-2.0])).support() == b.scale(-2.0).support()
     assert free_multiply(a, Empirical([0.0])).atoms() == [(0.0, 1.0)]
+
+
+@pytest.mark.parametrize("base", [Exponential(), Circular(), Beta(0.7, 2.0)], ids=repr)
+def test_the_argument_beside_the_support(base):
+    """Below all mass it is pi, above it 0: for the law itself and for its panels."""
+    z = np.array([-3.0 + 0j, 100.0 + 0j])
+    np.testing.assert_allclose(base.log_potential(z).imag, [math.pi, 0.0], atol=1e-12)
+    np.testing.assert_allclose(Panels(base).argument(z), [math.pi, 0.0], atol=1e-12)
