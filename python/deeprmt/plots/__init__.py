@@ -8,6 +8,7 @@ from .layers import layers
 from .number_variance import number_variance
 from .phase_diagram import phase_diagram
 from .power_law import power_law
+from .shrinkage import shrinkage
 from .spacing import spacing
 from .spectral_density import spectral_density
 from .spectrum import spectrum
@@ -21,6 +22,7 @@ __all__ = [
     "number_variance",
     "phase_diagram",
     "power_law",
+    "shrinkage",
     "spacing",
     "spectral_density",
     "spectrum",

@@ -69,12 +69,13 @@ def law(
     return ax
 
 
-def draw_density(law: Law, ax: Axes, label: str | None, color: str, points: int = 401) -> None:
-    """The continuous part alone; the axes grow to hold it."""
+def draw_density(law: Law, ax: Axes, label: str | None, color: str, points: int = 401, share: float = 1.0) -> None:
+    """The continuous part alone, as that share of the whole; the axes grow to hold it."""
     used = ax.has_data()
     top = 0.0
     for low, high in law.support():
         x, y = curve(law, low, high, points)
+        y = share * y
         ax.plot(x, y, color=color, linewidth=1.8, label=label, zorder=3)
         label = None
         top = max(top, _ceiling(y))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arguments import as_real
-from ._axes import DATA, LAW, as_axes, tidy
+from ._axes import DATA, LAW, QUIET, as_axes, tidy
 from .law import draw_density, stems
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def spectrum(
     values: ArrayLike,
     law: Law | None = None,
     *,
+    share: float = 1.0,
+    threshold: float | None = None,
     ax: Axes | None = None,
     bins: int | str | Sequence[float] | None = None,
     label: str | None = "measured",
@@ -43,6 +45,10 @@ def spectrum(
         Eigenvalues or singular values, any shape, finite.
     law : Law, optional
         Drawn as a line, its atoms as arrows.
+    share : float, default 1
+        Of the values that the law is for: its density is drawn with that mass.
+    threshold : float, optional
+        What counts as an outlier: a dotted line, and values above it are marked on the axis.
     ax : matplotlib.axes.Axes, optional
         Where; default: a new figure.
     bins : int, str or sequence, optional
@@ -69,6 +75,7 @@ def spectrum(
     total = x.size
     shares: list[tuple[float, float, float]] = []  # of each atom: where, its mass, the share of values at it
     outliers = x[:0]
+    above = x[:0] if threshold is None else x[x > threshold]
     if law is not None:
         low, high = law._hull()
         scale = max(abs(end) for end in (low, high, 0.0) if np.isfinite(end))
@@ -86,10 +93,14 @@ def spectrum(
         ax.stairs(heights, edges, fill=True, color=color, alpha=0.85, label=label)
         ax.set_ylim(0, 1.08 * heights.max())
     if law is not None:
-        draw_density(law, ax, law_label, LAW)
+        draw_density(law, ax, law_label, LAW, share=share)
     stems(ax, [(location, mass, f"{mass:.3g} (measured {share:.3g})") for location, mass, share in shares], LAW)
+    if threshold is not None:
+        ax.axvline(threshold, color=QUIET, linestyle=":", linewidth=1.2, label=f"threshold {threshold:.4g}")
+        _mark(ax, above, f"{above.size} above")
+        outliers = outliers[outliers < threshold]
     if outliers.size:
-        _mark(ax, outliers)
+        _mark(ax, outliers, f"{outliers.size} outside")
     ax.set_xlabel(xlabel)
     ax.set_ylabel("density")
     if ax.get_legend_handles_labels()[0]:  # none if all lies at atoms
@@ -98,9 +109,9 @@ def spectrum(
     return ax
 
 
-def _mark(ax: Axes, outliers: Any) -> None:
+def _mark(ax: Axes, outliers: Any, label: str) -> None:
     """A tick of its own for each value outside."""
     ax.plot(
         outliers, np.zeros_like(outliers), marker="|", markersize=16, markeredgewidth=1.5, linestyle="none", color=LAW,
-        clip_on=False, label=f"{outliers.size} outside", zorder=4,
+        clip_on=False, label=label, zorder=4,
     )  # fmt: skip

@@ -2,8 +2,20 @@
 
 from ._analysis import Analysis
 from ._analyze import analyze
+from ._filter import Filtered, filter
 from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, load
 from ._row import LayerAnalysis
 
-__all__ = ["Analysis", "Layer", "LayerAnalysis", "Layers", "ReadError", "Skipped", "analyze", "load"]
+__all__ = [
+    "Analysis",
+    "Filtered",
+    "Layer",
+    "LayerAnalysis",
+    "Layers",
+    "ReadError",
+    "Skipped",
+    "analyze",
+    "filter",
+    "load",
+]

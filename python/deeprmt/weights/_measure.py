@@ -9,17 +9,14 @@ import numpy as np
 
 from .._arguments import default_threads
 from ..errors import ConvergenceError
-from ..laws import MarchenkoPastur
 from ..linalg import svdvals
+from ..signal._bulk import LEAST_LEVELS, fit, rounding, zeros
 from ..spectra import spacing_ratio, wigner_surmise
 from ..tails import hill
-from . import _bulk
 from ._layer import Layer
 from ._row import LayerAnalysis, raw_spacings
 from ._tensor import PRECISION
 
-LEAST_LEVELS = 10
-"""Below that a spectrum says nothing about a law."""
 LEAST_SPACINGS = 10
 _LARGEST = 1e140
 """Entries between this and its inverse have squares, and sums of squares, that double precision can hold."""
@@ -83,15 +80,15 @@ def _spectrum(layer: Layer, facts: dict[str, Any], s: np.ndarray[Any, Any], frob
     n, m = max(shape), min(shape)
     rms = frobenius / math.sqrt(layer.weight.size)
     precision = PRECISION.get(layer.dtype, PRECISION["float32"])
-    zeros = _bulk.zeros(s, shape, rms, precision)
-    rank = m - zeros
+    null = zeros(s, shape, precision)
+    rank = m - null
     levels = s[:rank] ** 2 / n
     p = levels / levels.sum()
     edge = rms**2 * (1 + math.sqrt(m / n)) ** 2
     facts |= {
         "singular_values": s,
         "rank": rank,
-        "zeros": zeros,
+        "zeros": null,
         "spectral_norm": float(s[0]),
         "frobenius_norm": frobenius,
         "stable_rank": float(levels.sum() / levels[0]),
@@ -104,38 +101,40 @@ def _spectrum(layer: Layer, facts: dict[str, Any], s: np.ndarray[Any, Any], frob
     if m == 1:
         status = "vector"
         notes.append(f"{shape[0]} x {shape[1]}: a single singular value, no spectrum")
-    elif zeros:
+    elif null:
         status = "rank deficient"
-        notes.append(f"rank {rank} of {m}: {zeros} singular values are zero up to {layer.dtype} rounding")
-    if m > 1 and rank > 1 and s[0] - s[rank - 1] <= 2 * _bulk.rounding(shape, rms, precision):
+        notes.append(f"rank {rank} of {m}: {null} singular values are zero up to {layer.dtype} rounding")
+    if m > 1 and rank > 1 and s[0] - s[rank - 1] <= 2 * rounding(shape, rms, precision):
         status = "orthogonal" if status == "ok" else status
         notes.append("all singular values are equal, as of an orthogonal matrix: Marchenko-Pastur does not fit")
     elif m > 1 and rank < LEAST_LEVELS:
         status = "small" if status == "ok" else status
         notes.append(f"{rank} level{'' if rank == 1 else 's'}: a law needs {LEAST_LEVELS}")
     elif m > 1:
-        note = _laws(facts, levels, n)
+        note = _laws(facts, levels)
         if note:
             status = "small" if status == "ok" else status
             notes.append(note)
     return LayerAnalysis(**facts, status=status, note="; ".join(notes))
 
 
-def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], n: int) -> str:
+def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any]) -> str:
     """Add the fitted law, the spacings and the tail; return what could not be had."""
-    fitted = _bulk.fit(levels, n)
-    law = MarchenkoPastur(fitted.aspect, fitted.law_sigma)
-    ((low, high),) = law.support()
+    n = max(facts["shape"])
+    fitted = fit(facts["singular_values"], facts["shape"], levels.size)
+    low, high = (edge**2 / n for edge in fitted.law.support()[0])
     k = max(1, round(levels.size / 10))
     tail = hill(levels)
     facts |= {
         "sigma": fitted.sigma,
+        "sigma_stderr": fitted.stderr,
         "lower_edge": float(low),
         "upper_edge": float(high),
-        "threshold": fitted.threshold,
+        "threshold": fitted.threshold**2 / n,
+        "largest_p_value": float(fitted.p_values[0]),
         "outliers": fitted.outliers,
         "edge_ratio": float(levels[0] / high),
-        "bulk_ks": law.ks_distance(levels[fitted.outliers :] if fitted.found else levels),
+        "bulk_ks": fitted.ks,
         "fit_rounds": fitted.rounds,
         "fit_settled": fitted.settled,
         "fit_found": fitted.found,

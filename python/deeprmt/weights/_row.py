@@ -10,6 +10,7 @@ import numpy as np
 
 from .._arguments import Floats
 from ..laws import MarchenkoPastur
+from ..signal import Spikes, invert_spikes, outlier_p_values
 from ..spectra import spacings, unfold
 from ..tails import Hill, hill
 from ._layer import by
@@ -59,11 +60,16 @@ class LayerAnalysis:
     sigma : float
         The scale of the bulk's entries. The median of the eigenvalues, matched to the law's, starts; eigenvalues beyond
         the edge and its Tracy-Widom allowance are set apart and the mean of the rest is matched, until nothing changes.
+        See `deeprmt.signal.fit_bulk`.
+    sigma_stderr : float
+        Its standard error, for Gaussian noise.
     lower_edge, upper_edge : float
         Of the fitted law.
     threshold : float
         The upper edge with its Tracy-Widom allowance: the largest eigenvalue of noise stays below it in 999 of 1000
         matrices of this size.
+    largest_p_value : float
+        The probability that noise of this size and scale has an eigenvalue as large as the largest one.
     outliers : int
         Eigenvalues above the threshold.
     edge_ratio : float
@@ -113,9 +119,11 @@ class LayerAnalysis:
     stable_rank: float | None = None
     entropy: float | None = None
     sigma: float | None = None
+    sigma_stderr: float | None = None
     lower_edge: float | None = None
     upper_edge: float | None = None
     threshold: float | None = None
+    largest_p_value: float | None = None
     outliers: int | None = None
     edge_ratio: float | None = None
     bulk_ks: float | None = None
@@ -168,6 +176,26 @@ class LayerAnalysis:
         return self.singular_values[self.outliers : self.rank][::-1]
 
     @property
+    def spikes(self) -> Spikes | None:
+        """The signal behind the outliers: estimated strengths and overlaps with standard errors."""
+        fitted = self._outliers()
+        return None if fitted is None else invert_spikes(*fitted)
+
+    @property
+    def outlier_p_values(self) -> Floats:
+        """Of each outlier, given that those above it are signal: see `deeprmt.signal.outlier_p_values`."""
+        fitted = self._outliers()
+        return np.empty(0) if fitted is None else outlier_p_values(*fitted)
+
+    def _outliers(self) -> tuple[Floats, tuple[int, int], float] | None:
+        """Singular values, the shape without rows or columns that carry no level, and sigma."""
+        if self.outliers is None or self.rank is None or self.sigma is None:
+            return None
+        rows, columns = self.shape
+        shape = (self.rank, columns) if rows <= columns else (rows, self.rank)
+        return self.singular_values[: self.outliers], shape, self.sigma
+
+    @property
     def spacings(self) -> Floats:
         """Spacings of the unfolded bulk, `window` levels dropped at both ends, scaled to mean 1; empty if too few."""
         if self.spacing_count is None:
@@ -188,15 +216,24 @@ class LayerAnalysis:
         return verdict(self)
 
     def to_dict(self, *, arrays: bool = False) -> dict[str, Any]:
-        """Plain strings, numbers, lists and None; `arrays` adds singular values, spacings and the Hill curve."""
+        """Plain strings, numbers, lists and None; `arrays` adds singular values, spacings, Hill curve and spikes."""
         out = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "singular_values"}
         out |= {"shape": list(self.shape), "stored_shape": list(self.stored_shape), "verdict": self.verdict}
         if arrays:
             curve = self.hill
             out["singular_values"] = self.singular_values.tolist()
             out["spacings"] = self.spacings.tolist()
+            out["spikes"] = self._spikes_dict()
             out["hill"] = None if curve is None else {"xi": curve.xi.tolist(), "stderr": curve.stderr.tolist()}
         return out
+
+    def _spikes_dict(self) -> dict[str, Any] | None:
+        spikes = self.spikes
+        if spikes is None:
+            return None
+        content = spikes.to_dict()
+        del content["shape"], content["sigma"]
+        return content | {"p_values": self.outlier_p_values.tolist()}
 
     def plot(self, axes: Any = None) -> Figure:
         """The spectrum with its law, the spacings with the surmise, and the Hill curve, side by side.

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from deeprmt.ensembles import hermite_eigenvalues
 from deeprmt.laws import TracyWidom
 from deeprmt.laws._tables import determinants
-from deeprmt.weights._bulk import _TRACY_WIDOM_999
 from reference.laws import tracy_widom as reference
 
 BETAS = pytest.mark.parametrize("beta", [1, 2, 4])
@@ -107,10 +106,6 @@ def test_left_tail_in_the_expansion_for_beta_4():
     wanted = -(x**3) / 24 + x**1.5 / (3 * math.sqrt(2)) - math.log(x) / 16
     wanted += math.log(2) / 48 + zeta / 2 + math.log(2) / 4 - math.log(2)
     assert TracyWidom(4)._log("cdf", np.array([-s]))[0] == pytest.approx(wanted, abs=x**-1.5)
-
-
-def test_the_allowance_of_weights_is_a_quantile():
-    assert TracyWidom(1).ppf(0.999) == pytest.approx(_TRACY_WIDOM_999, rel=1e-12)
 
 
 def law_factor(beta):

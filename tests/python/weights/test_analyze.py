@@ -169,7 +169,7 @@ def test_transposition_and_permutation_change_nothing(spiked):
 def test_scale_scales(spiked, exponent):
     a, b, factor = row_of(spiked), row_of(spiked * 2.0**exponent), 2.0**exponent
     for key, value in numbers(a).items():
-        power = {"sigma": 1, "entry_sigma": 1, "spectral_norm": 1, "frobenius_norm": 1}.get(key, 0)
+        power = {"sigma": 1, "sigma_stderr": 1, "entry_sigma": 1, "spectral_norm": 1, "frobenius_norm": 1}.get(key, 0)
         power = {"lower_edge": 2, "upper_edge": 2, "threshold": 2}.get(key, power)
         assert numbers(b)[key] == pytest.approx(value * factor**power, rel=1e-9), key
 
