@@ -34,8 +34,13 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "sigma",
         "The size of a typical entry of the noise in the matrix, from the bulk alone: spikes do not count.",
     ),
+    "sigma_stderr": ("± sigma", "The standard error of sigma."),
     "lower_edge": ("lower edge", "Where the eigenvalues of noise with that sigma begin (of W^T W / N)."),
     "upper_edge": ("upper edge", "Where the eigenvalues of noise with that sigma end."),
+    "largest_p_value": (
+        "p of the largest",
+        "How often noise of this size and sigma has an eigenvalue as large as the largest one.",
+    ),
     "threshold": (
         "threshold",
         "The upper edge and a bit more: in 999 of 1000 noise matrices of this size no eigenvalue is larger "

@@ -41,6 +41,11 @@ class Goodness(Displayed):
         (1 + the number of simulated matrices of noise with at least that distance) / (1 + trials).
     trials : int
         Simulated matrices.
+
+    Examples
+    --------
+    >>> Goodness(ks=0.02, p_value=0.4, trials=199).to_dict()
+    {'ks': 0.02, 'p_value': 0.4, 'trials': 199}
     """
 
     ks: float
@@ -82,6 +87,14 @@ class Bulk(Displayed):
     found : bool
         False where more than half of the levels would have been set apart: there is no such bulk. Then the law is that
         of the median.
+
+    Examples
+    --------
+    >>> from deeprmt.ensembles import laguerre_eigenvalues
+    >>> noise = np.sqrt(200 * laguerre_eigenvalues(200, 100, 1, rng=0)[::-1])
+    >>> bulk = fit_bulk(noise, (100, 200))
+    >>> bulk.outliers, bulk.follows, bulk.goodness(trials=19).p_value > 0.05
+    (0, True, True)
     """
 
     singular_values: Array

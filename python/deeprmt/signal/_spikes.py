@@ -38,6 +38,12 @@ class Spikes(Displayed):
     -----
     At and below the `critical` strength a signal does not show: its value is at the edge of the bulk, its overlaps are
     0 and its standard errors infinite.
+
+    Examples
+    --------
+    >>> one = spiked([60.0], (500, 1000))
+    >>> len(one), round(one.left[0], 3)
+    (1, np.float64(0.844))
     """
 
     values: Array

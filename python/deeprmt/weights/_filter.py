@@ -47,6 +47,13 @@ class Filtered(Displayed):
         Singular values, descending; for "rank" only those k that were computed.
     bulk : Bulk or None
         The fit that gave sigma.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(size=(100, 50))
+    >>> cut = filter(noise, method="rank", k=5)
+    >>> cut.rank, bool(np.allclose(cut.weight + cut.removed, noise))
+    (5, True)
     """
 
     weight: Floats
