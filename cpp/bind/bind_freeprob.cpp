@@ -34,8 +34,8 @@ py::tuple moments(const SquaredSlopes& law, std::complex<double> omega) {
   return py::make_tuple(m.y, m.one_plus_y, m.slope, law.mean_argument(law.at(omega)));
 }
 
-/// ("scale", log), ("pole", a, power), ("flow", smooth, jumps), ("slopes", law, power, width)
-/// or ("affine", factor, offset).
+/// ("scale", log), ("pole", a, power), ("jump", flat, power, width), ("flow", smooth, jumps), ("slopes", law, power,
+/// width) or ("affine", factor, offset).
 ExplicitLaw::Step as_step(const py::tuple& given) {
   check::that(given.size() >= 2, "ExplicitLaw: a step must have a name and arguments");
   const auto name = given[0].cast<std::string>();
@@ -45,11 +45,12 @@ ExplicitLaw::Step as_step(const py::tuple& given) {
   };
   if (name == "scale") return ExplicitLaw::Scale{number(1)};
   if (name == "pole") return ExplicitLaw::Pole{number(1), number(2)};
+  if (name == "jump") return ExplicitLaw::Jump{number(1), number(2), number(3)};
   if (name == "flow") return ExplicitLaw::Flow{number(1), number(2)};
   if (name == "slopes")
     return ExplicitLaw::Slopes{given[1].cast<std::shared_ptr<SquaredSlopes>>(), number(2), number(3)};
-  check::that(name == "affine", "ExplicitLaw: a step must be 'scale', 'pole', 'flow', 'slopes' or 'affine', got '",
-              name, "'");
+  check::that(name == "affine",
+              "ExplicitLaw: a step must be 'scale', 'pole', 'jump', 'flow', 'slopes' or 'affine', got '", name, "'");
   return ExplicitLaw::Affine{number(1), number(2)};
 }
 
@@ -69,6 +70,15 @@ py::tuple evaluate(const ExplicitLaw& law, const Array<double>& x, int threads) 
     return law.evaluate(in, p, f, threads);
   });
   return py::make_tuple(density, cdf, as_dict(report));
+}
+
+py::tuple density(const ExplicitLaw& law, const Array<double>& x, int threads) {
+  const auto in = vector_view("x", x);
+  auto density = empty<double>(in.size()), none = empty<double>(0);
+  const auto report = without_gil([&, p = vector_view_mut(density), f = vector_view_mut(none)]() mutable {
+    return law.evaluate(in, p, f, threads);
+  });
+  return py::make_tuple(density, as_dict(report));
 }
 
 py::tuple resolvent(const ExplicitLaw& law, const std::vector<std::complex<double>>& z, int threads) {
@@ -116,6 +126,7 @@ void bind_freeprob(py::module_ m) {
   py::class_<ExplicitLaw>(m, "ExplicitLaw", plain_class())
       .def(py::init(&make), "steps"_a, "atoms"_a, "ends_at_last_atom"_a)
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
+      .def("density", &density, "x"_a.noconvert(), "threads"_a)
       .def("resolvent", &resolvent, "z"_a, "threads"_a)
       .def("gaps", &gaps);
   bind_pencil(m);

@@ -26,6 +26,15 @@ class FixingRotation(LinearOperator):  # type: ignore[misc]  # SciPy has no type
         As of a matrix.
     T : FixingRotation
         The transpose, and inverse.
+
+    Examples
+    --------
+    >>> x = np.array([3.0, 4.0, 0.0, 12.0])
+    >>> u = fixing_rotation(x, rng=1, operator=True)
+    >>> u
+    FixingRotation(4, dtype=float64)
+    >>> (u @ x).round(12), np.allclose(u.T @ (u @ np.eye(4)), np.eye(4))
+    (array([ 3.,  4.,  0., 12.]), True)
     """
 
     def __init__(self, u: Floats, inner: HaarOperator | None) -> None:

@@ -187,6 +187,16 @@ void ExplicitLaw::add(const std::vector<Step>& steps) {
     else
       terms.push_back({a, power});
   };
+  const auto project = [&](const Jump& jump) {
+    if (jump.flat == 0) return;
+    auto& jumps = segments_.back().projections;
+    const auto same = std::find_if(jumps.begin(), jumps.end(),
+                                   [&](const Jump& j) { return j.flat == jump.flat && j.width == jump.width; });
+    if (same != jumps.end())
+      same->power += jump.power;
+    else
+      jumps.push_back(jump);
+  };
   for (const Step& step : steps) {
     Segment& now = segments_.back();
     if (const auto* scale = std::get_if<Scale>(&step)) {
@@ -196,6 +206,12 @@ void ExplicitLaw::add(const std::vector<Step>& steps) {
       check::that(each->a > 0 && std::isfinite(each->a) && std::isfinite(each->power),
                   "ExplicitLaw: a pole must be finite and above 0, got ", each->a, " to the power ", each->power);
       pole(each->a, each->power);
+    } else if (const auto* jump = std::get_if<Jump>(&step)) {
+      check::that(jump->flat >= 0 && jump->flat < 1 && jump->power > 0 && jump->width > 0 &&
+                      std::isfinite(jump->power + jump->width),
+                  "ExplicitLaw: a jump wants a mass in [0, 1), and power and width above 0, got ", jump->flat, ", ",
+                  jump->power, " and ", jump->width);
+      project(*jump);
     } else if (const auto* flow = std::get_if<Flow>(&step)) {
       check::that(flow->smooth >= 0 && flow->jumps >= 0 && std::isfinite(flow->smooth + flow->jumps),
                   "ExplicitLaw: variances must be finite and at least 0, got ", flow->smooth, " and ", flow->jumps);
@@ -206,11 +222,9 @@ void ExplicitLaw::add(const std::vector<Step>& steps) {
       check::that(n > 0 && b > 0 && std::isfinite(n + b), "ExplicitLaw: power and width must be above 0, got ", n,
                   " and ", b);
       const auto atoms = positive_atoms(*slopes->law);
-      if (atoms.size() == 1) {  // w = d (1 + p / by)
-        const double p = slopes->law->mass_above(0);
-        now.log_scale += n * (std::log(atoms[0]) + std::log(p));
-        pole(b / p, n);
-        pole(b, -n);
+      if (atoms.size() == 1) {
+        now.log_scale += n * std::log(atoms[0]);
+        project({slopes->law->mass_at_zero(), n, b});
       } else {
         now.log_scale += n * std::log(b);
         now.log_y += n;
@@ -243,16 +257,27 @@ void ExplicitLaw::choose_lead() {
   const auto bound = [](const Group& g) { return g.width / (1 - g.law->mass_at_zero()); };
   const auto widest = std::max_element(first.groups.begin(), first.groups.end(),
                                        [&](const Group& s, const Group& t) { return bound(s) < bound(t); });
+  const auto flattest =
+      std::max_element(first.projections.begin(), first.projections.end(),
+                       [](const Jump& s, const Jump& t) { return s.width / (1 - s.flat) < t.width / (1 - t.flat); });
+  const double of_jumps = flattest != first.projections.end() ? flattest->width / (1 - flattest->flat) : 0;
   const double a = steepest->power > 0 ? steepest->a : 0;
-  if (widest != first.groups.end() && bound(*widest) >= a) {
+  if (of_jumps >= a && of_jumps > 0 && (widest == first.groups.end() || of_jumps > bound(*widest))) {
+    lead_ = std::make_shared<const SquaredSlopes>(SquaredSlopes::two_valued(1 - flattest->flat, flattest->flat));
+    lead_power_ = flattest->power;
+    lead_width_ = flattest->width;
+    lead_flat_ = flattest->flat;
+    lead_is_single_ = lead_is_jump_ = true;
+    first.projections.erase(flattest);
+  } else if (widest != first.groups.end() && bound(*widest) >= a) {
     lead_ = widest->law;
     lead_power_ = widest->power;
     lead_width_ = widest->width;
     first.groups.erase(widest);
   } else {  // 1 + a y = a y w, a y = 1 / (w - 1)
-    lead_ = std::make_shared<const SquaredSlopes>(SquaredSlopes::two_valued(1));
+    lead_ = std::make_shared<const SquaredSlopes>(SquaredSlopes::two_valued(1, 0));
     lead_width_ = a > 0 ? a : 1;
-    lead_is_pole_ = true;
+    lead_is_single_ = true;
     if (a > 0) {
       lead_power_ = steepest->power;
       first.log_scale += steepest->power * std::log(a);
@@ -279,8 +304,30 @@ ExplicitLaw::Point ExplicitLaw::point() const {
 Complex ExplicitLaw::one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m,
                               Complex y) const {
   if (a == lead_width_) return m.one_plus_y;
-  if (lead_is_pole_) return (lead.omega - (lead_width_ - a) / lead_width_) / lead.above;
+  if (lead_is_single_) return (lead.omega - (lead_width_ - a + a * lead_flat_) / lead_width_) / lead.above;
   return 1.0 + a * y;
+}
+
+/// ln((1 - flat + by) / (1 + by)).
+Complex ExplicitLaw::log_ratio(double flat, Complex one_plus_by) {
+  const Complex u = -flat / one_plus_by;
+  if (std::norm(u) < 0.25) return {0.5 * std::log1p(2 * u.real() + std::norm(u)), std::atan2(u.imag(), 1 + u.real())};
+  return std::log(one_plus_by - flat) - std::log(one_plus_by);
+}
+
+/// What the lead itself brings to ln z, beside its share in log_y and terms: power ln w; all of a projection's.
+Complex ExplicitLaw::log_lead(Complex omega, Complex& slope) const {
+  slope = 0;
+  if (lead_power_ == 0) return 0;
+  if (!lead_is_jump_) {
+    slope = lead_power_ / omega;
+    return lead_power_ * std::log(omega);
+  }
+  // (1 - f + by) / (1 + by) = p w / (w - f).
+  const double f = lead_flat_;
+  slope = -lead_power_ * f / (omega * (omega - f));
+  if (std::abs(omega) > 2 * f) return lead_power_ * (std::log1p(-f) - log_ratio(f, omega));
+  return lead_power_ * (std::log1p(-f) + std::log(omega) - std::log(omega - f));
 }
 
 /// 1 + a y where 1 + y is the number that has its digits.
@@ -295,8 +342,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
   v.y = start.y / lead_width_;
   v.one_plus_y = one_plus(1, p.lead, start, v.y);
   Complex y_slope = start.slope / lead_width_, y_lack = 0;  // of y: to the lead, and what is lacking
-  v.log_z = lead_power_ != 0 ? lead_power_ * std::log(p.lead.omega) : 0;
-  v.slope = lead_power_ / p.lead.omega;
+  v.log_z = log_lead(p.lead.omega, v.slope);
   v.lack = 0;
   v.rounding = 1 + std::abs(v.log_z);
   bool first = true;
@@ -330,6 +376,11 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
         count(t.power * std::log(plus));
         by_y += t.power * t.a / plus;
       }
+    }
+    for (const Jump& j : now.projections) {
+      const Complex plus = first ? one_plus(j.width, p.lead, start, v.y) : one_plus(j.width, v.y, v.one_plus_y);
+      count(j.power * log_ratio(j.flat, plus));
+      by_y += j.power * j.flat * j.width / (plus * (plus - j.flat));
     }
     if (now.smooth != 0) {
       count(now.smooth * v.y);
@@ -371,6 +422,8 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
     first = false;
   }
   v.rounding *= 4e-16;
+  v.y_slope = y_slope;
+  v.y_lack = y_lack;
   return v;
 }
 
@@ -384,8 +437,21 @@ double ExplicitLaw::angle(const Point& p) const {
     if (width != 1) sum += power * (1 - 1 / width) * std::arg(w.omega);
     return sum;
   };
-  double sum = of_slopes(*lead_, lead_power_, lead_width_, p.lead);
-  Complex log_z = lead_power_ != 0 && affine_ ? lead_power_ * std::log(p.lead.omega) : 0;
+  const auto of_jump = [](double flat, double power, double width, double above, double below) {
+    double out = power * flat / width * above;
+    if (width != 1) out += power * (1 - 1 / width) * (above - below);
+    return out;
+  };
+  double sum = 0;
+  if (lead_is_jump_) {  // 1 - f + by = p w / (w - 1), 1 + by = (w - f) / (w - 1)
+    const double turn = std::arg(p.lead.above);
+    sum = of_jump(lead_flat_, lead_power_, lead_width_, std::arg(p.lead.omega) - turn,
+                  std::arg(p.lead.omega - lead_flat_) - turn);
+  } else {
+    sum = of_slopes(*lead_, lead_power_, lead_width_, p.lead);
+  }
+  Complex slope;
+  Complex log_z = affine_ ? log_lead(p.lead.omega, slope) : 0;
   auto place = p.rest.begin();
   for (const Segment& now : segments_) {
     const double turn = std::arg(y);
@@ -396,6 +462,11 @@ double ExplicitLaw::angle(const Point& p) const {
         const double each = std::abs(y) > large ? turn + std::arg(t.a + 1.0 / y) : std::arg(plus);
         sum += t.power * (1 - 1 / t.a) * each;
       }
+    for (const Jump& j : now.projections) {
+      const Complex plus = first ? one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, one_plus_y);
+      sum += of_jump(j.flat, j.power, j.width, std::arg(plus - j.flat), std::arg(plus));
+      if (affine_) log_z += j.power * log_ratio(j.flat, plus);
+    }
     sum += now.smooth * (y.imag() + y.imag() * y.real());
     if (now.jumps != 0) sum += now.jumps * std::arg(one_plus_y);
     if (affine_) {
@@ -434,7 +505,19 @@ ExplicitLaw::RealValue ExplicitLaw::real(Point& p, const std::vector<int>& branc
     v.turns += power * (omega < 0);
     v.phase += power / width * law.mass_above(omega) + power * (1 - 1 / width) * (omega < 0);
   };
-  of_slopes(*lead_, lead_power_, lead_width_, p.lead, 1);
+  const auto of_jump = [&](double flat, double power, double width, double above, double below) {
+    const double u = -flat / below;
+    v.log_z += power * (std::abs(u) < 0.5 ? std::log1p(u) : std::log(std::abs(above)) - std::log(std::abs(below)));
+    v.turns -= power * (above < 0) - power * (below < 0);
+    v.phase -= power * ((flat / width + 1 - 1 / width) * (above < 0) - (1 - 1 / width) * (below < 0));
+  };
+  if (lead_is_jump_) {
+    const double w = p.lead.omega.real(), above = p.lead.above.real();
+    of_jump(lead_flat_, lead_power_, lead_width_, (1 - lead_flat_) * w / above, (w - lead_flat_) / above);
+    v.slope -= lead_power_ * lead_flat_ / (w * (w - lead_flat_));
+  } else {
+    of_slopes(*lead_, lead_power_, lead_width_, p.lead, 1);
+  }
   auto place = p.rest.begin();
   for (const Segment& now : segments_) {
     const double inverse = 1 / y;
@@ -453,6 +536,11 @@ ExplicitLaw::RealValue ExplicitLaw::real(Point& p, const std::vector<int>& branc
       }
       v.turns -= t.power * (each < 0);
       v.phase -= t.power * (1 - 1 / t.a) * (each < 0);
+    }
+    for (const Jump& j : now.projections) {
+      const double each = (first ? one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, plus)).real();
+      of_jump(j.flat, j.power, j.width, each - j.flat, each);
+      by_y += j.power * j.flat * j.width * y / (each * (each - j.flat));
     }
     v.log_z += now.smooth * y + now.jumps * y / plus;
     v.phase -= now.jumps * (plus < 0);
@@ -519,18 +607,32 @@ bool ExplicitLaw::move(Point& p, Complex step, double& size) const {
   return true;
 }
 
-/// Solves ln z = log_z from a guess p in the upper half-plane, and stays there.
-bool ExplicitLaw::newton(Point& p, Complex log_z, int steps) const {
+/// Solves ln z = log_z from a guess p in the upper half-plane, and stays there. `found` has y of the last point, to
+/// first order of the last step.
+bool ExplicitLaw::newton(Point& p, Complex log_z, int steps, Value* found) const {
   double last = infinity;
   for (int i = 0; i < steps; ++i) {
     const Value v = value(p);
     const Complex residual = log_z - v.log_z - v.lack;
     double size = 0;
-    if (!move(p, residual / v.slope, size)) return false;
+    const Complex step = residual / v.slope;
+    if (!move(p, step, size)) return false;
     // Converged, or as far as rounding lets it: close to an edge the slope is small and rounding large.
-    if (size <= 1e-14 || (std::abs(residual) <= v.rounding && size > last / 4 && size < 1e-3)) return true;
+    bool done = size <= 1e-14 || (std::abs(residual) <= v.rounding && size > last / 4 && size < 1e-3);
+    // What the next step would be: steps shrink like their squares.
+    const double factor = std::isfinite(last) ? size / (last * last) : 1e4;
+    done = done || (size < 1e-7 && factor * size * size < 1e-15);
+    done = done || (i == steps - 1 && std::abs(residual) <= 64 * v.rounding && size < 1e-9);
+    if (done) {
+      if (found != nullptr) {
+        *found = v;
+        const Complex change = v.y_slope * step + v.y_lack;
+        found->y += change;
+        found->one_plus_y += change;
+      }
+      return true;
+    }
     last = size;
-    if (i == steps - 1) return std::abs(residual) <= 64 * v.rounding && size < 1e-9;
   }
   return false;
 }
@@ -588,9 +690,52 @@ bool ExplicitLaw::from_afar(Point& p, double log_modulus, double argument) const
   return true;
 }
 
+void ExplicitLaw::keep(Trail& trail, const Point& p, double log_x, Complex slope) const {
+  if (trail.known > 0) {
+    trail.log_x[1] = trail.log_x[0];
+    std::swap(trail.at[0], trail.at[1]);
+    std::swap(trail.slope[0], trail.slope[1]);
+  }
+  trail.log_x[0] = log_x;
+  trail.at[0].assign(1, p.lead.omega);
+  trail.slope[0].assign(1, 1.0 / slope);
+  for (const Place& w : p.rest) {
+    trail.at[0].push_back(w.omega);
+    trail.slope[0].push_back(w.to_lead / slope);
+  }
+  trail.known = std::min(trail.known + 1, 2);
+}
+
+/// From the last solutions, by the cubic through two of them, or the tangent at one.
+bool ExplicitLaw::along(Point& p, Trail& trail, double log_x, Value& found) const {
+  const double ahead = log_x - trail.log_x[0], apart = trail.log_x[0] - trail.log_x[1];
+  const bool cubic = trail.known == 2 && apart != 0 && std::abs(ahead) < 3 * std::abs(apart);
+  const double u = cubic ? ahead / apart : 0;
+  const auto step = [&](std::size_t k) {
+    const Complex tangent = trail.slope[0][k] * ahead;
+    if (!cubic) return tangent;
+    // Beyond the tangent: u^2 and u^3 that meet the point before and its slope.
+    const Complex off = trail.at[1][k] - trail.at[0][k] + trail.slope[0][k] * apart;
+    const Complex turn = (trail.slope[1][k] - trail.slope[0][k]) * apart;
+    return tangent + u * u * (3.0 * off + turn) + u * u * u * (2.0 * off + turn);
+  };
+  Point guess = p;
+  const Complex lead = step(0);
+  for (std::size_t k = 0; k < guess.rest.size(); ++k) {
+    Place& w = guess.rest[k];
+    w.to_lead = trail.slope[0][k + 1] / trail.slope[0][0];
+    w.lack = step(k + 1) - w.to_lead * lead;
+  }
+  double size = 0;
+  if (!(std::abs(lead) < reach(p.lead) / 2) || !(p.lead.omega.imag() + lead.imag() > 0) || !move(guess, lead, size) ||
+      !newton(guess, log_x, 8, &found))
+    return false;
+  p = std::move(guess);
+  return true;
+}
+
 /// The point at x + i0 inside the support: from the last point, from an edge nearby, or from afar.
-bool ExplicitLaw::in_bulk(Point& p, bool& warm, double& last, double log_x) const {
-  const double before = std::exchange(last, log_x);
+bool ExplicitLaw::in_bulk(Point& p, Trail& trail, double log_x, Value& found) const {
   for (const Edge& edge : edges_) {
     const double square = 2 * (log_x - edge.log_x) / edge.curvature;
     if (std::abs(log_x - edge.log_x) > 1e-4 || square >= 0) continue;
@@ -602,30 +747,28 @@ bool ExplicitLaw::in_bulk(Point& p, bool& warm, double& last, double log_x) cons
     // A root that is not the one nearby may be none that is seen from above.
     if (newton(guess, log_x, 30) && std::abs(guess.lead.omega - start.omega) < 0.03 * std::abs(step)) {
       p = std::move(guess);
-      return warm = true;
-    }
-  }
-  if (warm && std::abs(log_x - before) < 1) {
-    Point guess = p;
-    const Value v = value(guess);
-    const Complex step = (log_x - before) / v.slope;
-    double size = 0;
-    if (std::abs(step) < reach(p.lead) / 2 && p.lead.omega.imag() + step.imag() > 0 && move(guess, step, size) &&
-        newton(guess, log_x, 8)) {
-      p = std::move(guess);
+      found = value(p);
+      trail.known = 0;
+      keep(trail, p, log_x, found.slope);
       return true;
     }
   }
-  return warm = from_afar(p, log_x, 0);
+  if (trail.known == 0 || std::abs(log_x - trail.log_x[0]) >= 1 || !along(p, trail, log_x, found)) {
+    trail.known = 0;
+    if (!from_afar(p, log_x, 0)) return false;
+    found = value(p);
+  }
+  keep(trail, p, log_x, found.slope);
+  return true;
 }
 
 /// in_bulk, or, where x is within rounding of an end of (low, high), at the nearest point that can be told from it.
-bool ExplicitLaw::solve(double low, double high, double x, Point& p, bool& warm, double& last) const {
+bool ExplicitLaw::solve(double low, double high, double x, Point& p, Trail& trail, Value& found) const {
   const double log_x = std::max(std::log(x), log_floor_);
-  if (in_bulk(p, warm, last, log_x)) return true;
+  if (in_bulk(p, trail, log_x, found)) return true;
   const double inwards = high - x < x - low ? -1 : 1;
   for (double nudge = 1e-15; nudge < 2e-11 && std::min(high - x, x - low) < nudge * x; nudge *= 10)
-    if (in_bulk(p, warm, last, log_x + inwards * nudge)) return true;
+    if (in_bulk(p, trail, log_x + inwards * nudge, found)) return true;
   return false;
 }
 
@@ -847,30 +990,32 @@ void ExplicitLaw::find_floor() {
 
 ExplicitLaw::Report ExplicitLaw::evaluate(VecIn<double> x, VecOut<double> density, VecOut<double> cdf,
                                           int threads) const {
-  check::that(density.size() == x.size() && cdf.size() == x.size(), "evaluate: outputs must be as long as x");
+  check::that(density.size() == x.size() && (cdf.size() == x.size() || cdf.size() == 0),
+              "evaluate: outputs must be as long as x");
+  const bool both = cdf.size() > 0;
   check::that(x.size() == 0 || !x.hasNaN(), "evaluate: x must not be NaN");
   std::vector<Index> order(static_cast<std::size_t>(x.size()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
   std::sort(order.begin(), order.end(), [&](Index a, Index b) { return x[a] < x[b] || (x[a] == x[b] && a < b); });
   std::vector<char> bad(order.size(), 0);
-  parallel_ranges(x.size(), 64, threads, [&](Index begin, Index end) {
+  parallel_ranges(x.size(), 256, threads, [&](Index begin, Index end) {
     Point p = point();
-    bool warm = false;
-    double last = 0;
+    Trail trail;
+    Value v;
     for (Index k = begin; k < end; ++k) {
       const Index i = order[static_cast<std::size_t>(k)];
       density[i] = 0;
-      cdf[i] = 0;
+      if (both) cdf[i] = 0;
       if (x[i] <= 0) continue;
       const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const Gap& g) { return x[i] < g.high; });
       if (gap == gaps_.end() || x[i] >= gap->low) {
-        cdf[i] = gap == gaps_.end() ? 1.0 : gap->cdf;
-      } else if (solve(gap == gaps_.begin() ? 0.0 : std::prev(gap)->high, gap->low, x[i], p, warm, last)) {
-        const Value v = value(p);
+        if (both) cdf[i] = gap == gaps_.end() ? 1.0 : gap->cdf;
+      } else if (solve(gap == gaps_.begin() ? 0.0 : std::prev(gap)->high, gap->low, x[i], p, trail, v)) {
         density[i] = std::log(x[i]) < log_floor_ ? 0.0 : std::max(-v.y.imag(), 0.0) / (pi * x[i]);
-        cdf[i] = std::clamp(1 - angle(p) / pi, 0.0, 1.0);
+        if (both) cdf[i] = std::clamp(1 - angle(p) / pi, 0.0, 1.0);
       } else {
-        density[i] = cdf[i] = not_a_number;
+        density[i] = not_a_number;
+        if (both) cdf[i] = not_a_number;
         bad[static_cast<std::size_t>(k)] = 1;
       }
     }
@@ -898,8 +1043,9 @@ ExplicitLaw::Report ExplicitLaw::resolvent(const std::vector<Complex>& z, std::v
         g[i] = bad[i] ? Complex(not_a_number, 0) : real(p, {}).one_plus_y / z[i].real();
         continue;
       }
-      bool warm = false, good = false, in_gap = false;
-      double last = 0;
+      bool good = false, in_gap = false;
+      Trail trail;
+      Value found;
       if (z[i].imag() == 0) {
         const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const Gap& g) { return z[i].real() < g.high; });
         in_gap = gap == gaps_.end() || z[i].real() >= gap->low;
@@ -908,7 +1054,7 @@ ExplicitLaw::Report ExplicitLaw::resolvent(const std::vector<Complex>& z, std::v
       if (in_gap)
         good = from_afar(p, log_modulus, 1e-14);
       else if (z[i].imag() == 0)
-        good = in_bulk(p, warm, last, std::max(log_modulus, log_floor_));
+        good = in_bulk(p, trail, std::max(log_modulus, log_floor_), found);
       else
         good = from_afar(p, log_modulus, std::arg(z[i]));
       g[i] = good ? value(p).one_plus_y / z[i] : Complex(not_a_number, 0);

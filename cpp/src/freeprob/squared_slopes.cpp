@@ -122,12 +122,12 @@ SquaredSlopes::SquaredSlopes(MatIn<double> d, MatIn<double> weights, MatIn<doubl
   }
 }
 
-SquaredSlopes SquaredSlopes::two_valued(double p) {
+SquaredSlopes SquaredSlopes::two_valued(double p, double flat) {
   Mat<double> d = Mat<double>::Zero(1, nodes), weights = Mat<double>::Zero(1, nodes), ranges(1, 2);
   d(0, 1) = 1;
-  weights(0, 0) = 1 - p;
+  weights(0, 0) = flat;
   weights(0, 1) = p;
-  ranges << (p < 1 ? 0 : 1), 1;
+  ranges << (flat > 0 ? 0 : 1), 1;
   return SquaredSlopes(d, weights, ranges, 1);
 }
 

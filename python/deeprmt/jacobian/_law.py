@@ -13,7 +13,7 @@ from .. import _core
 from .._arguments import as_choice, as_number
 from ..laws import Law
 from ..networks import MLP
-from ._layers import Chain, chain, log_omega, variances
+from ._layers import Chain, Factor, chain, factors_of, log_omega, variances
 from ._series import moment
 from ._slopes import Direct
 from ._solved import SolvedLaw, Steps
@@ -42,6 +42,14 @@ class JacobianLaw(SolvedLaw):
         The variances of the preactivations h_l of the layers whose diagonal phi'(h_l) takes part.
     log_scale : float
         0, or what has been added to ln x, so that the mean is 1.
+
+    Examples
+    --------
+    >>> mu = law(MLP([100] * 5, "hard_tanh", weights="haar", sigma_w=1.0), q0=0.1)
+    >>> mu
+    JacobianLaw(hard_tanh, haar, sigma_w=1, depth=4, diagonals=3, q=0.1..0.0994229)
+    >>> round(float(mu.mean()), 10), round(mu.lambda_max, 10)
+    (0.9953840983, 1.0)
     """
 
     def __init__(self, mlp: MLP, output: str, q: Array, log_scale: float = 0.0) -> None:
@@ -77,7 +85,11 @@ class JacobianLaw(SolvedLaw):
 
     @cached_property
     def _chain(self) -> Chain:
-        return chain(self.mlp, self.q, self.log_scale)
+        return chain(self.mlp, self._groups, self.log_scale)
+
+    @cached_property
+    def _groups(self) -> list[Factor]:
+        return factors_of(self.mlp, self.q)
 
     @cached_property
     def _solver(self) -> Steps | Direct | _core.freeprob.ExplicitLaw:
@@ -117,7 +129,8 @@ class JacobianLaw(SolvedLaw):
         if self._is_zero:
             return -math.inf
         made = self._chain
-        return made.log_scale + sum(each.power * math.log(each.moments(1)[0]) for each in made.factors)
+        kept = sum(power * math.log1p(-flat) for (flat, _), power in made.jumps.items())
+        return made.log_scale + kept + sum(each.power * math.log(each.moments(1)[0]) for each in made.factors)
 
     def mean_log(self) -> float:
         """E ln x: the log-determinant of J J^T, twice the sum of all Lyapunov exponents, per unit; -inf with mass at 0.
@@ -125,7 +138,7 @@ class JacobianLaw(SolvedLaw):
         Log-determinants add under free products. A square Gaussian weight of variance 1 / n brings -1.
         """
         made = self._chain
-        if made.atoms and made.atoms[0][0] == 0:
+        if made.jumps or (made.atoms and made.atoms[0][0] == 0):
             return -math.inf
         total = made.log_scale
         for a, power in made.poles.items():  # U at y = -1, where 1 + a y >= 0
@@ -147,7 +160,7 @@ class JacobianLaw(SolvedLaw):
         if self._is_zero:
             return 0.0
         factors = [(each.moments(k), each.power, each.width) for each in made.factors]
-        return moment(k, made.log_scale, made.poles, factors)
+        return moment(k, made.log_scale, made.poles, factors, made.jumps)
 
     @property
     def _is_zero(self) -> bool:
@@ -233,14 +246,15 @@ def law(
     if q0 is not None:
         q0 = as_number("jacobian.law", "q0", q0, above=0)
     q = variances(mlp, mlp.depth - (output == "preactivation"), q0)
-    log_mean = JacobianLaw(mlp, output, q).log_mean()
+    out = JacobianLaw(mlp, output, q)
+    log_mean = out.log_mean()
     if normalized and math.isfinite(log_mean):
+        groups = out._groups
         out = JacobianLaw(mlp, output, q, -log_mean)
+        out._groups = groups
     elif abs(log_mean) > 600 and math.isfinite(log_mean):
         raise ValueError(
             f"jacobian.law: the eigenvalues' mean is e^{log_mean:.6g}, beyond the range of doubles; normalized=True"
             " divides by it"
         )
-    else:
-        out = JacobianLaw(mlp, output, q)
     return out.power(0.5) if singular else out

@@ -17,7 +17,7 @@ from ..activations import Activation
 from ..errors import ConvergenceError
 from ..meanfield import fixed_point, gauss_moment
 from ..networks import MLP
-from ._slopes import SquaredSlopes, squared_slopes
+from ._slopes import SquaredSlopes, gauss_nodes, gauss_weights, squared_slopes
 
 Array = NDArray[np.float64]
 
@@ -27,6 +27,9 @@ _least = 1e-30
 # Distinct variances that are worth an unknown each; more are put together.
 _few = 8
 _most = 40
+# Where rules are compared, and how well they must agree, as a part of ln S and of the number of layers. Close to y = -1
+# is what is smaller than the mean by a large factor for each layer: there ln x need not be known as well.
+_probed = ((-0.98, 1e-7), (-0.6, 3e-13), (-0.2, 3e-13))
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,13 @@ class Factor:
 
 @dataclass(frozen=True)
 class Chain:
-    """ln z = log_scale - ln y + sum of power ln(1 + a y) over poles - sum of ln S over factors, and the atoms."""
+    """ln z = log_scale - ln y + sum of power ln(1 + a y) over poles + sum of power ln(1 - f / (1 + b y)) over jumps
+    (f, b) - sum of ln S over factors, and the atoms.
+    """
 
     log_scale: float
     poles: dict[float, float]
+    jumps: dict[tuple[float, float], float]
     factors: tuple[Factor, ...]
     atoms: tuple[tuple[float, float], ...]
     top: float | None
@@ -110,8 +116,11 @@ class Chain:
 
     @cached_property
     def remaining(self) -> dict[float, float]:
-        """Powers of 1 + a y that do not cancel: slopes bring (1 + width y)^-power."""
+        """Powers of 1 + a y that do not cancel: slopes and projections bring (1 + width y)^-power."""
         out = dict(self.poles)
+        for (flat, width), power in self.jumps.items():
+            out[width] = out.get(width, 0.0) - power
+            out[width / (1 - flat)] = out.get(width / (1 - flat), 0.0) + power
         for each in self.factors:
             out[each.width] = out.get(each.width, 0.0) - each.power
         return {a: power for a, power in out.items() if power != 0}
@@ -130,6 +139,7 @@ class Chain:
         poles[1.0] = poles.get(1.0, 0.0) - 1  # which the point mass brings
         steps: list[tuple[Any, ...]] = [("scale", self.log_scale)]
         steps += [("pole", a, power) for a, power in poles.items() if power != 0]
+        steps += [("jump", flat, power, width) for (flat, width), power in self.jumps.items()]
         steps += [("slopes", each.core, each.power, each.width) for each in self.factors]
         atoms, ends = list(self.atoms), False
         if self.top is not None:
@@ -139,8 +149,8 @@ class Chain:
         return _core.freeprob.ExplicitLaw(steps, atoms, ends)
 
 
-def chain(mlp: MLP, variances: Array, log_scale: float) -> Chain:
-    """The law's parts; variances has one entry for each diagonal, log_scale is added to ln x."""
+def chain(mlp: MLP, grouped: Iterable[Factor], log_scale: float) -> Chain:
+    """The law's parts; `grouped` are the diagonals' from `factors_of`, log_scale is added to ln x."""
     widths, haar = np.array(mlp.widths, dtype=float), mlp.weights == "haar"
     ratio = widths[-1] / widths
     log_scale += 2 * mlp.depth * math.log(mlp.sigma_w)
@@ -162,10 +172,11 @@ def chain(mlp: MLP, variances: Array, log_scale: float) -> Chain:
             top += math.log(widths[layer] / widths[layer - 1])
     factors: list[Factor] = []
     relative = sum(a * power for a, power in poles.items()) - 1
-    rank = min(1 / ratio[0], *(1 / ratio[1:]))
+    lost = max(0.0, *(1 - 1 / ratio))  # of the output's dimensions
+    jumps: dict[tuple[float, float], float] = {}
     at: list[tuple[float, float]] = [(top, float(room))]  # candidates: ln x, mass
     continuous = False
-    for each in _grouped(mlp.activation, ratio[1 : len(variances) + 1], variances):
+    for each in grouped:
         values, masses = each.slopes.values, each.slopes.masses
         if values is None or values[-1] > 0:
             relative += each.width * each.power * each.relative_variance
@@ -174,29 +185,28 @@ def chain(mlp: MLP, variances: Array, log_scale: float) -> Chain:
             factors.append(each)
             continue
         if values[-1] == 0:
-            return Chain(log_scale, {1.0: 1.0}, (), ((0.0, 1.0),), None, 0, 0.0)
+            return Chain(log_scale, {1.0: 1.0}, {}, (), ((0.0, 1.0),), None, 0, 0.0)
         flat = float(masses[0]) if values[0] == 0 else 0.0
-        rank = min(rank, (1 - flat) / each.width)
-        lost = [(math.log(v), each.power * float(np.delete(masses, i).sum()) / each.width)
+        lost = max(lost, (each.width - 1 + flat) / each.width)
+        less_of = [(math.log(v), each.power * float(np.delete(masses, i).sum()) / each.width)
                 for i, v in enumerate(values) if v > 0]  # fmt: skip
-        at = [(x + each.power * v, mass - less) for x, mass in at for v, less in lost]
+        at = [(x + each.power * v, mass - less) for x, mass in at for v, less in less_of]
         highest = max(x for x, _ in at)
         at = [(x, mass) for x, mass in at if mass > 1e-15 or x == highest]
         if np.count_nonzero(values) == 1:
-            p = float(masses[-1])
-            log_scale += each.power * (math.log(values[-1]) + math.log(p))
-            pole(each.width / p, each.power)
-            pole(each.width, -each.power)
+            log_scale += each.power * math.log(values[-1])
+            if flat > 0:
+                jumps[flat, each.width] = jumps.get((flat, each.width), 0.0) + each.power
         else:
             factors.append(each)
-    atoms = [(0.0, 1 - rank)] if rank < 1 else []
+    atoms = [(0.0, float(lost))] if lost > 0 else []
     end = None
     if haar and not continuous:
         atoms += [(_exp(x), mass) for x, mass in sorted(at) if mass > 1e-15]
         highest, mass = max(at)
         end = _exp(highest) if mass > -1e-12 else None
     poles = {a: power for a, power in poles.items() if power != 0}
-    return Chain(log_scale, poles, tuple(factors), tuple(atoms), end, 0 if haar else mlp.depth, relative)
+    return Chain(log_scale, poles, jumps, tuple(factors), tuple(atoms), end, 0 if haar else mlp.depth, relative)
 
 
 def _exp(x: float) -> float:
@@ -235,8 +245,10 @@ def variances(mlp: MLP, count: int, q0: float | None) -> Array:
     return out
 
 
-def _grouped(activation: Activation, ratio: Array, q: Array) -> list[Factor]:
+def factors_of(mlp: MLP, q: Array) -> list[Factor]:
     """Diagonals with the same width and variance put together; many variances are replaced by fewer."""
+    widths, activation = np.array(mlp.widths, dtype=float), mlp.activation
+    ratio = (widths[-1] / widths)[1 : len(q) + 1]
     factors: list[Factor] = []
     for width in np.unique(ratio):
         mine = np.maximum(np.sort(q[ratio == width]), _least)
@@ -260,43 +272,95 @@ def _fewer(activation: Activation, q: Array, counts: Array) -> tuple[Array, Arra
     order rises until two answers agree, on the negative axis of omega where all of them can be told at once.
     """
     x = np.log(q + 0.05 * q.max())
-    before: Array | None = None
-    for order in range(4, min(_most, len(q)), 3):
-        nodes, weights = _gauss_rule(x, counts, order)
-        at = np.exp(nodes) - 0.05 * q.max()
-        factors = [Factor(squared_slopes(activation, float(max(each, _least))), 1.0, 1.0) for each in at]
-        now = np.array([_log_s(factors, weights, y) for y in (-0.98, -0.6, -0.2)])
-        if before is not None and np.all(np.abs(now - before) <= 1e-13 * counts.sum()):
-            return at, weights
-        before = now
+    rules = _GaussRules(x, counts, min(_most, len(q)))
+
+    def offer(order: int) -> tuple[Array, Array]:
+        nodes, weights = rules.of_order(order)
+        return np.maximum(np.exp(nodes) - 0.05 * q.max(), _least), weights
+
+    # The measure itself, or where it is of hundreds of points, the best rule for it.
+    exact = (q, counts) if len(q) <= 100 else offer(min(_most, len(q)))
+    probe = Probe(activation, float(min(exact[0].min(), q.min())), float(q.max()))
+    goal = [probe.sum(*exact, y) for y, _ in _probed]
+    for order in range(3, min(_most, len(q))):
+        at, weights = offer(order)
+        if all(
+            abs(probe.sum(at, weights, y) - wanted) <= share * (counts.sum() + abs(wanted))
+            for (y, share), wanted in reversed(list(zip(_probed, goal, strict=True)))
+        ):
+            return offer(order + 2)  # beyond the slopes, where the right end lies, q is felt more
     return q, counts
 
 
-def _gauss_rule(x: Array, weights: Array, order: int) -> tuple[Array, Array]:
-    """The Gauss rule of a sum of point masses: Lanczos' method on their places, re-orthogonalised."""
-    total = weights.sum()
-    basis = [np.sqrt(weights / total)]
-    diagonal, beside = [], []
-    for _ in range(order):
-        v: Array = x * basis[-1]
-        diagonal.append(float(basis[-1] @ v))
-        for _ in range(2):
-            for each in basis:
-                v = v - (each @ v) * each
-        size = float(np.linalg.norm(v))
-        if len(diagonal) == order or size < 1e-14 * np.abs(x).max():
-            break
-        beside.append(size)
-        basis.append(v / size)
-    beside = beside[: len(diagonal) - 1]
-    matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
-    nodes, vectors = np.linalg.eigh(matrix)
-    return nodes, total * vectors[0] ** 2
+class Probe:
+    """ln |omega_q(y)|, E d / (omega - d) = y, for many variances at once, on the negative axis, where nodes in h that
+    all of them share are enough.
+    """
+
+    def __init__(self, activation: Activation, least: float, most: float) -> None:
+        low, high = math.sqrt(max(least, 1e-12)), 9 * math.sqrt(most)
+        side = np.concatenate(
+            [
+                np.arange(0.0, 9.0, 0.5) * low,
+                9 * low * 1.3 ** np.arange(0, max(1, math.ceil(math.log(high / (9 * low)) / math.log(1.3)) + 1)),
+                np.arange(0.5, 8.5, 0.5),
+                8.0 * 1.25 ** np.arange(0, max(1, math.ceil(math.log(max(high, 8) / 8) / math.log(1.25)) + 1)),
+            ]
+        )
+        side = side[side < high]
+        slopes = squared_slopes(activation, most)
+        turns = slopes.turns[np.abs(slopes.turns) < high]
+        marks = np.unique(np.concatenate([-side, side, turns, [-high, high]]))
+        marks = marks[np.concatenate([[True], np.diff(marks) > 1e-9 * low])]
+        half = np.diff(marks)[:, None] / 2
+        self._h = ((marks[1:] + marks[:-1])[:, None] / 2 + half * gauss_nodes).ravel()
+        self._weights = (half * gauss_weights).ravel()
+        self._d = slopes.d(self._h)
+
+    def sum(self, q: Array, weights: Array, y: float) -> float:
+        mass = np.exp(-self._h * self._h / (2 * np.maximum(q, 1e-12)[:, None])) * self._weights
+        seen = mass.max(axis=0) > 1e-22 * mass.max()
+        mass, d = mass[:, seen] / mass.sum(axis=1, keepdims=True), self._d[seen]
+        low, high, t = np.full(q.shape, -700.0), np.full(q.shape, 700.0), np.zeros(q.shape)
+        for _ in range(200):  # M(-e^t) rises from -1 to 0
+            g = 1 / (np.exp(t)[:, None] + d)
+            part = mass * (d * g)
+            m, slope = -part.sum(axis=1), (part * g).sum(axis=1) * np.exp(t)
+            low, high = np.where(m < y, t, low), np.where(m < y, high, t)
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                step = (y - m) / slope
+            inside = (low < t + step) & (t + step < high)
+            t = np.where(inside, t + step, np.where(np.abs(step) < 1e-9, t, (low + high) / 2))
+            if np.all(np.abs(step) < 1e-9):  # the error is the square of that
+                break
+        return float(weights @ t)
 
 
-def _log_s(factors: Iterable[Factor], weights: Array, y: float) -> float:
-    """Sum of weights ln |omega_q| with E d / (omega - d) = y, y in (-1, 0)."""
-    return float(sum(weight * log_omega(each, y) for each, weight in zip(factors, weights, strict=True)))
+class _GaussRules:
+    """The Gauss rules of a sum of point masses: Lanczos' method on their places, re-orthogonalised."""
+
+    def __init__(self, x: Array, weights: Array, most: int) -> None:
+        self._total = weights.sum()
+        basis = np.sqrt(weights / self._total)[None, :]
+        diagonal, beside = [], []
+        for _ in range(most):
+            v: Array = x * basis[-1]
+            diagonal.append(float(basis[-1] @ v))
+            for _ in range(2):
+                v = v - (basis @ v) @ basis
+            size = float(np.linalg.norm(v))
+            if len(diagonal) == most or size < 1e-14 * np.abs(x).max():
+                break
+            beside.append(size)
+            basis = np.vstack([basis, v / size])
+        self._diagonal, self._beside = np.array(diagonal), np.array(beside)
+
+    def of_order(self, order: int) -> tuple[Array, Array]:
+        n = min(order, len(self._diagonal))
+        beside = self._beside[: n - 1]
+        matrix = np.diag(self._diagonal[:n]) + np.diag(beside, 1) + np.diag(beside, -1)
+        nodes, vectors = np.linalg.eigh(matrix)
+        return nodes, self._total * vectors[0] ** 2
 
 
 def log_omega(factor: Factor, y: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,25 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def moment(k: int, log_scale: float, poles: dict[float, float], factors: Iterable[tuple[Array, float, float]]) -> float:
+def moment(
+    k: int,
+    log_scale: float,
+    poles: dict[float, float],
+    factors: Iterable[tuple[Array, float, float]],
+    jumps: Mapping[tuple[float, float], float] | None = None,
+) -> float:
     """m_k = [y^(k-1)] (y z(y))^k / k, Lagrange's inversion of u = 1 / z.
 
     ln(y z) = log_scale + sum of power ln(1 + a y) over poles + sum of power ln(1 / S_d(width y)) over factors, each
-    given by its moments, its power and its width.
+    given by its moments, its power and its width, + sum of power ln(1 - f / (1 + b y)) over jumps (f, b).
     """
     series = np.zeros(k)  # ln(y z)
     order = np.arange(1, k)
     for a, power in poles.items():
         series[1:] -= power * (-a) ** order / order
+    for (flat, width), power in (jumps or {}).items():
+        log_scale += power * math.log1p(-flat)
+        series[1:] -= power * (-width) ** order * np.expm1(-order * math.log1p(-flat)) / order
     for mu, power, width in factors:
         if mu[0] == 0:
             return 0.0

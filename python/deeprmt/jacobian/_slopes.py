@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +19,11 @@ Array = NDArray[np.float64]
 
 # h beyond 9 standard deviations has a mass of 2e-19.
 _reach = 9.0
-_nodes, _weights = np.polynomial.legendre.leggauss(16)
+gauss_nodes, gauss_weights = np.polynomial.legendre.leggauss(16)
 _levels = 5
+# Where phi' is mapped once for all Gaussians, and the narrowest of these.
+_mapped = 64.0
+_narrowest = 0.05
 # Narrower Gaussians have few periods of anything.
 _period_reach = 4.0
 
@@ -122,8 +126,8 @@ class SquaredSlopes:
 
     def _level(self, breaks: Array) -> tuple[Array, Array]:
         half = (breaks[1:] - breaks[:-1])[:, None] / 2
-        h = (breaks[1:] + breaks[:-1])[:, None] / 2 + half * _nodes
-        weights = half * _weights if self.phase else np.exp(-h * h / (2 * self.q)) * (half * _weights)
+        h = (breaks[1:] + breaks[:-1])[:, None] / 2 + half * gauss_nodes
+        weights = half * gauss_weights if self.phase else np.exp(-h * h / (2 * self.q)) * (half * gauss_weights)
         return self.d(h), weights / weights.sum()
 
     def _sums(self, breaks: Array) -> Array:
@@ -152,10 +156,16 @@ def squared_slopes(activation: Activation, q: float) -> SquaredSlopes:
         tail = special.ndtr(-low) - special.ndtr(-high)
         masses = np.where(low >= 0, tail, special.ndtr(high) - special.ndtr(low))
         return _atoms(activation, q, np.square(activation.slopes), masses)
+    period = _period(activation) if root > _period_reach else None
+    if _narrowest <= root and _reach * root <= _mapped and period is None:
+        known = _map(activation)
+        if known is not None:
+            reach = _reach * root
+            inner = known[np.abs(known) < reach * (1 - 1e-9)]
+            return SquaredSlopes(activation, q, None, None, np.concatenate([[-reach], inner, [reach]]))
     grid = np.unique(np.concatenate([np.linspace(-_reach, _reach, 2001) * root, *_around(activation, root)]))
     # Apart by what phi can tell, be the Gaussian ever so wide.
     grid = grid[np.concatenate([[True], np.diff(grid) > 1e-6 * min(root, 1.0)])]
-    period = _period(activation) if root > _period_reach else None
     if period is not None and q > 1.9 * (period[-1] - period[0]) ** 2:
         return SquaredSlopes(activation, q, None, None, period, phase=True)
     d = SquaredSlopes(activation, q, None, None, np.zeros(0)).d(grid)
@@ -171,6 +181,18 @@ def squared_slopes(activation: Activation, q: float) -> SquaredSlopes:
     )
 
 
+@lru_cache(maxsize=64)
+def _map(activation: Activation) -> Array | None:
+    """The turns and kinks of phi'^2 in |h| < 64, whatever the Gaussian; None if phi' has a few values only."""
+    grid = np.unique(np.concatenate([np.linspace(-_mapped, _mapped, 12801), np.array(activation.kinks)]))
+    grid = grid[np.concatenate([[True], np.diff(grid) > 1e-6])]
+    d = SquaredSlopes(activation, 1.0, None, None, np.zeros(0)).d(grid)
+    if not np.isfinite(d).all() or len(np.unique(d)) <= 16:
+        return None
+    kinks = [kink for kink in activation.kinks if abs(kink) < _mapped]
+    return np.unique([*kinks, *_turns(activation, grid, d)])
+
+
 def _turns(activation: Activation, grid: Array, d: Array) -> list[float]:
     """Where d, phi'^2 on the grid, has its extrema."""
     rise = np.sign(np.diff(d))
@@ -180,6 +202,7 @@ def _turns(activation: Activation, grid: Array, d: Array) -> list[float]:
     ]
 
 
+@lru_cache(maxsize=64)
 def _period(activation: Activation) -> Array | None:
     """The turns of phi'^2 over one period, its ends among them, if it has a period of at most 8.
 

@@ -101,7 +101,12 @@ class SolvedLaw(Law):
             )
 
     def _pdf(self, x: Array) -> Array:
-        density = self._evaluate_both(x)[0]
+        solver = self._solver
+        if isinstance(solver, _core.freeprob.ExplicitLaw):
+            density, report = solver.density(np.ascontiguousarray(np.maximum(x, _least)), available_threads())
+            self._check(report, "x")
+        else:
+            density = self._evaluate_both(x)[0]
         at_zero = x == 0
         if at_zero.any() and self._diverges:
             density = np.where(at_zero, np.inf, density)

@@ -28,6 +28,14 @@ class UniversalLaw(SolvedLaw):
         "smooth" or "bernoulli".
     spread : float
         The variance; the mean is 1.
+
+    Examples
+    --------
+    >>> law = universal_law("smooth", 0.25)
+    >>> [round(float(law.moment(k)), 6) for k in (1, 2, 3, 4)]
+    [1.0, 1.25, 1.84375, 3.041667]
+    >>> [(round(low, 10), round(high, 10)) for low, high in law.support()]
+    [(0.3213189208, 2.4237626004)]
     """
 
     def __init__(self, kind: str, spread: float) -> None:

@@ -44,6 +44,12 @@ class DepthScales(Displayed):
     sigma_w, sigma_b : float
         As given.
     activation : Activation
+
+    Examples
+    --------
+    >>> scales = depth_scales("tanh", 1.3, 0.3)
+    >>> scales.c_star, round(scales.xi_c, 4), scales.xi_gradient == scales.xi_c
+    (1.0, 16.1082, True)
     """
 
     q_star: float

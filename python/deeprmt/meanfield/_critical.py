@@ -40,6 +40,14 @@ class CriticalPoint(Displayed):
         mu2 / mu1^2 - 1, mu_k = E phi'^(2k). Times the depth it is the variance of the eigenvalues of J J^T for Haar
         weights, `output="activation"`.
     activation : Activation
+
+    Examples
+    --------
+    >>> point = critical_point("tanh", q_star=0.5)
+    >>> round(point.sigma_w, 10), round(point.slope_variance, 10)
+    (1.2992209668, 0.2992441266)
+    >>> round(point.to_dict()["sigma_b"], 10)
+    0.1950415369
     """
 
     sigma_w: float
@@ -55,7 +63,16 @@ class CriticalPoint(Displayed):
 
 @dataclass(frozen=True, eq=False)
 class CriticalLine(Displayed):
-    """Points of the line chi = 1 as arrays: what `CriticalPoint` has, in ascending order of q_star."""
+    """Points of the line chi = 1 as arrays: what `CriticalPoint` has, in ascending order of q_star.
+
+    Examples
+    --------
+    >>> line = critical_line("hard_tanh", q_star=[0.5, 1.0])
+    >>> line
+    CriticalLine('hard_tanh', 2 points, q_star from 0.5 to 1)
+    >>> line.slope_variance.round(10)
+    array([0.1866608 , 0.46479477])
+    """
 
     sigma_w: Floats
     sigma_b: Floats

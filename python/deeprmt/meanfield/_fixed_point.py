@@ -45,6 +45,14 @@ class FixedPoint(Displayed):
     sigma_w, sigma_b : float
         As given.
     activation : Activation
+
+    Examples
+    --------
+    >>> point = fixed_point("tanh", 1.3)
+    >>> round(point.q_star, 12), round(point.chi, 12)
+    (0.408983225651, 1.064369171029)
+    >>> point.stability, point.phase
+    ('stable', 'chaotic')
     """
 
     q_star: float

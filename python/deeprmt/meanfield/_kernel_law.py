@@ -47,6 +47,14 @@ class KernelLaw(Law):
         E sigma'^2 and E sigma' of the normalised activation.
     ridge : float
         The multiple of the identity that the tangent kernel has in it: no eigenvalue is below. Conjugate kernel: 0.
+
+    Examples
+    --------
+    >>> law = ntk_law("linear", [2.0, 0.5, 1.0])
+    >>> law
+    KernelLaw(tangent, linear, gammas=(2, 0.5, 1), inputs=Empirical(1 values from 1 to 1))
+    >>> law.atoms(), round(float(law.mean()), 12)
+    ([(1.0, 0.5)], 4.0)
     """
 
     def __init__(

@@ -33,6 +33,14 @@ class MaxLearningRate(Displayed):
         2 / lambda_max: gradient descent on the linearised network converges below it and diverges above.
     contraction : float
         1 / lambda_max: up to it no component of the residual changes its sign; each shrinks monotonically.
+
+    Examples
+    --------
+    >>> rate = max_learning_rate([[2.0, 0.0], [0.0, 4.0]])
+    >>> rate
+    MaxLearningRate(stability=0.5, contraction=0.25, lambda_max=4)
+    >>> float(rate)
+    0.5
     """
 
     lambda_max: float

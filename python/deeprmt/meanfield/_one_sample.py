@@ -42,6 +42,14 @@ class OneSampleNTKLaw(Law):
         The variances of the preactivations in the hidden layers.
     second_moments : (L,) ndarray
         |x_l|^2 / n_l of the signals, l = 0 .. L - 1.
+
+    Examples
+    --------
+    >>> law = one_sample_ntk_law(MLP([500] * 3, "relu", weights="haar", sigma_w=2**0.5), q0=0.5)
+    >>> [(round(x, 10), round(mass, 10)) for x, mass in law.atoms()]
+    [(0.5, 0.5), (1.5, 0.5)]
+    >>> [round(float(law.moment(k)), 10) for k in (1, 2, 3)]
+    [1.0, 1.25, 1.75]
     """
 
     def __init__(self, mlp: MLP, q: Array, second_moments: Array) -> None:
@@ -148,10 +156,9 @@ class OneSampleNTKLaw(Law):
         for each, offset in zip(self._factors, self.second_moments[1:].tolist(), strict=True):
             values, masses = each.slopes.values, each.slopes.masses
             if values is not None and masses is not None and np.count_nonzero(values) == 1:
-                p = float(masses[-1])
-                steps.append(("scale", math.log(values[-1] * p)))
-                if p < 1:
-                    steps += [("pole", 1 / p, 1.0), ("pole", 1.0, -1.0)]
+                steps.append(("scale", math.log(values[-1])))
+                if values[0] == 0:
+                    steps.append(("jump", float(masses[0]), 1.0, 1.0))
             else:
                 steps.append(("slopes", solvers.setdefault(id(each), each.core), 1.0, 1.0))
             if not haar:
@@ -243,7 +250,8 @@ class OneSampleNTKLaw(Law):
         unresolved = np.flatnonzero(~(cdf > 1e-12))
         return float(x[unresolved[-1]]) if unresolved.size else 0.0
 
-    def _both(self, x: Array) -> tuple[Array, Array]:
+    def _both(self, x: Array, *, below: bool = True) -> tuple[Array, Array]:
+        """Density and, if `below`, distribution function."""
         solver = self._solver
         if solver is None:
             cdf = sum((mass * (x >= location) for location, mass in self._parts[0]), np.zeros_like(x))
@@ -261,7 +269,10 @@ class OneSampleNTKLaw(Law):
             for location, mass in self._parts[0]:
                 cdf = cdf + np.where(gap & (location <= x), mass, 0.0)
             seen &= ~gap
-        density[seen], cdf[seen], report = solver.evaluate(np.ascontiguousarray(x[seen]), available_threads())
+        if below:
+            density[seen], cdf[seen], report = solver.evaluate(np.ascontiguousarray(x[seen]), available_threads())
+        else:
+            density[seen], report = solver.density(np.ascontiguousarray(x[seen]), available_threads())
         self._check(report, "x")
         at_floor = x <= floor
         return density, np.where(at_floor, dict(self._parts[0]).get(floor, 0.0) * (x == floor), cdf)
@@ -275,7 +286,7 @@ class OneSampleNTKLaw(Law):
             )
 
     def _pdf(self, x: Array) -> Array:
-        return self._both(x)[0]
+        return self._both(x, below=False)[0]
 
     def _cdf(self, x: Array) -> Array:
         return self._both(x)[1]

@@ -41,6 +41,15 @@ class PhaseDiagram(Displayed):
     point : CriticalPoint or None
         Instead of a line, for phi(c h) = c phi(h): there sigma_b must be 0, and every variance is fixed.
     activation : Activation
+
+    Examples
+    --------
+    >>> diagram = phase_diagram("tanh", sigma_w=[0.5, 1.0, 1.5], sigma_b=[0.0, 0.3])
+    >>> diagram.chaotic
+    array([[False, False,  True],
+           [False, False,  True]])
+    >>> round(float(diagram.q_star[1, 2]), 10)
+    0.9608442797
     """
 
     sigma_w: Floats

@@ -84,7 +84,17 @@ _known: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
 
 
 class SlopeLaw(Law):
-    """The law of phi'(h), or of its square, h ~ N(0, q), for a phi that bends; made by `slope_law`."""
+    """The law of phi'(h), or of its square, h ~ N(0, q), for a phi that bends; made by `slope_law`.
+
+    Examples
+    --------
+    >>> law = slope_law("gelu", 1.0)
+    >>> low, high = law.support()[0]
+    >>> round(low, 8), round(high, 8)  # phi' turns at h = -sqrt 2 and sqrt 2
+    (-0.12890415, 1.12890415)
+    >>> round(float(law.mean()), 12)
+    0.5
+    """
 
     def __init__(self, activation: Activation, q: float, squared: bool) -> None:
         self.activation, self.q, self.squared = activation, q, squared

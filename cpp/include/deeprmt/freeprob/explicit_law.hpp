@@ -8,6 +8,8 @@
 //   the point mass at 1            ln z = ln(1 + y) - ln y              U = -ln y
 //   times e^s                      ln z += s                            U += s
 //   free product, S = (1+ay)^-c    ln z += c ln(1 + a y)                U += c [y + (1 - 1/a) ln(1 + a y)]
+//   n projections, 0 with mass f,  ln z += n ln(1 - f/(1+by))       U += n [(1 - 1/b) ln((1-f+by)/(1+by))
+//     compressed to 1 / b                                                  + (f/b) ln(1-f+by)]
 //   free product, S = exp(-g y - h y/(1+y)) ln z += g y + h y/(1+y)  U += g (y + y^2/2) + h ln(1 + y)
 //   n free products with slopes    ln z += n [ln by - ln(1+by) + ln w]  U += n [ln by - (1 - 1/b) ln(1 + b y)]
 //     d, compressed to 1 / b            where E d/(w-d) = b y                + (n/b) [E ln(w-d) + (b-1) ln w]
@@ -43,6 +45,11 @@ class ExplicitLaw {
   struct Pole {
     double a, power;
   };
+  /// `power` factors that are projections, 0 with the mass `flat` and else 1, each compressed as `Slopes` are: exact
+  /// however small `flat` is, and however many there are.
+  struct Jump {
+    double flat, power, width;
+  };
   /// S(y) = exp(-smooth y - jumps y / (1 + y)): infinitely many factors, each infinitely close to 1, with that total
   /// variance, of which `jumps` comes from factors that are projections.
   struct Flow {
@@ -58,7 +65,7 @@ class ExplicitLaw {
   struct Affine {
     double factor, offset;
   };
-  using Step = std::variant<Scale, Pole, Flow, Slopes, Affine>;
+  using Step = std::variant<Scale, Pole, Jump, Flow, Slopes, Affine>;
   struct Atom {
     double location, mass;
   };
@@ -85,7 +92,8 @@ class ExplicitLaw {
 
   /// Density without atoms, and distribution function from the right with them, at each x; NaN where it did not
   /// converge.
-  /// @param threads  >= 1, never changes the result: points are solved in chunks of 64, in ascending order
+  /// @param cdf      may be empty: the density alone takes a third of the time
+  /// @param threads  >= 1, never changes the result: points are solved in chunks of 256, in ascending order
   Report evaluate(VecIn<double> x, VecOut<double> density, VecOut<double> cdf, int threads) const;
 
   /// G(z) off the support, for Im z >= 0; on the positive axis the limit from above.
@@ -101,6 +109,12 @@ class ExplicitLaw {
     SquaredSlopes::Point lead;
     std::vector<Place> rest;
   };
+  /// The last two solutions along the axis, with the derivatives of all unknowns, the lead's first, to ln x.
+  struct Trail {
+    int known = 0;
+    double log_x[2];
+    std::vector<Complex> at[2], slope[2];
+  };
   struct Term {
     double a, power;
   };
@@ -113,11 +127,12 @@ class ExplicitLaw {
     double log_scale = 0, log_y = 0, total = 0;  // total: log_y and all powers of terms
     double smooth = 0, jumps = 0;
     std::vector<Term> terms;
+    std::vector<Jump> projections;
     std::vector<Group> groups;
     double factor = 1, offset = 0;
   };
   struct Value {
-    Complex log_z, lack, slope, y, one_plus_y;
+    Complex log_z, lack, slope, y, one_plus_y, y_slope, y_lack;
     double rounding;  // of log_z
   };
   struct RealValue {
@@ -139,15 +154,19 @@ class ExplicitLaw {
   Point point() const;
   Complex one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m, Complex y) const;
   static Complex one_plus(double a, Complex y, Complex one_plus_y);
+  static Complex log_ratio(double flat, Complex one_plus_by);
+  Complex log_lead(Complex omega, Complex& slope) const;
   Value value(Point& p) const;
   double angle(const Point& p) const;
   RealValue real(Point& p, const std::vector<int>& branches) const;
   bool move(Point& p, Complex step, double& size) const;
-  bool newton(Point& p, Complex log_z, int steps) const;
+  bool newton(Point& p, Complex log_z, int steps, Value* found = nullptr) const;
+  bool along(Point& p, Trail& trail, double log_x, Value& found) const;
+  void keep(Trail& trail, const Point& p, double log_x, Complex slope) const;
   bool negative_root(Point& p, double log_modulus) const;
   bool from_afar(Point& p, double log_modulus, double argument) const;
-  bool in_bulk(Point& p, bool& warm, double& last, double log_x) const;
-  bool solve(double low, double high, double x, Point& p, bool& warm, double& last) const;
+  bool in_bulk(Point& p, Trail& trail, double log_x, Value& found) const;
+  bool solve(double low, double high, double x, Point& p, Trail& trail, Value& found) const;
   void find_right_end(bool known);
   void find_gaps(double low, double high, const std::vector<int>& branches);
   bool is_physical(const std::vector<RealValue>& run) const;
@@ -163,7 +182,8 @@ class ExplicitLaw {
   std::size_t rest_ = 0;  // subordination points beside the lead
   std::vector<const SquaredSlopes*> rest_laws_;
   std::vector<Atom> atoms_;
-  bool affine_ = false, lead_is_pole_ = false;
+  bool affine_ = false, lead_is_single_ = false, lead_is_jump_ = false;
+  double lead_flat_ = 0;
   double log_floor_ = -std::numeric_limits<double>::infinity();  // below it the mass is not resolved
   std::vector<Gap> gaps_;
   std::vector<Edge> edges_;

@@ -19,8 +19,8 @@ class SquaredSlopes {
   /// @param ranges      (panels, 2)   least and largest d on the panel
   /// @param levels      >= 1; with one level nothing is refined, which is right for atoms
   SquaredSlopes(MatIn<double> d, MatIn<double> weights, MatIn<double> ranges, Index levels);
-  /// The slopes 0 and 1, the latter with probability p.
-  static SquaredSlopes two_valued(double p);
+  /// The slopes 0 and 1, with probabilities flat and p, of which neither is taken from the other.
+  static SquaredSlopes two_valued(double p, double flat);
 
   /// A point omega, with omega - d_max kept beside it: whichever is smaller is the exact one.
   struct Point {
