@@ -9,7 +9,7 @@ from scipy import special
 
 from deeprmt import _core
 from deeprmt.activations import Activation, leaky_relu
-from deeprmt.jacobian import law, singular_values, universal_law
+from deeprmt.jacobian import JacobianLaw, law, singular_values, universal_law
 from deeprmt.meanfield import critical_point, gauss_moment
 from deeprmt.networks import MLP
 from reference.jacobian import law as reference
@@ -284,8 +284,7 @@ def test_the_top_atom_dies_out_at_one(excess):
     flat = (1 + excess) / depth
     q = 1 / (2 * special.erfcinv(flat) ** 2)
     mlp = MLP([9] * (depth + 1), "hard_tanh", weights="haar", sigma_w=1.0)
-    mu = law(mlp, q0=q, output="activation")
-    mu.q[:] = q
+    mu = JacobianLaw(mlp, "activation", np.full(depth, q))  # whatever sigma_w makes of q
     assert mu.lambda_max == pytest.approx(1, abs=1e-5)
     x = np.array([0.01, 0.3, 0.9, 0.999999])
     f = mu.cdf(x)
