@@ -18,6 +18,7 @@ from .errors import ConvergenceError
 from .report import printable, require_matplotlib
 from .weights import Analysis, ReadError, analyze
 from .weights._files import is_checkpoint_name
+from .weights._roles import SPLITS
 from .weights._tensor import CONVENTIONS
 
 __all__ = ["main"]
@@ -276,9 +277,9 @@ def _info(options: argparse.Namespace) -> int:
 # ---- analyze ----
 
 _ANALYZE = """\
-PATH is a file (.safetensors, .npz, .npy, .pt, .pth, .bin, .ckpt), the *.index.json of
-a sharded checkpoint, or a folder, of which every checkpoint is read. PyTorch files
-need torch; nothing in a file is ever executed. Put PATH before --json: what follows
+PATH is a file (.safetensors, .npz, .npy, .pt, .pth, .bin, .ckpt, .onnx, .h5, .keras),
+the *.index.json of a sharded checkpoint, or a folder, of which every checkpoint is
+read. Nothing in a file is ever executed. Put PATH before --json: what follows
 --json is where to write.
 
 exit code:
@@ -300,8 +301,17 @@ def _add_analyze(commands: Any) -> None:
         "--conv",
         choices=CONVENTIONS,
         default="flatten",
-        help="convolutions as one matrix, or one for each kernel place",
+        help="convolutions as one matrix of their output channels, as one for each kernel place, or as one of their "
+        "input channels (default flatten)",
     )
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        default="parts",
+        help="packed attention and recurrent layers in queries, keys, values and gates, by heads too, or as stored "
+        "(default parts)",
+    )
+    parser.add_argument("--heads", type=_count, metavar="N", help="of attention (default: as config.json has it)")
     parser.add_argument("--window", type=_count, default=15, metavar="N", help="of the unfolding (default 15)")
 
 
@@ -310,7 +320,13 @@ def _analyze(options: argparse.Namespace) -> int:
         require_matplotlib()  # now, not after the work
     try:
         analysis = analyze(
-            options.paths, window=options.window, conv=options.conv, threads=options.threads, progress=True
+            options.paths,
+            window=options.window,
+            conv=options.conv,
+            split=options.split,
+            heads=options.heads,
+            threads=options.threads,
+            progress=True,
         )
     except ReadError as error:
         print(f"deeprmt analyze: {_line(error)}", file=sys.stderr)

@@ -4,7 +4,7 @@ from ._analysis import Analysis
 from ._analyze import analyze
 from ._filter import Filtered, filter
 from ._layer import Layer, ReadError, Skipped
-from ._load import Layers, load
+from ._load import Layers, layers, load
 from ._row import LayerAnalysis
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Skipped",
     "analyze",
     "filter",
+    "layers",
     "load",
 ]

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from .._arguments import as_choice, as_count, as_path, as_threads
+from .._arguments import as_choice, as_count, as_threads
 from ..run import Progress
 from ..run import map as run_map
 from ._analysis import Analysis
-from ._files import find
 from ._layer import Layer, ReadError, Skipped
-from ._load import Layers, sift
+from ._load import Layers, prepared
 from ._measure import measure
+from ._roles import SPLITS
 from ._row import LayerAnalysis
-from ._tensor import CONVENTIONS, Tensor, of_array
+from ._sources import plan
+from ._tensor import CONVENTIONS, Tensor
 
 
 def analyze(
@@ -27,6 +24,8 @@ def analyze(
     *,
     window: int = 15,
     conv: str = "flatten",
+    split: str = "parts",
+    heads: int | None = None,
     executor: Executor | None = None,
     progress: Progress = None,
     threads: int | None = None,
@@ -37,11 +36,16 @@ def analyze(
     ----------
     source : path, paths, mapping, module, array or layers
         A checkpoint or a folder as `load` takes it, or several; ``{name: array}``; a torch module or anything with
-        `state_dict`; a single matrix; a `Layer` or an iterable of them.
+        `state_dict`; a Keras model; dicts, lists, tuples and dataclasses of arrays, however nested, as JAX and Flax
+        keep parameters; a single matrix; a `Layer` or an iterable of them.
     window : int, default 15
         Half the window of the Gaussian unfolding, in levels; as many are dropped at both ends of the bulk.
-    conv : "flatten" or "slices"
+    conv : "flatten", "slices" or "channels"
         How convolutions become matrices, see `load`.
+    split : "parts", "heads" or "none"
+        How far packed attention and recurrent layers are taken apart, see `load`.
+    heads : int, optional
+        The number of attention heads, see `load`.
     executor : concurrent.futures.Executor, optional
         Spreads tensors over workers, see `deeprmt.run.map`. Files are read by the workers. Never changes the result.
     progress : None, True or callable
@@ -89,7 +93,9 @@ def analyze(
     window = as_count("analyze", "window", window)
     inner = 1 if executor is not None and threads is None else as_threads("analyze", threads)
     as_choice("analyze", "conv", conv, CONVENTIONS)
-    work, skipped = _plan(source)
+    as_choice("analyze", "split", split, SPLITS)
+    heads = None if heads is None else as_count("analyze", "heads", heads)
+    work, skipped = prepared(*plan("analyze", source), split, heads)
     rows: list[LayerAnalysis] = []
     late: list[Skipped] = []
     task = partial(_analyze, window=window, conv=conv, threads=inner)
@@ -110,61 +116,3 @@ def _analyze(task: Tensor | Layer, *, window: int, conv: str, threads: int) -> l
         return [measure(layer, window=window, threads=threads) for layer in task.layers(conv)]
     except ReadError as error:
         return [Skipped(task.name, task.shape, task.dtype, str(error), task.source)]
-
-
-def _plan(source: Any) -> tuple[Iterable[Tensor | Layer], list[Skipped]]:
-    """What to analyse, and what is passed over already. Layers that come from an iterator stay one."""
-    if isinstance(source, Layer):
-        return [source], []
-    if isinstance(source, str | os.PathLike):
-        return _files([source])
-    if hasattr(source, "state_dict"):
-        return _arrays(source.state_dict(), type(source).__name__)
-    if isinstance(source, Mapping):
-        return _arrays(source, "memory")
-    if isinstance(source, np.ndarray) or hasattr(source, "detach"):
-        return _arrays({"weight": source}, "memory")
-    if hasattr(source, "__array__"):  # a data frame would be a list of its columns' names
-        raise TypeError(f"analyze: source must be a NumPy array or {{name: array}}, got {type(source).__name__}")
-    if isinstance(source, Iterable):
-        several = source if isinstance(source, Iterator) else list(source)
-        if isinstance(several, list):
-            if several and all(isinstance(each, str | os.PathLike) for each in several):
-                return _files(several)
-            if not several:
-                raise ValueError("analyze: source must hold at least one path or layer, got none")
-        return _checked(several), []
-    raise TypeError(
-        "analyze: source must be a path, paths, {name: array}, an array, a module or layers, "
-        f"got {type(source).__name__}"
-    )
-
-
-def _checked(layers: Iterable[Any]) -> Iterator[Layer]:
-    for each in layers:
-        if not isinstance(each, Layer):
-            raise TypeError(
-                "analyze: source must hold Layer objects or paths throughout (arrays are given as {name: array}), "
-                f"got {type(each).__name__}"
-            )
-        yield each
-
-
-def _files(paths: list[Any]) -> tuple[list[Tensor], list[Skipped]]:
-    tensors: list[Tensor] = []
-    skipped: list[Skipped] = []
-    for path in paths:
-        try:
-            more, passed = find(as_path("analyze", "source", path), strict=False)
-        except ReadError as error:
-            more, passed = [], [Skipped("", (), "", str(error), str(path))]
-        tensors += more
-        skipped += passed
-    return sift(tensors, skipped)
-
-
-def _arrays(arrays: Mapping[Any, Any], source: str) -> tuple[list[Tensor], list[Skipped]]:
-    made = [of_array(str(name), value, source) for name, value in arrays.items()]
-    return sift(
-        [each for each in made if isinstance(each, Tensor)], [each for each in made if isinstance(each, Skipped)]
-    )

@@ -6,12 +6,13 @@ import json
 import os
 import stat
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import _numpy, _safetensors, _torch
 from ._layer import ReadError, Skipped
-from ._tensor import Tensor
+from ._tensor import Heads, Tensor
 
 Found = tuple[list[Tensor], list[Skipped]]
 
@@ -108,9 +109,34 @@ def _file(path: Path, strict: bool) -> Found:
     if reader is None:
         raise ReadError(f"{path}: unknown kind of file: {_wanted()}")
     content = reader(path)
-    return [each for each in content if isinstance(each, Tensor)], [
-        each for each in content if isinstance(each, Skipped)
-    ]
+    told = _heads(path.parent / "config.json")
+    tensors = [each if told is None else replace(each, heads=told) for each in content if isinstance(each, Tensor)]
+    return tensors, [each for each in content if isinstance(each, Skipped)]
+
+
+_LONGEST_CONFIG = 2**20
+_INTERLEAVED = ("gpt_neox", "bloom")
+"""Models whose packed attention holds one head after the other."""
+
+
+def _heads(path: Path) -> Heads | None:
+    """The numbers of attention heads, where a configuration of the transformers library lies beside the file."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > _LONGEST_CONFIG:
+            return None
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    words = ("num_attention_heads", "n_head", "n_heads", "num_heads")
+    counts = [content[word] for word in words if type(content.get(word)) is int and content[word] > 0]
+    if not counts:
+        return None
+    shared, size = content.get("num_key_value_heads"), content.get("head_dim")
+    keys = shared if type(shared) is int and 0 < shared <= counts[0] else counts[0]
+    interleaved = content.get("model_type") in _INTERLEAVED
+    return Heads(counts[0], keys, size if type(size) is int and size > 0 else None, interleaved)
 
 
 def _weight_map(path: Path) -> dict[str, str]:
@@ -124,10 +150,15 @@ def _weight_map(path: Path) -> dict[str, str]:
     entries = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(entries, dict):
         raise ReadError(f"{path}: not an index of shards: it has no object 'weight_map'")
+    folders = {path.parent.resolve(), path.resolve().parent}  # a cache keeps files elsewhere, all in one place
     for name, shard in entries.items():
         # An index may come from anywhere: it must not lead out of its own folder.
         if not isinstance(shard, str) or Path(shard).name != shard or Path(shard).suffix.lower() not in _READERS:
             raise ReadError(f"{path}: tensor {name!r}: the shard must be a file beside the index, got {shard!r:.200}")
+        if (target := (path.parent / shard).resolve()).parent not in folders:
+            raise ReadError(
+                f"{path}: tensor {name!r}: shard {shard!r} is a link that leads out of the folder: {target}"
+            )
     return entries
 
 
@@ -145,6 +176,7 @@ def _index(path: Path, strict: bool) -> Found:
         raise ReadError(f"{path}: missing shard{'s' if len(missing) > 1 else ''}: {', '.join(missing)}")
     shards = [path.parent / shard for shard in sorted(set(entries.values())) if shard not in missing]
     tensors, skipped = _joined([_file(shard, strict) if strict else _tolerant(shard) for shard in shards])
+    tensors = [replace(each, checkpoint=str(path)) for each in tensors]
     skipped += [Skipped("", (), "", f"{path}: missing shard: {shard}", str(path.parent / shard)) for shard in missing]
     unreadable = {record.source for record in skipped if not record.name}
     present = {(each.name, each.source) for each in tensors} | {(each.name, each.source) for each in skipped}

@@ -20,9 +20,10 @@ class Layer:
     Attributes
     ----------
     name : str
-        As stored; slices of a convolution end in their place in the kernel, such as ``[0,1]``.
+        As stored; slices of a convolution end in their place in the kernel, such as ``[0,1]``, parts of a packed matrix
+        in what they are, such as ``[q]``.
     kind : str
-        "dense", "conv" or "embedding".
+        "dense", "conv", "embedding", "attention" (queries, keys, values) or "recurrent".
     weight : (n_out, n_in) ndarray
         float32 or float64; float16 and bfloat16 are widened to float32 on the way in.
     source : str

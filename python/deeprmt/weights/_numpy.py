@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
-import re
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
 from .._arguments import Floats
 from ._layer import ReadError, Skipped
-from ._tensor import Tensor, widen
-
-_BROKEN = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError),
-)
-"""All that zipfile and numpy raise on bytes that are not what they claim to be."""
+from ._raw import fill, refuse_bomb
+from ._tensor import Tensor
+from ._zip import BROKEN, truncated, words
 
 
 def npz(path: Path) -> list[Tensor | Skipped]:
@@ -39,33 +32,24 @@ def npz(path: Path) -> list[Tensor | Skipped]:
             return [_member(path, archive, member) for member in members]
     except ReadError:
         raise
-    except _BROKEN as error:
-        raise ReadError(f"{path}: {_truncated(path) or f'not a readable .npz archive: {_words(error)}'}") from error
-
-
-def _truncated(path: Path) -> str:
-    """What is missing, if the file begins as an archive does but has no directory, which comes last."""
-    try:
-        with open(path, "rb") as file:
-            begins = file.read(4).startswith(b"PK\x03\x04") and not zipfile.is_zipfile(file)
-        size = path.stat().st_size
-    except OSError:
-        return ""
-    return f"truncated: of this .npz archive {size} bytes are there, its directory at the end is not" if begins else ""
+    except BROKEN as error:
+        raise ReadError(
+            f"{path}: {truncated(path, '.npz') or f'not a readable .npz archive: {words(error)}'}"
+        ) from error
 
 
 def single(path: Path) -> list[Tensor | Skipped]:
     """The one array of a .npy file, named after the file."""
     try:
         with open(path, "rb") as file:
-            shape, dtype = _header(file)
-            rest = os.path.getsize(path) - file.tell()
-    except _BROKEN as error:
-        raise ReadError(f"{path}: not a readable .npy file: {_words(error)}") from error
-    if dtype.hasobject:
+            header = _header(file)
+        rest = os.path.getsize(path) - header.length
+    except BROKEN as error:
+        raise ReadError(f"{path}: not a readable .npy file: {words(error)}") from error
+    if header.dtype.hasobject:
         raise ReadError(f"{path}: holds pickled Python objects, which are not read (allow_pickle=False)")
-    _check_size(str(path), shape, dtype, rest)
-    return [Tensor(path.stem, shape, dtype.name, str(path), partial(_read_single, path))]
+    _check_size(str(path), header, rest)
+    return [Tensor(path.stem, header.shape, header.dtype.name, str(path), partial(_read_single, path))]
 
 
 def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Tensor | Skipped:
@@ -74,50 +58,89 @@ def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Te
         return Skipped(name, (), "", "not a NumPy array", str(path))
     try:
         with archive.open(member) as file:
-            shape, dtype = _header(file)
-            rest = member.file_size - file.tell()
-    except _BROKEN as error:
-        raise ReadError(f"{path}: array {name!r}: {_words(error)}") from error
-    if dtype.hasobject:
-        return Skipped(name, shape, "object", "pickled Python objects are not read (allow_pickle=False)", str(path))
-    _check_size(f"{path}: array {name!r}", shape, dtype, rest)
-    return Tensor(name, shape, dtype.name, str(path), partial(_read_member, path, member.filename))
+            header = _header(file)
+        refuse_bomb(member.file_size, member.compress_size)
+    except BROKEN as error:
+        raise ReadError(f"{path}: array {name!r}: {words(error)}") from error
+    if header.dtype.hasobject:
+        reason = "pickled Python objects are not read (allow_pickle=False)"
+        return Skipped(name, header.shape, "object", reason, str(path))
+    _check_size(f"{path}: array {name!r}", header, member.file_size - header.length)
+    return Tensor(
+        name,
+        header.shape,
+        header.dtype.name,
+        str(path),
+        partial(_read_member, path, member.filename),
+        sample=partial(_sample, path, member.filename, header.length),
+    )
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = npy.read_magic(file)
+class _Header(NamedTuple):
+    length: int
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+
+
+_LONGEST_HEADER = 2**17
+"""Bytes. NumPy itself writes less than 2^16, and version 2 of the format could ask for 4 GiB before a word is said."""
+
+
+def _header(file: IO[bytes]) -> _Header:
+    begin = file.read(12)  # no more than the header: an archive checks a member once it is read to its end
+    length = 10 + int.from_bytes(begin[8:10], "little") if begin[6:7] == b"\1" else _LONGEST_HEADER
+    start = io.BytesIO(begin + file.read(min(length, _LONGEST_HEADER) - len(begin)))
+    version = npy.read_magic(start)
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"version {version[0]}.{version[1]} of the .npy format is not read")
-    shape, _, dtype = readers[version](file)
+    shape, fortran, dtype = readers[version](start)
     if min(shape, default=0) < 0:
         raise ValueError(f"no array has shape {shape}")
-    return shape, dtype
+    return _Header(start.tell(), shape, fortran, dtype)
 
 
-def _check_size(where: str, shape: tuple[int, ...], dtype: np.dtype[Any], have: int) -> None:
-    need = math.prod(shape) * dtype.itemsize
+def _check_size(where: str, header: _Header, have: int) -> None:
+    need = math.prod(header.shape) * header.dtype.itemsize
     if have < need:
-        raise ReadError(f"{where}: truncated: shape {shape} of {dtype} takes {need} bytes, {have} are there")
+        raise ReadError(
+            f"{where}: truncated: shape {header.shape} of {header.dtype} takes {need} bytes, {have} are there"
+        )
 
 
-def _read_member(path: Path, member: str) -> Floats:
+def _read_member(path: Path, member: str, axes: tuple[int, ...] | None) -> Floats:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            return widen(npy.read_array(file, allow_pickle=False))
-    except _BROKEN as error:
-        raise ReadError(f"{path}: array {member.removesuffix('.npy')!r}: {_words(error)}") from error
+            header = _header(file)
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            file.read(header.length)
+            return _entries(file, header, axes)
+    except BROKEN as error:
+        raise ReadError(f"{path}: array {member.removesuffix('.npy')!r}: {words(error)}") from error
 
 
-def _read_single(path: Path) -> Floats:
+def _read_single(path: Path, axes: tuple[int, ...] | None) -> Floats:
     try:
-        return widen(np.load(path, allow_pickle=False))
-    except _BROKEN as error:
-        raise ReadError(f"{path}: {_words(error)}") from error
+        with open(path, "rb") as file:
+            header = _header(file)
+            file.seek(header.length)
+            return _entries(file, header, axes)
+    except BROKEN as error:
+        raise ReadError(f"{path}: {words(error)}") from error
 
 
-def _words(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = re.sub(r"(?<=^Bad CRC-32) for file .*", "", " ".join(str(error).split()))  # the caller names it
-    return text or type(error).__name__
+def _entries(file: IO[bytes], header: _Header, axes: tuple[int, ...] | None) -> Floats:
+    stored = header.dtype.str
+    shape = header.shape
+    if header.fortran and len(shape) > 1:  # the same bytes, row-major, are the transpose
+        last = len(shape) - 1
+        axes = tuple(last - axis for axis in (range(len(shape)) if axes is None else axes))
+        shape = shape[::-1]
+    return fill(file, stored, shape, axes)
+
+
+def _sample(path: Path, member: str, skip: int) -> bytes:
+    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        file.read(skip)
+        return file.read(4096)

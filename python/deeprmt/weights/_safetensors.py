@@ -10,18 +10,15 @@ import json
 import math
 import os
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .._arguments import Floats
 from ._layer import ReadError
-from ._tensor import Tensor, widen
+from ._raw import in_range, unreadable
+from ._tensor import Tensor
 
 _LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
-_STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<b2"}
 _NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "C64": "complex64"}
 _NAMES |= {
     f"{letter}{bits}": f"{word}{bits}" for letter, word in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)
@@ -86,18 +83,7 @@ def _tensor(path: Path, name: str, entry: Any, start: int, size: int) -> Tensor:
             f"{where}: shape {tuple(shape)} of {code} takes {math.prod(shape) * _BITS[code] // 8} bytes, "
             f"data_offsets give {end - begin}"
         )
-    read = partial(_read, path, name, code, tuple(shape), start + begin)
-    return Tensor(name, tuple(shape), _NAMES.get(code, code), str(path), read)
-
-
-def _read(path: Path, name: str, code: str, shape: tuple[int, ...], offset: int) -> Floats:
-    count = math.prod(shape)
-    try:
-        flat = np.fromfile(path, _STORED[code], count, offset=offset)
-    except OSError as error:
-        raise ReadError(f"{path}: tensor {name!r}: {error.strerror or error}") from error
-    if flat.size != count:
-        raise ReadError(f"{path}: tensor {name!r}: {flat.size} of {count} entries could be read")
-    if code == "BF16":  # the upper half of a float32
-        flat = (flat.astype(np.uint32) << 16).view(np.float32)
-    return widen(flat).reshape(shape)
+    name_of_dtype = _NAMES.get(code, code)
+    if code not in _STORED:  # named, never read
+        return Tensor(name, tuple(shape), name_of_dtype, str(path), unreadable)
+    return Tensor(name, tuple(shape), name_of_dtype, str(path), **in_range(path, start + begin, _STORED[code], shape))

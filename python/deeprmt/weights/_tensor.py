@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,54 +17,143 @@ from ._layer import Layer, ReadError, Skipped
 PRECISION = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """The dtypes that are read, with the distance from 1 to the next number."""
 
-CONVENTIONS = ("flatten", "slices")
+CONVENTIONS = ("flatten", "slices", "channels")
 
 _EMBEDDING_WORDS = ("embed", "emb.", "_emb", "wte", "wpe", "lookup")
 _EMBEDDING_ROWS, _EMBEDDING_ASPECT = 4096, 16
 """A matrix with this many rows, and this many times more rows than columns, is a table whatever its name."""
 
 
+@dataclass(frozen=True)
+class Heads:
+    """How attention is cut into heads, as far as it is known.
+
+    Attributes
+    ----------
+    queries, keys : int
+        The numbers of heads; fewer keys and values than queries are shared by groups of them.
+    size : int, optional
+        Rows of one head.
+    interleaved : bool
+        Packed matrices hold q, k and v of one head, then of the next.
+    """
+
+    queries: int
+    keys: int
+    size: int | None = None
+    interleaved: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a packed matrix that are a matrix of their own: a gate, a query, one head."""
+
+    label: str
+    rows: tuple[slice, ...]
+
+    def of(self, matrix: Floats) -> Floats:
+        """A view of one slice; several slices are copied together."""
+        return matrix[self.rows[0]] if len(self.rows) == 1 else np.concatenate([matrix[each] for each in self.rows])
+
+
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """Name, shape and dtype from a header; `read` fetches the entries as float32 or float64, one tensor at a time."""
+    """What a header says of a tensor; its entries come when `read` is called, one tensor at a time.
+
+    Attributes
+    ----------
+    name, shape, dtype, source
+        As stored.
+    read : callable
+        From an order of the axes (as `numpy.transpose` takes it, or None) to the entries as float32 or float64.
+    sample : callable, optional
+        A few kilobytes of the entries as stored, cheap to get. None for arrays in memory: who has two has two.
+    place : hashable
+        Where the entries lie. Tensors with one place are one tensor.
+    order : tuple of int, optional
+        The axes that bring the tensor to (out, in, kernel...). None where nobody has said yet: then it is as stored.
+    rows : int
+        How many of these axes the rows of the matrix run over.
+    kind : str
+        Of the layer, if it does not follow from names and shapes.
+    parts : tuple of Part
+        The matrices that the rows hold; none means a single one.
+    heads : Heads, optional
+        What a configuration beside the file says.
+    checkpoint : str
+        What it is part of, where that is more than one file.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     source: str
-    read: Callable[[], Floats]
+    read: Callable[[tuple[int, ...] | None], Floats]
+    sample: Callable[[], bytes] | None = None
+    place: Hashable = None
+    order: tuple[int, ...] | None = None
+    rows: int = 1
+    kind: str = ""
+    parts: tuple[Part, ...] = ()
+    heads: Heads | None = None
+    checkpoint: str = ""
 
     def why_skipped(self) -> Skipped | None:
         """The record to list if this is no weight matrix."""
         reason, expected = _verdict(self.shape, self.dtype)
-        return Skipped(self.name, self.shape, self.dtype, reason, self.source, expected) if reason else None
+        return self.skip(reason, expected) if reason else None
+
+    def skip(self, reason: str, expected: bool) -> Skipped:
+        """The record of passing over this tensor."""
+        return Skipped(self.name, self.shape, self.dtype, reason, self.source, expected)
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """Of the matrix that "flatten" makes."""
+        shape = self._ordered()
+        return math.prod(shape[: self.rows]), math.prod(shape[self.rows :])
 
     def layers(self, conv: str) -> Iterator[Layer]:
         """Read, and split into matrices by the convention `conv`."""
-        array = self._entries()
-        if array.ndim == 2 or conv == "flatten":
-            matrix = array.reshape(len(array), -1)
-            yield Layer(self.name, self._kind(), matrix, self.source, self.shape, self.dtype)
+        order = self.order or tuple(range(len(self.shape)))
+        outer, kernel = order[:2], order[2:]
+        if conv == "slices" and self._is_conv():
+            stack = self._entries((*kernel, *outer))
+            for place in itertools.product(*(range(self.shape[axis]) for axis in kernel)):
+                yield self._layer(f"[{','.join(map(str, place))}]", stack[place])
             return
-        stack = array.reshape(*self.shape[:2], -1)
-        for index, place in enumerate(itertools.product(*map(range, self.shape[2:]))):
-            name = f"{self.name}[{','.join(map(str, place))}]"
-            yield Layer(name, "conv", stack[:, :, index], self.source, self.shape, self.dtype)
+        if conv == "channels" and self._is_conv():
+            matrix = self._entries((outer[0], *kernel, outer[1])).reshape(-1, self.shape[outer[1]])
+        else:
+            matrix = self._entries(order).reshape(self.matrix_shape)
+        if not self.parts:
+            yield self._layer("", matrix)
+        for part in self.parts:
+            yield self._layer(f"[{part.label}]", part.of(matrix))
 
-    def _entries(self) -> Floats:
+    def _ordered(self) -> tuple[int, ...]:
+        return self.shape if self.order is None else tuple(self.shape[axis] for axis in self.order)
+
+    def _layer(self, suffix: str, matrix: Floats) -> Layer:
+        return Layer(self.name + suffix, self._kind(), matrix, self.source, self.shape, self.dtype)
+
+    def _entries(self, order: tuple[int, ...]) -> Floats:
         """What `read` gives; whatever stops it is a ReadError, which concerns this tensor and no other."""
         try:
-            return self.read()
+            return self.read(None if order == tuple(range(len(order))) else order)
         except ReadError:
             raise
         except Exception as error:  # more axes than NumPy has, less memory than it takes, ...
-            found = " ".join(str(error).split()) or type(error).__name__
+            found = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
             raise ReadError(f"{self.source}: tensor {self.name!r}: {found}") from error
 
+    def _is_conv(self) -> bool:
+        return len(self.shape) > 2 and self.kind in ("", "conv")
+
     def _kind(self) -> str:
-        if len(self.shape) > 2:
-            return "conv"
-        rows, columns = self.shape
+        if self.kind or len(self.shape) > 2:
+            return self.kind or "conv"
+        rows, columns = self.matrix_shape
         named = any(word in self.name.lower() for word in _EMBEDDING_WORDS)
         table = rows >= _EMBEDDING_ROWS and rows >= _EMBEDDING_ASPECT * columns
         return "embedding" if named or table else "dense"
@@ -95,7 +185,8 @@ def of_array(name: str, value: Any, source: str) -> Tensor | Skipped:
         return Skipped(name, (), "", f"not an array of numbers ({error})", source)
     if array.dtype == object:
         return Skipped(name, array.shape, "object", "not an array of numbers", source)
-    return Tensor(name, array.shape, array.dtype.name, source, partial(widen, array))
+    place = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str) if array.size else None
+    return Tensor(name, array.shape, array.dtype.name, source, partial(in_order, array), place=place)
 
 
 def of_torch(name: str, value: Any, source: str) -> Tensor | Skipped:
@@ -108,12 +199,18 @@ def of_torch(name: str, value: Any, source: str) -> Tensor | Skipped:
         return Skipped(name, shape, dtype, f"stored as {value.layout}, which is not read", source)
     if value.device.type == "meta":
         return Skipped(name, shape, dtype, "on the meta device: it has no entries", source)
-    return Tensor(name, shape, dtype, source, partial(_from_torch, value))
+    place = (str(value.device), value.data_ptr(), shape, tuple(value.stride()), dtype) if math.prod(shape) else None
+    return Tensor(name, shape, dtype, source, partial(_from_torch, value), place=place)
 
 
-def _from_torch(value: Any) -> Floats:
+def _from_torch(value: Any, axes: tuple[int, ...] | None) -> Floats:
     wide = value.cpu() if str(value.dtype) in ("torch.float32", "torch.float64") else value.cpu().float()
-    return wide.numpy()  # type: ignore[no-any-return]
+    return in_order(wide.numpy(), axes)
+
+
+def in_order(array: np.ndarray[Any, Any], axes: tuple[int, ...] | None) -> Floats:
+    """`widen` after `numpy.transpose`."""
+    return widen(array if axes is None else array.transpose(axes))
 
 
 def widen(array: np.ndarray[Any, Any]) -> Floats:

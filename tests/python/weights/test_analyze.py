@@ -488,7 +488,7 @@ def test_repr(analysis):
 
 
 def test_one_odd_tensor_does_not_stop_the_rest():
-    def odd():
+    def odd(axes):
         raise MemoryError("Unable to allocate 9 PiB")
 
     from deeprmt.weights._analyze import _analyze

@@ -359,7 +359,7 @@ def test_other_things_in_an_archive_are_listed(tmp_path):
 # ---- matrices from tensors ----
 
 
-def test_convolutions_by_either_convention(tmp_path):
+def test_convolutions_by_each_convention(tmp_path):
     np.savez(tmp_path / "c.npz", conv=CONV, one=CONV[:, :, 0], three=CONV[..., None])
     flat = {layer.name: layer for layer in load(tmp_path / "c.npz")}
     np.testing.assert_array_equal(flat["conv"].weight, CONV.reshape(4, 12))
@@ -372,7 +372,10 @@ def test_convolutions_by_either_convention(tmp_path):
     np.testing.assert_array_equal(sliced["conv[0,1]"].weight, CONV[:, :, 0, 1])
     np.testing.assert_array_equal(sliced["one[1]"].weight, CONV[:, :, 0, 1])
     np.testing.assert_array_equal(sliced["three[1,0,0]"].weight, CONV[:, :, 1, 0])
-    with pytest.raises(ValueError, match="conv must be one of 'flatten', 'slices', got 'fold'"):
+    turned = {layer.name: layer for layer in load(tmp_path / "c.npz", conv="channels")}
+    np.testing.assert_array_equal(turned["conv"].weight, CONV.transpose(0, 2, 3, 1).reshape(16, 3))
+    assert turned["one"].weight.shape == (8, 3)
+    with pytest.raises(ValueError, match="conv must be one of 'flatten', 'slices', 'channels', got 'fold'"):
         load(tmp_path / "c.npz", conv="fold")
 
 
@@ -381,7 +384,7 @@ def test_kinds(tmp_path):
         tmp_path / "k.npz",
         **{
             "tok_embed.weight": DENSE,
-            "transformer.wte": DENSE,
+            "transformer.wte": 2 * DENSE,
             "head": np.ones((5000, 8)),
             "fc": np.ones((5000, 4000)),
         },

@@ -1,0 +1,238 @@
+"""PyTorch archives made by hand, byte for byte: what is read without torch, and what a hostile file can do."""
+
+import contextlib
+import io
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deeprmt.weights import ReadError, load
+from measure import LINUX, peak_growth
+
+W = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
+
+
+def text(word):
+    raw = word.encode()
+    return b"X" + len(raw).to_bytes(4, "little") + raw
+
+
+def number(value):
+    return b"\x8a\x09" + value.to_bytes(9, "little", signed=True)
+
+
+def numbers(values):
+    return b"(" + b"".join(map(number, values)) + b"t"
+
+
+def tensor(key, shape, strides, *, offset=0, count=15, kind="FloatStorage"):
+    storage = b"(" + text("storage") + b"ctorch\n%s\n" % kind.encode() + text(key) + text("cpu") + number(count) + b"tQ"
+    view = number(offset) + numbers(shape) + numbers(strides) + b"\x89}"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + view + b"tR"
+
+
+def dictionary(**entries):
+    return b"\x80\x02}(" + b"".join(text(key) + value for key, value in entries.items()) + b"u."
+
+
+def archive(path, content, compression=zipfile.ZIP_STORED, **storages):
+    with zipfile.ZipFile(path, "w", compression) as file:
+        file.writestr("net/data.pkl", content)
+        for key, raw in ({"0": W.tobytes()} | storages).items():
+            file.writestr(f"net/data/{key}", raw)
+    return path
+
+
+PLAIN = dictionary(w=tensor("0", (5, 3), (3, 1)))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive(tmp_path, compression):
+    content = dictionary(w=tensor("0", (5, 3), (3, 1)), turned=tensor("0", (3, 5), (1, 3)), part=tensor("0", (2, 2), (6, 1), offset=1))  # fmt: skip
+    w, turned, part = load(archive(tmp_path / "n.pt", content, compression))
+    np.testing.assert_array_equal(w.weight, W)
+    np.testing.assert_array_equal(turned.weight, W.T)
+    np.testing.assert_array_equal(part.weight, W[:4:2, 1:])
+    assert w.dtype == "float32"
+
+
+def test_big_endian_archives(tmp_path):
+    path = archive(tmp_path / "n.pt", PLAIN, **{"0": W.astype(">f4").tobytes()})
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("net/byteorder", "big")
+    (layer,) = load(path)
+    np.testing.assert_array_equal(layer.weight, W)
+
+
+def test_the_stream_of_pickles_of_old_versions(tmp_path):
+    parts = [pickle.dumps(0x1950A86A20F9469CFC6C, 2), pickle.dumps(1001, 2), pickle.dumps({"little_endian": True}, 2)]
+    content = PLAIN.replace(number(15) + b"tQ", number(15) + b"NtQ")
+    raw = b"".join(parts) + content + pickle.dumps(["0"], 2) + (15).to_bytes(8, "little") + W.tobytes()
+    (tmp_path / "old.pth").write_bytes(raw)
+    (layer,) = load(tmp_path / "old.pth")
+    np.testing.assert_array_equal(layer.weight, W)
+    for cut in range(0, len(raw), 7):
+        (tmp_path / "old.pth").write_bytes(raw[:cut])
+        with pytest.raises(ReadError, match=r"old\.pth"):
+            load(tmp_path / "old.pth")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.mkdir, ("exploded",))
+
+
+def test_nothing_that_a_file_names_is_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bomb = pickle.dumps({"a": Bomb(), "b": [Bomb()]}, 2)
+    layers = load(archive(tmp_path / "bomb.pt", bomb))
+    assert list(layers) == []
+    assert {each.reason for each in layers.skipped} == {"an object of posix.mkdir, which is never built"}
+    assert not any(each.expected for each in layers.skipped)
+    for opcodes in (b"cos\nmkdir\n(" + text("exploded") + b"tR.", b"(" + text("exploded") + b"ios\nmkdir\n.",
+                    b"(cos\nmkdir\n" + text("exploded") + b"o.", text("os") + text("mkdir") + b"\x93(" + text("exploded") + b"t\x81."):  # fmt: skip
+        load(archive(tmp_path / "bomb.pt", b"\x80\x04" + opcodes))
+    assert not (tmp_path / "exploded").exists()
+
+
+DEEP = b"\x80\x02}" + b")" + 10**5 * b"\x85" + b"Ns."
+LAUGHS = b"\x80\x02]q\x00(NNe" + b"".join(b"](h%cNh%cNeq%c" % (i, i, i + 1) for i in range(100)) + b"."
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "truncated: 1 bytes are wanted, 0 are left"),
+        (b"\x80\x02N", "truncated"),
+        (b"\x80\x02.", "pop from empty list"),
+        (b"\x80\x02t.", "a mark is missing"),
+        (b"\x80\x02\x82\x01.", "opcode b'\\\\x82' is none that is read"),
+        (b"\x80\x02B\xff\xff\xff\x7f.", "truncated: 2147483647 bytes are wanted, 1 are left"),
+        (b"\x80\x04\x8e" + b"\xff" * 8 + b".", "truncated: 18446744073709551615 bytes"),
+        (b"\x80\x02X\xff\xff\xff\xff.", "truncated"),
+        (b"\x80\x02NQ.", "not that of a storage"),
+        (b"\x80\x02h\x07.", "7"),
+        (b"\x80\x02I" + b"1" * 9999 + b"\n.", "limit"),
+        (b"cnot a line" + b"a" * 10**5, "a line does not end"),
+        (dictionary(w=tensor("0", (5, -3), (3, 1))), "no whole number"),
+        (dictionary(w=tensor("0", (5, 3), (3,))), "2 axes and 1 strides"),
+        (dictionary(w=tensor("0", 65 * (1,), 65 * (1,))), "65 axes"),
+        (dictionary(w=tensor("0", (6, 3), (3, 1))), r"tensor 'w': shape \(6, 3\) reaches entry 18 of a storage of 15"),
+        (dictionary(w=tensor("0", (5, 3), (2**62, 1))), "reaches entry"),
+        (dictionary(w=tensor("0", (5, 3), (3, 1), offset=1)), "reaches entry 16"),
+        (dictionary(w=tensor("../../x", (5, 3), (3, 1))), "storage '../../x' is missing"),
+        (dictionary(w=b"ctorch._utils\n_rebuild_tensor_v2\n)R"), "missing"),
+    ],
+)
+def test_broken_pickles_say_where(tmp_path, content, says):
+    with pytest.raises(ReadError, match=says) as caught:
+        load(archive(tmp_path / "b.pt", content))
+    assert str(tmp_path / "b.pt") in str(caught.value)
+
+
+def test_a_view_that_repeats_entries_is_not_blown_up(tmp_path):
+    layers = load(archive(tmp_path / "b.pt", dictionary(w=tensor("0", (10**9, 10**9), (0, 0)))))
+    assert list(layers) == []
+    assert "a view that repeats entries" in layers.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    "content", [DEEP, LAUGHS, b"\x80\x02]q\x00h\x00a.", b"\x80\x02}q\x00" + text("w") + b"h\x00s."]
+)
+def test_nested_and_circular_content_ends(tmp_path, content):
+    load(archive(tmp_path / "b.pt", content))
+
+
+def test_a_compressed_archive_that_unpacks_to_gigabytes(tmp_path):
+    with zipfile.ZipFile(tmp_path / "b.pt", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        file.writestr("net/data.pkl", dictionary(w=tensor("0", (2**13, 2**13), (2**13, 1), count=2**26)))
+        with file.open("net/data/0", "w", force_zip64=True) as member:
+            for _ in range(2**5):
+                member.write(bytes(2**20))
+    raw = (tmp_path / "b.pt").read_bytes()
+    (tmp_path / "b.pt").write_bytes(raw.replace((2**25).to_bytes(4, "little"), (2**30).to_bytes(4, "little")))
+    with pytest.raises(ReadError, match="refused as a decompression bomb"):
+        load(tmp_path / "b.pt")
+
+
+def test_other_files_with_these_names_are_told_apart(tmp_path):
+    for raw, says in [
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"<!DOCTYPE html>", "a page of the web"),
+        (b"GGUF\x03", "a GGUF file"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (pickle.dumps({"w": 1}), "without its magic number"),
+    ]:
+        (tmp_path / "x.bin").write_bytes(raw)
+        with pytest.raises(ReadError, match=says):
+            load(tmp_path / "x.bin")
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as file:
+        file.writestr("readme", "")
+    with pytest.raises(ReadError, match=r"0 data\.pkl, not one"):
+        load(tmp_path / "x.pt")
+
+
+def damage(data, raw, most=4):
+    raw = bytearray(raw)
+    for _ in range(data.draw(st.integers(1, most))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    return bytes(raw[: data.draw(st.integers(len(raw) // 2, len(raw)))])
+
+
+def survives(path, raw):
+    path.write_bytes(raw)
+    with contextlib.suppress(ReadError):
+        list(load(path))
+
+
+def plain_archive():
+    room = io.BytesIO()
+    with zipfile.ZipFile(room, "w") as file:
+        file.writestr("net/data.pkl", PLAIN)
+        file.writestr("net/data/0", W.tobytes())
+    return room.getvalue()
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_damaged_archives(tmp_path_factory, data):
+    survives(tmp_path_factory.getbasetemp() / "damaged.pt", damage(data, plain_archive()))
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_damaged_pickles(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "damaged.pt"
+    with contextlib.suppress(ReadError):
+        list(load(archive(path, damage(data, PLAIN))))
+
+
+@pytest.mark.slow
+@given(st.data())
+@settings(max_examples=20_000)
+def test_much_more_damage(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "damaged.pt"
+    survives(path, damage(data, plain_archive(), 9))
+    with contextlib.suppress(ReadError):
+        list(load(archive(path, damage(data, PLAIN, 9))))
+
+
+@pytest.mark.skipif(not LINUX, reason="/proc is Linux's")
+def test_memory_is_bounded_by_one_tensor(tmp_path):
+    entries, size = 2**22, 2**24  # bytes as float32
+    views = dictionary(
+        brain=tensor("0", (2**11, 2**11), (2**11, 1), count=entries, kind="BFloat16Storage"),
+        turned=tensor("0", (2**11, 2**11), (1, 2**11), count=entries, kind="BFloat16Storage"),
+    )
+    archive(tmp_path / "m.pt", views, **{"0": bytes(range(256)) * (2 * entries // 256)})
+    archive(tmp_path / "memo.pt", b"\x80\x02Nr\xff\xff\xff\x7f0}.")  # an index of 2^31 into the memo
+    setup = f"from deeprmt.weights import load\nlist(load({str(tmp_path / 'memo.pt')!r}))"
+    each = f"[layer.weight.sum() for layer in load({str(tmp_path / 'm.pt')!r})]"
+    (growth,) = peak_growth(setup, each)
+    # The tensor, two pieces of 4 MiB that are widened and their conversion, and 4 MiB for Python's own.
+    assert growth < size + 6 * 2**22
