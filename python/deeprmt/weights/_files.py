@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import _numpy, _safetensors, _torch
+from . import _keras, _numpy, _onnx, _safetensors, _tflite, _torch
 from ._layer import ReadError, Skipped
 from ._tensor import Heads, Tensor
 
@@ -21,6 +21,10 @@ _READERS: dict[str, Callable[[Path], Sequence[Tensor | Skipped]]] = {
     ".npz": _numpy.npz,
     ".npy": _numpy.single,
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), _torch.tensors),
+    ".onnx": _onnx.tensors,
+    **dict.fromkeys((".h5", ".hdf5"), _keras.hdf5),
+    ".keras": _keras.archive,
+    ".tflite": _tflite.tensors,
 }
 _INDEX = ".index.json"
 _TRAINER = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")

@@ -58,6 +58,9 @@ def _oriented(tensor: Tensor, known: dict[str, Tensor], conv1d: bool) -> Tensor:
         return tensor
     *_, parent, leaf = ["", *_path(tensor.name)]
     if leaf in ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"):
+        if re.search(r"transpose(_\d+)?$", parent) and len(tensor.shape) > 2:  # (kernel..., out, in)
+            count = len(tensor.shape)
+            return replace(tensor, order=(count - 2, count - 1, *range(count - 2)))
         return input_first(tensor, leaf, parent)
     if conv1d and len(tensor.shape) == 2 and _CONV1D.search(tensor.name):
         return replace(tensor, order=(1, 0))

@@ -53,7 +53,8 @@ PLAIN = dictionary(w=tensor("0", (5, 3), (3, 1)))
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_archive(tmp_path, compression):
-    content = dictionary(w=tensor("0", (5, 3), (3, 1)), turned=tensor("0", (3, 5), (1, 3)), part=tensor("0", (2, 2), (6, 1), offset=1))  # fmt: skip
+    turned, part = tensor("0", (3, 5), (1, 3)), tensor("0", (2, 2), (6, 1), offset=1)
+    content = dictionary(w=tensor("0", (5, 3), (3, 1)), turned=turned, part=part)
     w, turned, part = load(archive(tmp_path / "n.pt", content, compression))
     np.testing.assert_array_equal(w.weight, W)
     np.testing.assert_array_equal(turned.weight, W.T)
@@ -94,8 +95,13 @@ def test_nothing_that_a_file_names_is_called(tmp_path, monkeypatch):
     assert list(layers) == []
     assert {each.reason for each in layers.skipped} == {"an object of posix.mkdir, which is never built"}
     assert not any(each.expected for each in layers.skipped)
-    for opcodes in (b"cos\nmkdir\n(" + text("exploded") + b"tR.", b"(" + text("exploded") + b"ios\nmkdir\n.",
-                    b"(cos\nmkdir\n" + text("exploded") + b"o.", text("os") + text("mkdir") + b"\x93(" + text("exploded") + b"t\x81."):  # fmt: skip
+    word = text("exploded")
+    for opcodes in (
+        b"cos\nmkdir\n(" + word + b"tR.",
+        b"(" + word + b"ios\nmkdir\n.",
+        b"(cos\nmkdir\n" + word + b"o.",
+        text("os") + text("mkdir") + b"\x93(" + word + b"t\x81.",
+    ):
         load(archive(tmp_path / "bomb.pt", b"\x80\x04" + opcodes))
     assert not (tmp_path / "exploded").exists()
 
