@@ -125,7 +125,7 @@ def _tensor(path: Path, file: IO[bytes], span: pb.Span, name: str = "") -> Tenso
         elif each.number == 2:
             code = each.value
         elif each.number == 8:
-            name = pb.text(file, each) or name
+            name = name or pb.text(file, each)
         elif each.number == 14:
             external = each.value == 1
         elif each.number == 13 and each.span is not None:

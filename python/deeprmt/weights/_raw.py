@@ -94,7 +94,9 @@ def _pour(source: _Exactly, stored: str, view: np.ndarray[Any, Any]) -> None:
         piece = np.empty(view.shape, raw)
         source.into(piece)
         if stored[1:] == "b2":
-            piece = (piece.astype(np.uint32) << np.uint32(16)).view(np.float32)
+            wide = piece.astype(np.uint32)
+            wide <<= np.uint32(16)
+            piece = wide.view(np.float32)
         view[...] = piece
     else:
         rows = max(1, _PIECE * len(view) // view.nbytes)

