@@ -160,9 +160,7 @@ def _weight_map(path: Path) -> dict[str, str]:
         if not isinstance(shard, str) or Path(shard).name != shard or Path(shard).suffix.lower() not in _READERS:
             raise ReadError(f"{path}: tensor {name!r}: the shard must be a file beside the index, got {shard!r:.200}")
         if (target := (path.parent / shard).resolve()).parent not in folders:
-            raise ReadError(
-                f"{path}: tensor {name!r}: shard {shard!r} is a link that leads out of the folder: {target}"
-            )
+            raise ReadError(f"{path}: tensor {name!r}: shard {shard!r} is a link out of the folder, to {target}")
     return entries
 
 

@@ -45,7 +45,7 @@ def plan(function: str, source: Any) -> tuple[Work, list[Skipped]]:
             raise TypeError(f"{function}: source must be a NumPy array or {{name: array}}, got {type(source).__name__}")
         return _apart([of_array("weight", source, "memory")])
     if isinstance(source, Mapping) or _is_record(source):
-        return _apart(_leaves(source, "", 0))
+        return _apart(_leaves(source, ""))
     if isinstance(source, Iterable):
         several = source if isinstance(source, Iterator) else list(source)
         if isinstance(several, list):
@@ -54,7 +54,7 @@ def plan(function: str, source: Any) -> tuple[Work, list[Skipped]]:
             if not several:
                 raise ValueError(f"{function}: source must hold at least one path or layer, got none")
             if all(_is_branch(each) for each in several):
-                return _apart(_leaves(several, "", 0))
+                return _apart(_leaves(several, ""))
         return _checked(function, several), []
     raise TypeError(
         f"{function}: source must be a path, paths, {{name: array}}, an array, a module or layers, "
@@ -95,7 +95,7 @@ def _apart(found: Iterable[Tensor | Skipped]) -> tuple[list[Tensor], list[Skippe
 
 def _module(source: Any) -> tuple[list[Tensor], list[Skipped]]:
     """PyTorch's: the state dict has the names, the modules know which axis is the input."""
-    tensors, skipped = _apart(_leaves(source.state_dict(), "", 0, type(source).__name__))
+    tensors, skipped = _apart(_leaves(source.state_dict(), "", type(source).__name__))
     modules = dict(source.named_modules()) if hasattr(source, "named_modules") else {}
     return [_of_module(each, modules.get(each.name.rpartition(".")[0])) for each in tensors], skipped
 
@@ -140,11 +140,12 @@ def _is_branch(value: Any) -> bool:
     return False
 
 
-def _leaves(tree: Any, name: str, depth: int, source: str = "memory") -> Iterator[Tensor | Skipped]:
+def _leaves(tree: Any, name: str, source: str = "memory", above: tuple[int, ...] = ()) -> Iterator[Tensor | Skipped]:
     """Depth first, names joined by dots; what is no array is named."""
     children: Iterable[tuple[str, Any]] | None = None
-    if depth > _DEEPEST:
-        yield Skipped(name, (), type(tree).__name__, f"nested more than {_DEEPEST} deep, which is not read", source)
+    if id(tree) in above or len(above) > _DEEPEST:
+        why = "it holds itself" if id(tree) in above else f"nested more than {_DEEPEST} deep, which is not read"
+        yield Skipped(name, (), type(tree).__name__, why, source)
         return
     if isinstance(tree, Mapping):
         children = ((f"{name}.{key}" if name else str(key), value) for key, value in tree.items())
@@ -161,4 +162,4 @@ def _leaves(tree: Any, name: str, depth: int, source: str = "memory") -> Iterato
         yield of_array(name, tree, source)
         return
     for key, value in children:
-        yield from _leaves(value, key, depth + 1, source)
+        yield from _leaves(value, key, source, (*above, id(tree)))
