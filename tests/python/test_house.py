@@ -373,6 +373,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "meanfield",
                 "ntk",
                 "polynomials",
+                "tails",
                 "width",
             )
         ),

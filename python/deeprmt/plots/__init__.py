@@ -7,11 +7,14 @@ from .law import law
 from .layers import layers
 from .number_variance import number_variance
 from .phase_diagram import phase_diagram
+from .plateau import plateau
 from .power_law import power_law
 from .shrinkage import shrinkage
 from .spacing import spacing
 from .spectral_density import spectral_density
 from .spectrum import spectrum
+from .tail_estimate import tail_estimate
+from .tail_size import tail_size
 
 __all__ = [
     "freeness",
@@ -21,9 +24,12 @@ __all__ = [
     "layers",
     "number_variance",
     "phase_diagram",
+    "plateau",
     "power_law",
     "shrinkage",
     "spacing",
     "spectral_density",
     "spectrum",
+    "tail_estimate",
+    "tail_size",
 ]

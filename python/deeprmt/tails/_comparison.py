@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import erfc
+from scipy.special import erfc, ndtri
 
 from .._arguments import as_choice
 from .._display import Displayed
@@ -111,3 +111,21 @@ def compare(tail: Array, xmin: float, alternative: str) -> Comparison:
         assert one_sided is not None
         p = one_sided
     return Comparison(name, ratio, z, p, one_sided, False, fit.parameters, (own, own - ratio), u.size)
+
+
+def against_a_lognormal_of_all(tail: Array, xmin: float, n: int) -> float | None:
+    """Vuong's z of the power law against the lognormal that puts the tail's share of n values above xmin.
+
+    Only its width is free, 1/s: with u = log(x / xmin) and P(Z > c) the share, (s u + c)^2 / 2 - log s is least where a
+    quadratic equation in s says. None where all values are in the tail.
+    """
+    if tail.size >= n:
+        return None
+    share = tail.size / n
+    c = float(ndtri(1 - share))
+    u = np.log(tail) - math.log(xmin)
+    mean, square = float(u.mean()), float((u * u).mean())
+    s = (-c * mean + math.sqrt((c * mean) ** 2 + 4 * square)) / (2 * square)
+    lognormal = -((s * u + c) ** 2) / 2 + math.log(s / share) - math.log(2 * math.pi) / 2
+    difference = -math.log(mean) - u / mean - lognormal
+    return float(math.sqrt(u.size) * difference.mean() / difference.std())

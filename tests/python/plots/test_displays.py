@@ -140,3 +140,22 @@ def test_a_law_on_logarithmic_axes():
     assert np.all(y > 0)
     ax = plots.law(laws.MarchenkoPastur(2.0), log=True)
     assert "mass 0.5 at 0" in [text.get_text() for text in ax.texts]
+
+
+def test_tails():
+    x = np.random.default_rng(1).pareto(2, 500) + 1
+    fit = tails.fit_power_law(x)
+    line = fit.plot().lines[1]
+    # The law begins at xmin with the tail's share.
+    np.testing.assert_allclose(line.get_data()[1][0], fit.n_tail / 500)
+    quality = fit.goodness_of_fit(samples=50)
+    assert quality.plot().lines[0].get_xdata()[0] == fit.ks
+    estimate = tails.moment(x)
+    k, xi = estimate.plot().lines[0].get_data()
+    np.testing.assert_array_equal(xi, estimate.xi[k - 1])
+    assert tails.pickands([2.0, 2.0, 2.0, 2.0]).plot().get_xlim()[1] > 1
+    assert "plateau up to" in tails.plateau(x).plot().get_title()
+    assert "no plateau" in tails.plateau(np.arange(1.0, 500.0)).plot().get_title()
+    assert len(tails.choose_k(x, samples=20).plot().lines) == 4
+    found = tails.verdict(x, samples=50)
+    assert found.plot().get_title() == found.verdict

@@ -1,0 +1,53 @@
+"""Hill's estimate and its plateau."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._axes import LAW, QUIET, as_axes
+from .hill import hill
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..tails import Plateau
+
+__all__ = ["plateau"]
+
+
+def plateau(result: Plateau, *, ax: Axes | None = None, color: str = LAW) -> Axes:
+    """Draw Hill's estimate over k, its plateau where there is one, and the range that one must span.
+
+    Parameters
+    ----------
+    result : Plateau
+        What `deeprmt.tails.plateau` returns.
+    ax : matplotlib.axes.Axes, optional
+        Where; default: a new figure.
+    color : str, optional
+        Of the plateau.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from deeprmt import plots, tails
+    >>> x = np.random.default_rng(1).pareto(2.0, 1000) + 1
+    >>> ax = plots.plateau(tails.plateau(x))
+    >>> ax.get_xscale()
+    'log'
+    """
+    ax = as_axes(ax)
+    hill(result.estimate, ax=ax)
+    ax.axvline(result.least, color=QUIET, linestyle=":", linewidth=1, label=f"least range, k = {result.least}")
+    if result.exists:
+        name = rf"plateau, $\xi$ = {result.xi:.3g} $\pm$ {result.stderr:.2g}"
+        ax.plot([1, result.k], [result.xi, result.xi], color=color, linewidth=2, label=name)
+        title = f"plateau up to k = {result.k}, p = {result.p_value:.2g}"
+    else:
+        title = f"no plateau, p = {result.p_value:.2g}"
+    ax.set_title(title)
+    ax.legend(frameon=False)
+    return ax
