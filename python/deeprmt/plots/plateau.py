@@ -33,6 +33,7 @@ def plateau(result: Plateau, *, ax: Axes | None = None, color: str = LAW) -> Axe
 
     Examples
     --------
+    >>> import numpy as np
     >>> from deeprmt import plots, tails
     >>> x = np.random.default_rng(1).pareto(2.0, 1000) + 1
     >>> ax = plots.plateau(tails.plateau(x))

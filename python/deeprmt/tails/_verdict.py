@@ -121,7 +121,7 @@ def verdict(
     >>> rng = np.random.default_rng(1)
     >>> verdict(rng.pareto(2.0, 1000) + 1).verdict
     'power law'
-    >>> noise = rng.normal(size=(200, 400))
+    >>> noise = rng.normal(size=(400, 800))
     >>> verdict(np.linalg.eigvalsh(noise @ noise.T)).verdict
     'no tail'
     >>> verdict(np.ones(100))
