@@ -371,6 +371,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "large",
                 "laws",
                 "meanfield",
+                "models",
                 "ntk",
                 "polynomials",
                 "tails",

@@ -33,11 +33,11 @@ def plan(function: str, source: Any) -> tuple[Work, list[Skipped]]:
         return [source], []
     if isinstance(source, str | os.PathLike):
         return _paths(function, [source])
-    if hasattr(source, "state_dict"):
-        return _module(source)
     if _is_keras(source):
         variables = {getattr(each, "path", each.name): each for each in source.weights}
         return _apart(of_array(str(name), value, type(source).__name__) for name, value in variables.items())
+    if hasattr(source, "state_dict"):
+        return _module(source)
     if isinstance(source, np.ndarray) or hasattr(source, "detach"):
         return _apart([of_array("weight", source, "memory")])
     if hasattr(source, "__array__"):  # a data frame would be a list of its columns' names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ PRECISION = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfl
 
 CONVENTIONS = ("flatten", "slices", "channels")
 
+_BIAS = re.compile(r"(^|[./])bias(:0)?$")
 _EMBEDDING_WORDS = ("embed", "emb.", "_emb", "wte", "wpe", "lookup")
 _EMBEDDING_ROWS, _EMBEDDING_ASPECT = 4096, 16
 """A matrix with this many rows, and this many times more rows than columns, is a table whatever its name."""
@@ -101,6 +103,8 @@ class Tensor:
     def why_skipped(self) -> Skipped | None:
         """The record to list if this is no weight matrix."""
         reason, expected = _verdict(self.shape, self.dtype)
+        if not reason and _BIAS.search(self.name):  # of GRU, (2, units), and of heads, (heads, size)
+            reason, expected = "a bias, by its name", True
         return self.skip(reason, expected) if reason else None
 
     def skip(self, reason: str, expected: bool) -> Skipped:

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from deeprmt.weights import ReadError, load
+from deeprmt.weights import ReadError, layers, load
 
 h5py = pytest.importorskip("h5py")
 rng = np.random.default_rng(5)
@@ -40,6 +40,7 @@ def test_keras_2(tmp_path):
             "model_weights/dense_1/dense_1/bias:0": dense[0],
             "model_weights/conv/conv/kernel:0": conv,
             "model_weights/words/words/embeddings:0": table,
+            "model_weights/gru/gru/bias:0": some(2, 6),
             "model_weights/lstm/lstm/kernel:0": kernel,
             "model_weights/lstm/lstm/recurrent_kernel:0": state,
             "optimizer_weights/m:0": dense,
@@ -56,6 +57,7 @@ def test_keras_2(tmp_path):
         np.testing.assert_array_equal(found[f"lstm/recurrent_kernel[{gate}]"].weight, state[:, 2 * i : 2 * i + 2].T)
     assert {each.name: each.reason.split(":")[0] for each in layers.skipped} == {
         "dense_1/bias": "a vector",
+        "gru/bias": "a bias, by its name",
         "optimizer_weights": "the state of the optimizer, no weights",
     }
     sliced = {layer.name: layer.weight for layer in load(path, conv="slices")}
@@ -145,6 +147,33 @@ def test_broken_files(tmp_path):
     archive(tmp_path / "m.keras", {"layers/dense/vars/0": some(7, 5)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(ReadError, match="is compressed, which Keras never does"):
         load(tmp_path / "m.keras")
+
+
+class Variable:
+    def __init__(self, path, value):
+        self.path, self.name, self.value = path, path.rpartition("/")[2], value
+
+    def __array__(self, dtype=None, copy=None):
+        return self.value
+
+
+class Model:
+    """As Keras's models look, on any of its backends."""
+
+    def __init__(self, **arrays):
+        self.weights = [Variable(name.replace("__", "/"), value) for name, value in arrays.items()]
+
+    def get_weights(self):
+        return [each.value for each in self.weights]
+
+
+def test_live_models():
+    w = some(3, 5)
+    found = layers(Model(dense__kernel=w, dense__bias=w[0]))
+    (layer,) = found
+    np.testing.assert_array_equal(layer.weight, w.T)
+    assert (layer.name, layer.source) == ("dense/kernel", "Model")
+    assert [each.name for each in found.skipped] == ["dense/bias"]
 
 
 def test_models_that_are_not_read_say_what_to_do(tmp_path):

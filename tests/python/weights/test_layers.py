@@ -1,8 +1,10 @@
 """From names and shapes to matrices: packed attention, recurrent layers, ties, trees of arrays."""
 
 import dataclasses
+import doctest
 import json
 import os
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -209,3 +211,10 @@ def test_an_archive_of_arrays_that_unpacks_to_gigabytes(tmp_path):
     (tmp_path / "b.npz").write_bytes(raw.replace(size, (2**31).to_bytes(4, "little")))
     with pytest.raises(ReadError, match="refused as a decompression bomb"):
         load(tmp_path / "b.npz")
+
+
+def test_the_page_on_models_runs():
+    page = Path(__file__).parents[3] / "docs/models.md"
+    if not page.is_file():
+        pytest.skip("the documents are not beside the tests")
+    assert doctest.testfile(str(page), module_relative=False).failed == 0

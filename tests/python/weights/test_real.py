@@ -124,8 +124,11 @@ def test_morphology_in_hdf5_files(tmp_path_factory):
     assert all(each.expected for each in layers.skipped)
 
 
-def test_small_networks_in_safetensors(tmp_path_factory):
-    path = fetch_all(tmp_path_factory, "fracast==0.1.0", "*.safetensors")[0]
-    layers = load(path)
-    assert list(layers)
+def test_a_small_network_in_safetensors_and_its_rounded_copy(tmp_path_factory):
+    rounded, plain = fetch_all(tmp_path_factory, "fracast==0.1.0", "model*.safetensors")
+    layers = load(plain)
+    assert len(list(layers)) == 20
     assert all(each.expected for each in layers.skipped)
+    analysis = analyze(rounded)
+    assert not analysis.complete
+    assert sum("int8: quantised" in each.reason for each in analysis.skipped) == 19
