@@ -8,6 +8,7 @@ from .layers import layers
 from .number_variance import number_variance
 from .phase_diagram import phase_diagram
 from .plateau import plateau
+from .porter_thomas import porter_thomas
 from .power_law import power_law
 from .shrinkage import shrinkage
 from .spacing import spacing
@@ -25,6 +26,7 @@ __all__ = [
     "number_variance",
     "phase_diagram",
     "plateau",
+    "porter_thomas",
     "power_law",
     "shrinkage",
     "spacing",

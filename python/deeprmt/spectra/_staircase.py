@@ -9,13 +9,17 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline, PPoly, make_smoothing_spline
 
-__all__ = ["local_average", "polynomial", "spline"]
+__all__ = ["Descent", "local_average", "polynomial", "spline"]
 
 Array = NDArray[np.float64]
 
 # A spline of few degrees of freedom sees no difference between single levels and the means of a few of them; and
 # SciPy's loses its digits where points are many: from 2000 on they show, 20,000 give nonsense.
 _POINTS = 600
+
+
+class Descent(ValueError):
+    """A fit that does not ascend."""
 
 
 def _scaled(x: Array) -> Array:
@@ -31,7 +35,7 @@ def _refuse_descent(what: str, x: Array, t: Array, slopes: Array) -> None:
     least = int(np.argmin(slopes))
     if slopes[least] <= 0:
         where = x[0] + (x[-1] - x[0]) * float(t[least] + 1) / 2
-        raise ValueError(
+        raise Descent(
             f"unfold: {what} must ascend, but it descends near {where:.6g}, where it would swap levels: take another "
             "degree or freedom, leave out outliers, or choose another method"
         )
