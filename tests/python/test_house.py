@@ -374,6 +374,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "models",
                 "ntk",
                 "polynomials",
+                "spectra",
                 "tails",
                 "width",
             )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deeprmt import ensembles, freeprob, laws, linalg, plots, spectra, tails
+from deeprmt.errors import UntrustedLengthWarning
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -159,3 +160,46 @@ def test_tails():
     assert len(tails.choose_k(x, samples=20).plot().lines) == 4
     found = tails.verdict(x, samples=50)
     assert found.plot().get_title() == found.verdict
+
+
+def test_number_variance_and_rigidity():
+    levels = spectra.unfold(ensembles.hermite_eigenvalues(300, 1, size=3, rng=1), window=10)[:, 50:-50]
+    for statistic, expected in (
+        (spectra.number_variance, spectra.expected_number_variance),
+        (spectra.rigidity, spectra.expected_rigidity),
+    ):
+        found = statistic(levels, [5.0, 2.0, 20.0], trust=np.inf)
+        _, ax = pyplot.subplots()
+        assert found.plot(ax) is ax
+        x, y = ax.lines[0].get_data()
+        np.testing.assert_array_equal(y, expected(x, 1))
+        x, y = ax.lines[2].get_data()
+        np.testing.assert_allclose((x, y), ([2, 5, 20], found.pooled().value[[1, 0, 2]]))
+        with pytest.warns(UntrustedLengthWarning):
+            ax = statistic(levels[0], [2.0, 20.0]).plot(beta=2)
+        labels = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert "beyond the trust of the unfolding" in labels
+        assert "random matrices, beta = 2" in labels
+        with pytest.raises(ValueError, match="at least one length"):
+            statistic(levels[0], []).plot()
+
+
+def test_porter_thomas():
+    vectors = np.random.default_rng(1).normal(size=(100, 80))
+    vectors[:, :30] **= 3
+    test = spectra.porter_thomas(vectors, window=5)
+    ax = test.plot()
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), test.p_values)
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), test.windowed)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert f"boundary: {test.boundary}" in labels
+    assert "mean of 11 neighbours" in labels
+    assert len(spectra.porter_thomas(vectors[:, 30:]).plot(label="noise").lines) == 2
+
+
+def test_results_of_spacings_draw_themselves():
+    test = spectra.spacing_test(ensembles.hermite_eigenvalues(100, 1, rng=1), trials=19)
+    assert area(test.plot()) == pytest.approx(np.mean(test.spacings <= 4))
+    fit = spectra.fit_brody(laws.Brody(0.5).rvs(100, rng=1))
+    x, y = fit.plot().lines[0].get_data()
+    np.testing.assert_array_equal(y, fit.law.pdf(x))
