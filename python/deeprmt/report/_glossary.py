@@ -4,7 +4,11 @@ from __future__ import annotations
 
 GLOSSARY: dict[str, tuple[str, str]] = {
     "name": ("layer", "The name of the tensor in the file."),
-    "kind": ("kind", "dense, conv (a convolution, made a matrix) or embedding (a table of vectors)."),
+    "kind": (
+        "kind",
+        "dense, conv (a convolution, made a matrix), embedding (a table), attention (queries, keys or values) "
+        "or recurrent (a gate).",
+    ),
     "shape": ("shape", "Rows x columns of the matrix."),
     "status": ("status", "ok, or what is special about the matrix."),
     "outliers": ("outliers", "Eigenvalues above the threshold: directions in which the layer has learnt something."),

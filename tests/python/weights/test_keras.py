@@ -1,5 +1,6 @@
 """HDF5 files in the layouts of Keras 2 and 3, written with h5py, and broken ones."""
 
+import contextlib
 import zipfile
 
 import numpy as np
@@ -147,6 +148,25 @@ def test_broken_files(tmp_path):
     archive(tmp_path / "m.keras", {"layers/dense/vars/0": some(7, 5)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(ReadError, match="is compressed, which Keras never does"):
         load(tmp_path / "m.keras")
+
+
+def survives_damage(path, raw, times):
+    """The same damage in each run: what the C library behind h5py does with it should not change from day to day."""
+    hits = np.random.default_rng(7)
+    for _ in range(times):
+        bad = bytearray(raw)
+        for place in hits.integers(len(bad), size=hits.integers(1, 6)):
+            bad[place] = hits.integers(256)
+        path.write_bytes(bad[: hits.integers(len(bad) // 2, len(bad) + 1)])
+        with contextlib.suppress(ReadError):
+            list(load(path))
+
+
+@pytest.mark.parametrize("times", [50, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damage(tmp_path, times):
+    arrays = {"d/d/kernel:0": some(7, 5), "e/e/kernel:0": some(2, 2, 3, 4)}
+    survives_damage(tmp_path / "m.h5", save(tmp_path / "m.h5", arrays, compression="gzip").read_bytes(), times)
+    survives_damage(tmp_path / "m.keras", archive(tmp_path / "m.keras", arrays).read_bytes(), times)
 
 
 class Variable:
