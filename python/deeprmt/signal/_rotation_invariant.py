@@ -89,8 +89,8 @@ def rotation_invariant(singular_values: ArrayLike, shape: tuple[int, int], sigma
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         drift = ((n - m) / y if n > m else 0.0) / n + sums / n
         best = np.where(y > 0, y - drift, 0.0)
-    best = np.clip(np.nan_to_num(best, nan=0.0, neginf=0.0), 0.0, y)
-    return unit * np.asarray(isotonic_regression(best, increasing=False).x)
+    best = np.maximum(np.nan_to_num(best, nan=0.0, neginf=0.0), -y)  # 1/y at y = 0 would pull down all the rest
+    return unit * np.clip(isotonic_regression(best, increasing=False).x, 0.0, y)
 
 
 def _transform(x: Array, radius: float | Array) -> Array:

@@ -2,6 +2,7 @@
 
 from ._analysis import Analysis
 from ._analyze import analyze
+from ._apply_filter import FilteredCheckpoint, FilteredLayer, apply_filter
 from ._filter import Filtered, filter
 from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, layers, load
@@ -10,12 +11,15 @@ from ._row import LayerAnalysis
 __all__ = [
     "Analysis",
     "Filtered",
+    "FilteredCheckpoint",
+    "FilteredLayer",
     "Layer",
     "LayerAnalysis",
     "Layers",
     "ReadError",
     "Skipped",
     "analyze",
+    "apply_filter",
     "filter",
     "layers",
     "load",

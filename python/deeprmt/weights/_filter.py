@@ -42,7 +42,7 @@ class Filtered(Displayed):
     sigma : float or None
         Standard deviation of the entries of the noise; None where the method needs none.
     threshold : float or None
-        Where singular values were cut, for "hard" and "bulk".
+        Where singular values were cut; None for "ledoit-peche" and "rank".
     before, after : (min(m, n),) ndarray
         Singular values, descending; for "rank" only those k that were computed.
     bulk : Bulk or None
@@ -126,8 +126,8 @@ def filter(
 
         - "hard": those above Gavish and Donoho's threshold stay as they are, the others go (`signal.hard_threshold`);
         - "bulk": the same with the end of the noise, where one noise matrix in a thousand has one above;
-        - "frobenius", "operator", "nuclear": they are shrunk to be the best in that norm, for a signal of low rank
-          (`signal.shrink`). "operator" undoes the repulsion from the bulk;
+        - "frobenius", "operator", "nuclear": those of "bulk" are shrunk to be the best in that norm, for a signal of
+          low rank (`signal.shrink`). "operator" undoes the repulsion from the bulk;
         - "ledoit-peche": the same for a signal of any rank (`signal.rotation_invariant`), which also keeps what lies
           within the bulk;
         - "rank": the k largest stay.
@@ -184,15 +184,7 @@ def filter(
     if given.ndim != 2 or given.size == 0:
         raise ValueError(f"filter: layer must be a matrix with entries, got shape {given.shape}")
     refuse_non_finite("filter", "layer", given)
-    as_choice("filter", "method", method, METHODS)
-    if (k is not None) != (method == "rank"):
-        raise ValueError(f"filter: k belongs to method 'rank', got k = {k!r} with {method!r}")
-    if isinstance(sigma, str):
-        as_choice("filter", "sigma", sigma, ("median",))
-    elif sigma is not None:
-        sigma = as_number("filter", "sigma", sigma, above=0)
-    if method == "rank" and sigma is not None:
-        raise ValueError("filter: sigma has no effect on method 'rank'")
+    sigma = check_method("filter", method, k, sigma)
     keep = None if k is None else as_count("filter", "k", k, least=0, most=min(given.shape))
     with default_threads(threads):
         wide = given.astype(np.float64)
@@ -200,6 +192,20 @@ def filter(
             return _assembled(given, wide, name, method, svdvals(wide)[:keep], None, keep)
         precision = PRECISION.get(dtype or given.dtype.name, PRECISION["float32"])
         return _noise_removed(given, wide, name, method, sigma, precision)
+
+
+def check_method(function: str, method: str, k: int | None, sigma: float | str | None) -> float | str | None:
+    """Refuse what does not belong together; sigma as a number or "median"."""
+    as_choice(function, "method", method, METHODS)
+    if (k is not None) != (method == "rank"):
+        raise ValueError(f"{function}: k belongs to method 'rank', got k = {k!r} with {method!r}")
+    if k is not None:
+        as_count(function, "k", k, least=0)
+    if method == "rank" and sigma is not None:
+        raise ValueError(f"{function}: sigma has no effect on method 'rank'")
+    if isinstance(sigma, str):
+        return as_choice(function, "sigma", sigma, ("median",))
+    return None if sigma is None else as_number(function, "sigma", sigma, above=0)
 
 
 def _noise_removed(
@@ -221,15 +227,14 @@ def _noise_removed(
             raise ValueError(f"filter: layer {name!r} has a median singular value of 0: give sigma, or method 'rank'")
         scale = middle / math.sqrt(max(shape) * median_eigenvalue(min(shape) / max(shape)))
     cut: float | None = None
-    if method in ("hard", "bulk"):
-        end = noise_threshold(shape, scale) if bulk is None else bulk.threshold
-        cut = hard_threshold(shape, sigma=scale) if method == "hard" else end
-        after = np.where(s > cut, s, 0.0)
-    elif method == "ledoit-peche":
+    if method == "ledoit-peche":
         after = np.zeros_like(s)
         after[: min(shape)] = rotation_invariant(s[: min(shape)], shape, scale)
     else:
-        after = shrink(s, shape, scale, loss=method)
+        end = noise_threshold(shape, scale) if bulk is None else bulk.threshold
+        cut = hard_threshold(shape, sigma=scale) if method == "hard" else end
+        best = shrink(s, shape, scale, loss=method) if method in LOSSES else s
+        after = np.where(s > cut, best, 0.0)
     return _assembled(given, wide, name, method, s, after, int(np.count_nonzero(after)), scale, cut, bulk)
 
 
