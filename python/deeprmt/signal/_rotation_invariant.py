@@ -90,7 +90,7 @@ def rotation_invariant(singular_values: ArrayLike, shape: tuple[int, int], sigma
         drift = ((n - m) / y if n > m else 0.0) / n + sums / n
         best = np.where(y > 0, y - drift, 0.0)
     best = np.maximum(np.nan_to_num(best, nan=0.0, neginf=0.0), -y)  # 1/y at y = 0 would pull down all the rest
-    return unit * np.clip(isotonic_regression(best, increasing=False).x, 0.0, y)
+    return np.asarray(unit * np.clip(isotonic_regression(best, increasing=False).x, 0.0, y))
 
 
 def _transform(x: Array, radius: float | Array) -> Array:

@@ -28,6 +28,7 @@ from ._files import _require_regular, _weight_map
 from ._filter import Filtered, check_method, filter
 from ._layer import Layer, ReadError, Skipped, by
 from ._tensor import Tensor
+from ._zip import BROKEN, words
 
 _INDEX = ".index.json"
 _STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -330,7 +331,7 @@ def _write_copy(file: Path, part: Path, names: set[str], change: Change) -> None
         try:
             _write_npz(file, part, names, change)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ReadError(f"{file}: {_numpy._words(error)}") from error
+            raise ReadError(f"{file}: {words(error)}") from error
     else:
         with open(file, "rb") as old, open(part, "wb") as new:
             _write_array(file, old, new, file.stem, change)
@@ -394,8 +395,8 @@ def _write_npz(file: Path, part: Path, names: set[str], change: Change) -> None:
 def _write_array(file: Path, old: IO[bytes], new: IO[bytes], name: str, change: Change) -> None:
     try:
         array = npy.read_array(old, allow_pickle=False)
-    except _numpy._BROKEN as error:
-        raise ReadError(f"{file}: array {name!r}: {_numpy._words(error)}") from error
+    except BROKEN as error:
+        raise ReadError(f"{file}: array {name!r}: {words(error)}") from error
     made = change(name, array.dtype.name, array)
     if made is not None:
         order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
