@@ -171,7 +171,7 @@ def test_damage(plain, data):
 
 @pytest.mark.slow
 @given(st.data())
-@settings(max_examples=20_000)
+@settings(max_examples=2_000)
 def test_much_more_damage(plain, data):
     survives(data, plain, 9)
 

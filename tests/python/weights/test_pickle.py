@@ -220,7 +220,7 @@ def test_damaged_pickles(tmp_path_factory, data):
 
 @pytest.mark.slow
 @given(st.data())
-@settings(max_examples=20_000)
+@settings(max_examples=2_000)
 def test_much_more_damage(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "damaged.pt"
     survives(path, damage(data, plain_archive(), 9))
