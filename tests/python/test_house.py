@@ -367,6 +367,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "conventions",
                 "cpp",
                 "design",
+                "filtering",
                 "freeprob",
                 "large",
                 "laws",
