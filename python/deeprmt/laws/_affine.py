@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import comb
+from contextlib import suppress
+from math import comb, isfinite, log, pi
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._law import Array, Law
+from ._law import Array, Law, _times_power
 from ._parametric import Parametric
 
 __all__ = ["Affine"]
@@ -91,13 +92,18 @@ class Affine(Parametric):
         return self.factor * self.base._ppf(q) + self.offset if self.factor > 0 else super()._ppf(q)
 
     def _moment(self, k: int) -> float:
-        if self.offset == 0:
-            return self.factor**k * float(self.base.moment(k))
-        if k == 1 or (self.offset > 0 and self.factor > 0 and self.base._hull()[0] >= 0):  # no term cancels another
-            terms = (
-                comb(k, j) * self.factor**j * float(self.base.moment(j)) * self.offset ** (k - j) for j in range(k + 1)
-            )
-            return sum(terms)
+        with suppress(OverflowError):
+            if self.offset == 0:
+                value = float(self.base.moment(k))
+                if isfinite(value) and abs(value) > 1e-290:
+                    return _times_power(value, abs(self.factor), k) * (-1 if self.factor < 0 and k % 2 else 1)
+            elif k == 1 or (
+                k <= 20 and self.offset > 0 and self.factor > 0 and self.base._hull()[0] >= 0
+            ):  # no term cancels another
+                return sum(
+                    comb(k, j) * self.factor**j * float(self.base.moment(j)) * self.offset ** (k - j)
+                    for j in range(k + 1)
+                )
         return super()._moment(k)
 
     def var(self) -> np.float64:
@@ -116,6 +122,13 @@ class Affine(Parametric):
 
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         return self._mirrored(self.base._stieltjes_derivative, z) / self.factor**2
+
+    def _log_potential(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        y = (z - self.offset) / self.factor
+        if self.factor > 0:
+            return log(self.factor) + self.base._log_potential(y + 0j)
+        # Half a turn takes the lower half plane, where y is, to the upper one.
+        return log(-self.factor) + 1j * pi + np.conj(self.base._log_potential(np.conj(y) + 0j))
 
     def _r_transform(self, w: Array) -> Array:
         return self.factor * self.base._r_transform(self.factor * w) + self.offset

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from .._arguments import as_number, shown
@@ -88,6 +89,21 @@ class Beta(Parametric):
             total = total + integrate(integrand, Interval(0.0, 0.5**power))
         return np.asarray(total)[()]
 
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        upper = np.where(z.imag < 0, np.conj(z), z) + 0j
+        out = np.array([self._stieltjes_above(complex(each)) for each in upper])
+        return np.where(z.imag < 0, np.conj(out), out)
+
+    def _stieltjes_above(self, z: complex) -> complex:
+        """From each end to a cut that is far from z; 1 - z has all digits of its distance to that end."""
+        if (z == 0 and self.a <= 1) or (z == 1 and self.b <= 1):
+            return complex(inf, 0)
+        cut = 0.25 if z.real > 0.5 else 0.75
+        right = np.conj(_from_zero(self.b, self.a, complex(1 - z.real, z.imag), 1 - cut))
+        # In 1 - x the upper half plane is the lower one, and what is a limit from above stays one.
+        total = _from_zero(self.a, self.b, z, cut) - right
+        return complex(total.real, 0.0) if z.imag == 0 and not 0 < z.real < 1 else complex(total)
+
     def _moment(self, k: int) -> float:
         return prod((self.a + j) / (self.a + self.b + j) for j in range(k))
 
@@ -95,3 +111,30 @@ class Beta(Parametric):
         """The variance."""
         total = self.a + self.b
         return np.float64(self.a / total * (self.b / total) / (total + 1))
+
+
+def _from_zero(a: float, b: float, z: complex, cut: float) -> complex:
+    """The integral of the density over x - z, z in the closed upper half plane, from 0 to `cut`.
+
+    In s = x^p with p = min(a, 1) the density has no singular factor, and the pole is at z^p: its part is a logarithm.
+    """
+    p = min(a, 1.0)
+    log_beta = special.betaln(a, b)
+    top = cut**p
+    near = 0 < z.real < cut and z.imag < z.real
+    pole = z**p if near else 0j
+    height = complex(np.exp((a - 1) * np.log(z) + (b - 1) * np.log(1 - z) - log_beta)) if near else 0j
+
+    def integrand(s: Array) -> Any:
+        x = s ** (1 / p)
+        weight = np.exp(special.xlogy(a / p - 1, s) + special.xlog1py(b - 1, -x) - log_beta) / p
+        if not near:
+            return weight / (x - z)
+        away, gap = x - z, s - pole
+        at = (away == 0) | (gap == 0)  # one node more or less does not count
+        return np.where(at, 0, weight / np.where(at, 1, away) - height / np.where(at, 1, gap))
+
+    total = complex(integrate(integrand, Interval(0.0, top), split=(abs(pole),), rtol=1e-12, size=abs(height)))
+    if near:  # the limit from above: the pole passes the path on its left
+        total += height * complex(np.log(top - pole) - np.log(-pole if pole.imag > 0 else complex(-pole.real, -0.0)))
+    return total

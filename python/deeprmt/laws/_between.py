@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import gamma, inf, pi, sqrt
+from math import exp, gamma, inf, lgamma, pi, sqrt
 
 import numpy as np
 from scipy import special
@@ -71,7 +71,9 @@ class Brody(Parametric):
 
     def _moment(self, k: int) -> float:
         step = 1 / (1 + self.q)
-        return gamma(1 + k * step) / gamma(1 + step) ** k
+        if k <= 20 and k * step < 100:
+            return gamma(1 + k * step) / gamma(1 + step) ** k
+        return exp(lgamma(1 + k * step) - k * lgamma(1 + step))
 
 
 class BerryRobnik(Parametric):
@@ -118,6 +120,13 @@ class BerryRobnik(Parametric):
             # erfc by erfcx, which loses nothing in the tail.
             both = np.exp(-self.rho * x - half * half)
             return np.asarray(both * special.erfcx(half)), np.asarray(both)
+
+    def _logpdf(self, x: Array) -> Array:
+        rho, q = self.rho, 1 - self.rho
+        half = sqrt(pi) / 2 * q * x
+        with np.errstate(divide="ignore", over="ignore"):
+            share = np.log(rho * rho * special.erfcx(half) + 2 * rho * q + pi / 2 * q**3 * x)
+            return np.asarray(share - rho * x - half * half)
 
     def _pdf(self, x: Array) -> Array:
         rho, q = self.rho, 1 - self.rho

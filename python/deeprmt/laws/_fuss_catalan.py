@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, log, pi
+from math import frexp, inf, ldexp, log, pi
 from typing import Any
 
 import numpy as np
@@ -177,9 +177,11 @@ class FussCatalan(Parametric):
         return np.asarray(integrate(integrand, Interval(0.0, whole)))[()]
 
     def _moment(self, k: int) -> float:
-        out = 1.0
+        out, exponent = 1.0, 0
         for j in range(k - 1):  # ((s+1) k) ((s+1) k - 1) ... of k - 1 factors, over k!
-            out *= ((self.s + 1) * k - j) / (j + 2)
+            out, more = frexp(out * (((self.s + 1) * k - j) / (j + 2)))
+            exponent += more
+        out = ldexp(out, exponent)
         return float(round(out)) if self.s.is_integer() and out < 2**50 else out
 
     def var(self) -> np.float64:
@@ -215,13 +217,13 @@ class FussCatalan(Parametric):
             # Near the edge, where beyond = b vanishes: log z - log edge = (s + 1) g(b / (s + 1)) - g(b).
             near = np.abs(beyond) < 0.25
             if near.any():
-                beyond[near] = self._refined(w[near], beyond[near])
+                beyond[near] = self._refined(w[near])
                 y[near] = (1 + beyond[near]) / s
                 one[near] = 1 + y[near]
             tiny = np.where(np.abs(w) < 1e-280, 2.0**200, 1.0)  # complex division wants normal numbers
             up: Complex = -(one / (w * tiny)) * tiny
             down: Complex = one * ((s - 1) * y - 1) / (w * w * beyond)
-        down[~np.isfinite(down)] = inf
+        down[~np.isfinite(down) & ((beyond == 0) | (np.abs(w) < 1e-140))] = inf
         # Off the support both are real on the axis.
         off = (w.imag == 0) & ((w.real < 0) | (w.real > self._edge))
         up.imag[off] = down.imag[off] = 0.0
@@ -264,10 +266,12 @@ class FussCatalan(Parametric):
         u.imag = np.clip(u.imag, 0.0, pi)
         return np.asarray(u)
 
-    def _refined(self, z: Complex, b: Complex) -> Complex:
+    def _refined(self, z: Complex) -> Complex:
+        """beyond = b near the edge, from the square root that it is there: its sign cannot be read off rounding."""
         s = self.s
         target = _log1p((z - self._edge) / self._edge)
         root = np.sqrt(target)
+        b = -np.sqrt(2 * (s + 1) / s) * root
         for _ in range(20):
             a = b / (s + 1)
             step = _newton((s + 1) * _log_rest(a) - _log_rest(b), b / (1 + b) - a / (1 + a), target, root)

@@ -210,17 +210,49 @@ class Law(ABC):
         """The mean of the k-th power, k >= 0; inf, or -inf, beyond the range of doubles."""
         power = as_count(f"{self._name}.moment", "k", k, least=0)
         try:
-            return np.float64(1.0 if power == 0 else self._moment(power))
+            value = 1.0 if power == 0 else self._moment(power)
         except OverflowError:
+            value = math.nan
+        if math.isnan(value):
             low, high = self._hull()
             if power % 2 == 0 or low >= 0:
                 return np.float64(math.inf)
             if high <= 0:
                 return np.float64(-math.inf)
-            raise ValueError(f"{self._name}.moment: moment {power} is beyond the range of doubles") from None
+            raise ValueError(f"{self._name}.moment: moment {power} is beyond the range of doubles")
+        return np.float64(value)
 
     def _moment(self, k: int) -> float:
-        return float(self.expect(lambda x: x**k))
+        """In units of the far end, or of where most of the integral comes from, so that nothing overflows early."""
+        low, high = self._hull()
+        size = max(abs(low), abs(high))
+        if math.isinf(size) and k > 20:
+            return self._moment_by_logarithms(k)
+        if k <= 20 and (math.isinf(size) or 1e-15 < size < 1e15):
+            return float(self.expect(lambda x: x**k))
+        if size == 0:
+            return 0.0
+        return _times_power(float(self.expect(lambda x: (x / size) ** k)), size, k)
+
+    def _moment_by_logarithms(self, k: int) -> float:
+        """Of a law without atoms whose support has no end."""
+        total = 0.0
+        for interval in self._intervals():
+            # The mode of |x|^k times the density, on both sides of 0.
+            steps = np.geomspace(1e-3, 1e6, 4001) * (interval.scale + abs(interval.centre))
+            x = np.concatenate([-steps[::-1], steps])
+            x = x[(x > interval.low) & (x < interval.high)]
+            height = k * np.log(np.abs(x)) + self._logpdf(x)
+            top = float(np.nanmax(height))
+            mode = float(x[np.nanargmax(height)])
+
+            def integrand(x: Array, top: float = top) -> Array:
+                value = np.exp(k * np.log(np.abs(x)) + self._logpdf(x) - top)
+                return np.where(np.isfinite(x) & (x != 0), np.sign(x) ** k * value, 0.0)
+
+            share = float(integrate(integrand, interval, split=(mode / 2, mode, 2 * mode)))
+            total += math.copysign(math.exp(top + math.log(abs(share))), share) if share else 0.0
+        return total
 
     def mean(self) -> np.float64:
         """The mean."""
@@ -264,14 +296,20 @@ class Law(ABC):
         ``complex(inf, 0)``.
         """
         points = self._complex("stieltjes", "z", z)
-        return self._transform(points, self._stieltjes, lambda far: -_inverse(far))
+        return self._transform("stieltjes", points, self._stieltjes, lambda far: -_inverse(far), 1)
 
     def _transform(
-        self, z: NDArray[np.complex128], function: Callable[[Any], Any], beyond: Callable[[Any], Any]
+        self,
+        method: str,
+        z: NDArray[np.complex128],
+        function: Callable[[Any], Any],
+        beyond: Callable[[Any], Any],
+        order: int,
     ) -> NDArray[np.complex128]:
         """`function` of upper half planes where z is finite, `beyond` so far out that the law looks like a point at 0.
 
-        What comes out infinite in one part, or has overflown on the way there, is infinite.
+        What is infinite in one part is infinite. It may be so where the law diverges, and no number anywhere else is
+        an error that says where.
         """
         out = np.full(z.shape, complex(np.nan, np.nan))
         out[np.isinf(z)] = 0
@@ -283,9 +321,34 @@ class Law(ABC):
         live &= ~far
         if live.any():
             value = function(upper[live])
-            out[live] = np.where(np.isfinite(value), value, complex(math.inf, 0))
+            if (lost := ~np.isfinite(value)).any():
+                at = upper[live][lost]
+                wrong = at[~self._infinite_at(at, order)]
+                if wrong.size:
+                    message = f"{self._name}.{method}: the formula gives no number at {complex(wrong[0])!r}"
+                    raise ConvergenceError(message, {"z": wrong})
+                value = np.where(lost, complex(math.inf, 0), value)
+            out[live] = value
         out[below] = np.conj(out[below])
         return out[()]
+
+    def _infinite_at(self, z: NDArray[np.complex128], order: int) -> NDArray[np.bool_]:
+        """Whether the integral of 1 / |x - z|^order is infinite, or beyond the range of doubles, at z or next to it."""
+        reach = 1e-300 if order == 1 else 1e-140
+        marks = [location for location, _ in self.atoms()]
+        ends = [end for pair in self.support() for end in pair if math.isfinite(end)]
+        if order == 1 and ends:  # elsewhere the density vanishes
+            heights = self._pdf(np.array(ends))
+            ends = [end for end, height in zip(ends, heights, strict=True) if height > 0]
+        out = np.zeros(z.shape, bool)
+        for mark in [*marks, *ends]:
+            out |= np.abs(z - mark) <= max(reach, 4 * math.ulp(mark))
+        rest = ~out & (z.imag <= reach)
+        low, high = self._hull()
+        rest &= (z.real >= low) & (z.real <= high)
+        if rest.any():  # an infinite density inside
+            out[rest] = self._pdf(z.real[rest]) > (1e300 if order == 1 else 1e140)
+        return out
 
     def _far(self, z: NDArray[np.complex128], live: NDArray[np.bool_]) -> NDArray[np.bool_]:
         size = np.abs(z)  # inf beyond the range of doubles
@@ -358,7 +421,9 @@ class Law(ABC):
         where that is infinite.
         """
         points = self._complex("stieltjes_derivative", "z", z)
-        return self._transform(points, self._stieltjes_derivative, lambda far: _inverse(far) ** 2)
+        return self._transform(
+            "stieltjes_derivative", points, self._stieltjes_derivative, lambda far: _inverse(far) ** 2, 2
+        )
 
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Where a law knows nothing better: the slope of m along a circle in the upper half plane that ends at z.
@@ -421,6 +486,8 @@ class Law(ABC):
         live = np.isfinite(points)
         below = points.imag < 0
         upper = np.where(below, np.conj(points), points) + 0j
+        infinite = np.isinf(upper)
+        out[infinite] = math.inf + 1j * np.angle(upper[infinite])
         far = self._far(upper, live)
         out[far] = np.log(upper[far] / 4) + math.log(4)
         live &= ~far
@@ -465,7 +532,7 @@ class Law(ABC):
         if closed and math.isfinite(low + high) and not (positive and low < 0):
             # M at the upper end, or G at both; their rounding counts like that of its root.
             ends = np.array([high]) if positive else np.array([low, high])
-            m = self._transform(ends + 0j, self._stieltjes, lambda far: -_inverse(far)).real
+            m = np.asarray(self.stieltjes(ends)).real
             limits = np.where(np.isinf(m), math.inf, -ends * m - 1 if positive else -m)
             top, least = limits[-1], -math.inf if positive or math.isinf(limits[0]) else limits[0]
             beyond = (w > top * (1 + 1e-7)) | (w < least * (1 + 1e-7))
@@ -655,6 +722,17 @@ def _weighted(function: Callable[[Array], Any], density: Callable[[Array], Array
         return np.where(weight == 0, 0, function(x) * weight)
 
     return integrand
+
+
+def _times_power(value: float, size: float, k: int) -> float:
+    """value * size^k, for a power that may be beyond the range of doubles where the product is not."""
+    mantissa, exponent = math.frexp(size)
+    whole = exponent * k
+    for _ in range(k):
+        value *= mantissa
+        value, more = math.frexp(value)
+        whole += more
+    return math.ldexp(value, whole)
 
 
 def _times_logarithm(density: Callable[[Array], Array], z: complex) -> Callable[[Array], Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
-from math import comb, inf
+from math import comb, inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,17 +100,21 @@ class MarchenkoPastur(Parametric):
         return self._kernel.sf(x, available_threads())
 
     def _moment(self, k: int) -> float:
+        with suppress(OverflowError):
+            value = self._closed_moment(k)
+            if isfinite(value) and value > 1e-290:
+                return value
+        return super()._moment(k)
+
+    def _closed_moment(self, k: int) -> float:
         c = self.aspect
         if self.singular and k % 2:
             # The even case, a hypergeometric polynomial, continued to k / 2; 1/c carries the same continuous part.
             h, d = k / 2, min(c, 1 / c)
             return float(self.sigma**k * max(c, 1.0) ** (h - 1) * hyp2f1(-h, 1 - h, 2, d))
         h = k // 2 if self.singular else k
-        try:
-            narayana = (float(comb(h, r) * comb(h - 1, r) // (r + 1)) for r in range(h))
-            return sum(count * c**r for r, count in enumerate(narayana)) * self.sigma ** (2 * h)
-        except OverflowError:
-            return inf
+        narayana = (float(comb(h, r) * comb(h - 1, r) // (r + 1)) for r in range(h))
+        return sum(count * c**r for r, count in enumerate(narayana)) * self.sigma ** (2 * h)
 
     def var(self) -> np.float64:
         """The variance."""

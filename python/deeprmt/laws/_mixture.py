@@ -80,7 +80,8 @@ class Mixture(Parametric):
         return np.asarray(self._sum(lambda law: law.sf(x)))
 
     def _moment(self, k: int) -> float:
-        return fsum(weight * float(law.moment(k)) for weight, law in self.parts)
+        moments = [weight * float(law.moment(k)) for weight, law in self.parts]
+        return fsum(moments) if np.isfinite(moments).all() else sum(moments)
 
     def var(self) -> np.float64:
         """The variance: within the parts and between them."""
@@ -94,6 +95,13 @@ class Mixture(Parametric):
 
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         return np.asarray(self._sum(lambda law: law._stieltjes_derivative(z)))
+
+    def _log_potential(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        values = [(weight, law._log_potential(z)) for weight, law in self.parts]
+        out = np.empty_like(z)  # part by part: -inf at atoms leaves the angle alone
+        out.real = sum(weight * value.real for weight, value in values)
+        out.imag = sum(weight * value.imag for weight, value in values)
+        return out
 
 
 def merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -156,7 +156,7 @@ class Power(Parametric):
         order = k * self.exponent
         if order >= 0 and float(order).is_integer():
             return float(self.base.moment(int(order)))
-        return float(self.base.expect(lambda x: self._map(x) ** k))
+        return super()._moment(k)
 
     def _stieltjes(self, z: Complex) -> Complex:
         if self._whole:
@@ -173,6 +173,28 @@ class Power(Parametric):
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self._sums(z)[1] if self._whole else super()._stieltjes_derivative(z)
+
+    def _log_potential(self, z: Complex) -> Complex:
+        """Of a whole power by z - x^n, which is the product of r - x over the n-th roots r of z."""
+        out = np.empty_like(z)
+        real = z.imag == 0
+        plain = ~((z == 0) | self._whole)
+        if plain.any():
+            out[plain] = super()._log_potential(z[plain])
+        live = ~plain & (z != 0)
+        total = np.zeros(live.sum(), np.complex128)
+        for r in _roots(z[live], int(self.exponent)) if live.any() else ():
+            low = r.imag < 0
+            value = self.base._log_potential(np.where(low, np.conj(r), r))
+            # Arguments of the product and of its factors agree where x is large.
+            total = total + np.where(low, np.conj(value) + 1j * pi, value - 1j * pi)
+        out[live] = total + 1j * pi
+        at = z == 0
+        if at.any():
+            out[at] = self.exponent * self.base._log_potential(np.zeros(1, np.complex128)).real
+        axis = real & (live | at)
+        out.imag[axis] = pi * np.asarray(self.sf(z.real[axis]))
+        return out
 
     @property
     def _whole(self) -> bool:
@@ -192,15 +214,9 @@ class Power(Parametric):
         slope[plain] = [self.expect(_pole(each, 2)) for each in z[plain]]
         live = ~plain & (z != 0)
         w = np.where(z.imag < 0, np.conj(z), z)[live] + 0j
-        mirrored = (w.real < 0) & (n % 2 == 1)
-        size, angle = np.abs(w) ** (1 / n), np.angle(np.where(mirrored, -np.conj(w), w)) / n
-        first = size * (np.cos(angle) + 1j * np.sin(angle))
-        first = np.where(mirrored, -np.conj(first), first)  # the root near the axis, with exact care for its height
         total, change = np.zeros_like(w), np.zeros_like(w)
-        for j in range(n):
-            opposite = 2 * j == n
-            r = first * (-1 if opposite else complex(np.cos(2 * pi * j / n), np.sin(2 * pi * j / n))) + 0j
-            below = opposite & (r.imag == 0)  # the opposite root comes to the axis from below
+        for j, r in enumerate(_roots(w, n)):
+            below = (2 * j == n) & (r.imag == 0)  # the opposite root comes to the axis from below
             inner, outer = self.base._stieltjes(r), self.base._stieltjes_derivative(r)
             inner, outer = np.where(below, np.conj(inner), inner), np.where(below, np.conj(outer), outer)
             with np.errstate(all="ignore"):
@@ -219,6 +235,16 @@ class Power(Parametric):
         off = (z.imag == 0) & ((z.real < low) | (z.real > high))
         m.imag[off] = slope.imag[off] = 0.0
         return m, slope
+
+
+def _roots(w: Complex, n: int) -> list[Complex]:
+    """The n-th roots of w in the closed upper half plane; the first is near the axis, its height with all digits."""
+    mirrored = (w.real < 0) & (n % 2 == 1)
+    size, angle = np.abs(w) ** (1 / n), np.angle(np.where(mirrored, -np.conj(w), w)) / n
+    first = size * (np.cos(angle) + 1j * np.sin(angle))
+    first = np.where(mirrored, -np.conj(first), first)
+    turns = [-1 if 2 * j == n else complex(np.cos(2 * pi * j / n), np.sin(2 * pi * j / n)) for j in range(n)]
+    return [first * turn + 0j for turn in turns]
 
 
 def _pole(z: complex, power: int) -> Callable[[Array], Any]:

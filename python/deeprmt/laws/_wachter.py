@@ -129,6 +129,8 @@ class Wachter(Parametric):
         return np.asarray(total)[()]
 
     def _moment(self, k: int) -> float:
+        if k > 30:  # all terms are positive, and rational numbers grow
+            return super()._moment(k)
         # Lagrange's inversion of S: [y^(k-1)] ((1 + y) (a + y) / (a + b + y))^k / k, exactly, for the terms alternate.
         a = 1 / Fraction(self.aspect_a)
         total = a + 1 / Fraction(self.aspect_b)
@@ -156,7 +158,7 @@ class Wachter(Parametric):
             m: NDArray[np.complex128] = np.where(
                 np.abs(plus) > np.abs(minus), plus / (2 * z * (1 - z)), 2 * _excess(a, b) / minus
             )
-        m[~np.isfinite(m)] = inf
+        m[~np.isfinite(m) & ((z == 0) | (z == 1))] = inf
         return m
 
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -165,7 +167,7 @@ class Wachter(Parametric):
         # m solves z (1 - z) m^2 - line m - (a + b - 1) = 0.
         with np.errstate(divide="ignore", invalid="ignore"):
             out: NDArray[np.complex128] = -m * ((1 - 2 * z) * m + (a + b - 2)) / square
-        out[~np.isfinite(out)] = inf
+        out[np.isinf(m) | (square == 0)] = inf
         return out
 
     def _r_transform(self, w: Array) -> Array:
@@ -305,7 +307,7 @@ class KestenMcKay(Parametric):
             m: NDArray[np.complex128] = np.where(
                 np.abs(plus) >= np.abs(minus), -2 * (d - 1) / plus, -minus / (2 * ((d - z) * (d + z)))
             )
-        m[~np.isfinite(m)] = inf
+        m[~np.isfinite(m) & (np.abs(z) == d)] = inf
         return m
 
     def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -315,7 +317,7 @@ class KestenMcKay(Parametric):
         square = root(z, (-self._edge[0], -self._edge[1]), self._edge)
         with np.errstate(divide="ignore", invalid="ignore"):
             out: NDArray[np.complex128] = m * m * ((d - 2) + d * (z / square)) / (2 * (d - 1))
-        out[~np.isfinite(out)] = inf
+        out[np.isinf(m) | (square == 0)] = inf
         return out
 
     def _r_transform(self, w: Array) -> Array:
