@@ -29,4 +29,17 @@ class ConvergenceError(RuntimeError):
 
 
 class UntrustedLengthWarning(UserWarning):
-    """A statistic of long windows was asked for beyond the length up to which the unfolding leaves it alone."""
+    """A statistic of long windows was asked for beyond the length up to which the unfolding leaves it alone.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from deeprmt import spectra
+    >>> levels = spectra.unfold(np.arange(200.0) ** 2, "spline")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     found = spectra.number_variance(levels, 50.0)
+    >>> [each.category.__name__ for each in caught]
+    ['UntrustedLengthWarning']
+    """

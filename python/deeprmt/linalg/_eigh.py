@@ -15,7 +15,18 @@ __all__ = ["Eigh", "eigh", "eigvalsh"]
 
 
 class Eigh(NamedTuple):
-    """Eigenvalues and eigenvectors of a symmetric matrix, a @ eigenvectors = eigenvectors @ diag(eigenvalues)."""
+    """Eigenvalues and eigenvectors of a symmetric matrix, a @ eigenvectors = eigenvectors @ diag(eigenvalues).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> found = eigh(a)
+    >>> found.eigenvalues.round(12)
+    array([1., 3.])
+    >>> np.allclose(a @ found.eigenvectors, found.eigenvectors * found.eigenvalues)
+    True
+    """
 
     eigenvalues: Floats
     eigenvectors: Floats

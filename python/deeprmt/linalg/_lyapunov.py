@@ -34,6 +34,16 @@ class LyapunovExponents(Displayed):
         The number of factors that count, without the burn-in.
     batches : int
         The number of blocks. The error of a standard error is about its ``1 / sqrt(2 batches)``-th part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import linalg
+    >>> found = linalg.lyapunov_exponents(lambda step: np.diag([2.0, 0.5]), steps=100)
+    >>> (found.exponents / np.log(2)).round(12)
+    array([ 1., -1.])
+    >>> found.steps, found.batches
+    (100, 100)
     """
 
     exponents: NDArray[np.float64]

@@ -38,7 +38,15 @@ _NAME = "spectral_density"
 
 
 class Estimate(NamedTuple):
-    """A mean over probes and its standard error, numbers or arrays."""
+    """A mean over probes and its standard error, numbers or arrays.
+
+    Examples
+    --------
+    >>> from deeprmt import linalg
+    >>> estimate = linalg.spectral_density(lambda x: 3 * x, shape=10, rng=1).moment(2)
+    >>> round(float(estimate.value), 12), bool(estimate.stderr < 1e-12)
+    (9.0, True)
+    """
 
     value: Any
     stderr: Any
@@ -76,6 +84,18 @@ class SpectralDensity(Displayed):
     width : float
         What the density is smoothed with unless told otherwise: the support over the number of steps, about the
         distance between two nodes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import ensembles, linalg
+    >>> found = linalg.spectral_density(ensembles.goe(400, rng=2), steps=40, rng=1)
+    >>> value, stderr = found.density(np.array([-1.0, 0.0, 1.0]))
+    >>> value.shape, bool(np.all(np.abs(value - [0.2757, 0.3183, 0.2757]) < 0.1))
+    ((3,), True)
+    >>> low, high = found.cdf_bounds(0.0)
+    >>> bool(low < 0.5 < high)
+    True
     """
 
     n: int

@@ -16,7 +16,18 @@ __all__ = ["SVD", "svd", "svdvals"]
 
 
 class SVD(NamedTuple):
-    """Thin singular value decomposition, a = u @ diag(s) @ vt."""
+    """Thin singular value decomposition, a = u @ diag(s) @ vt.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.array([[3.0, 0.0], [4.0, 5.0], [0.0, 0.0]])
+    >>> found = svd(a)
+    >>> found.u.shape, found.vt.shape
+    ((3, 2), (2, 2))
+    >>> np.allclose(found.u * found.s @ found.vt, a)
+    True
+    """
 
     u: Floats
     s: Floats

@@ -18,6 +18,14 @@ class Unfolded(np.ndarray[Any, np.dtype[np.float64]]):
     trust : float
         The length, in mean spacings, up to which number variance and rigidity can be trusted: beyond it the unfolding
         has taken away, with the density, what fluctuates slowly. Infinite for a law that is exact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import spectra
+    >>> levels = spectra.unfold(np.arange(200.0) ** 2, "spline")
+    >>> round(levels[:50].trust, 6), type(np.diff(levels)).__name__
+    (6.666667, 'ndarray')
     """
 
     trust: float

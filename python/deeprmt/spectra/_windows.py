@@ -115,6 +115,15 @@ class NumberVariance(_OverLengths):
         The length up to which the unfolding leaves the statistic alone.
     mean : like value
         The mean number, which is close to the length if levels are unfolded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import spectra
+    >>> levels = np.random.default_rng(0).exponential(size=4000).cumsum()
+    >>> found = spectra.number_variance(levels, [1.0, 2.0])
+    >>> bool(np.all(np.abs(found - found.lengths) < 5 * found.stderr))  # independent levels: the length
+    True
     """
 
     mean: Array
@@ -153,6 +162,15 @@ class Rigidity(_OverLengths):
         Standard error, from the scatter over blocks of positions; NaN where the row has room for fewer than four.
     trust : float
         The length up to which the unfolding leaves the statistic alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import spectra
+    >>> levels = np.random.default_rng(0).exponential(size=4000).cumsum()
+    >>> found = spectra.rigidity(levels, [3.0, 6.0])
+    >>> bool(np.all(np.abs(found - found.lengths / 15) < 5 * found.stderr))  # independent levels
+    True
     """
 
     def expected(self, beta: int = 1) -> Array:

@@ -49,6 +49,15 @@ class Comparison(Displayed):
     References
     ----------
     .. [1] Q. H. Vuong, Econometrica 57, 307 (1989).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> x = np.random.default_rng(1).pareto(2.0, 1000) + 1
+    >>> found = tails.fit_power_law(x, xmin=1.0).compare("exponential")
+    >>> found.ratio > 0, found.p_value < 0.01, sorted(found.parameters)
+    (True, True, ['rate'])
     """
 
     alternative: str

@@ -29,6 +29,15 @@ class Hill(Displayed):
         The extreme-value index: the survival function falls like ``x^(-1/xi)``.
     stderr : (n - 1,) ndarray of float64
         The asymptotic standard error of xi for independent values, ``xi / sqrt(k)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> found = tails.hill(np.random.default_rng(1).pareto(2.0, 10_000) + 1)
+    >>> at = found.k == 500
+    >>> bool(abs(found.xi[at] - 0.5) < 5 * found.stderr[at])
+    True
     """
 
     xi: NDArray[np.float64]

@@ -34,6 +34,15 @@ class GoodnessOfFit(Displayed):
         Those of the samples.
     alphas : (samples,) ndarray of float64
         The exponents that were fitted to them: their spread holds the choice of xmin, which `PowerLaw.stderr` does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> x = np.random.default_rng(1).exponential(size=1000)
+    >>> found = tails.fit_power_law(x, xmin=0.5).goodness_of_fit(samples=99)
+    >>> found.p_value, bool(found.ks > found.distances.max())
+    (0.01, True)
     """
 
     p_value: float
@@ -85,6 +94,14 @@ class PowerLaw(Displayed):
         Whether xmin was chosen by the fit, and not given.
     x : (n,) ndarray of float64
         The values, ascending.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> found = tails.fit_power_law(np.random.default_rng(1).pareto(2.0, 10_000) + 1)
+    >>> bool(abs(found.alpha - 3) < 5 * found.stderr), found.tail.size == found.n_tail
+    (True, True)
     """
 
     alpha: float

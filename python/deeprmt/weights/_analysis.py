@@ -31,6 +31,18 @@ class Analysis:
         Tensors that are no weight matrices, and files that could not be read, each with its reason.
     versions : dict
         Of deeprmt and what it stands on, see `deeprmt.versions`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import weights
+    >>> found = weights.analyze({"fc.weight": np.eye(30, 20), "fc.bias": np.ones(30)})
+    >>> [(row.name, row.rank, row.spectral_norm) for row in found.rows]
+    [('fc.weight', 20, 1.0)]
+    >>> [skipped.name for skipped in found.skipped]
+    ['fc.bias']
+    >>> sorted(found.to_dict())
+    ['rows', 'skipped', 'versions']
     """
 
     rows: list[LayerAnalysis]

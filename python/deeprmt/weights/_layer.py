@@ -10,7 +10,20 @@ from .._arguments import Floats, as_real
 
 
 class ReadError(ValueError):
-    """A file that cannot be read; the message names the file, and where and what is wrong in it."""
+    """A file that cannot be read; the message names the file, and where and what is wrong in it.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from deeprmt import weights
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.npz"
+    >>> size = path.write_bytes(b"no archive")
+    >>> try:
+    ...     weights.load(path)
+    ... except weights.ReadError as error:
+    ...     print("net.npz" in str(error))
+    True
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +45,15 @@ class Layer:
         As stored, before a convolution became a matrix.
     dtype : str
         As stored: "float64", "float32", "float16" or "bfloat16".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Layer("fc", "dense", np.ones((3, 2), np.float16))
+    >>> layer
+    Layer('fc', 'dense', 3 x 2 float16, 'memory')
+    >>> layer.weight.dtype
+    dtype('float32')
     """
 
     name: str
@@ -71,6 +93,14 @@ class Skipped:
     expected : bool
         True for what every checkpoint holds beside its weights (biases, norms, counters); False for what is bad,
         unreadable, or a weight in a format that is not read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import weights
+    >>> (skipped,) = weights.layers({"bias": np.ones(3)}).skipped
+    >>> skipped.name, skipped.shape, skipped.expected
+    ('bias', (3,), True)
     """
 
     name: str

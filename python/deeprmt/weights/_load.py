@@ -22,6 +22,14 @@ class Layers(Iterator[Layer]):
     ----------
     skipped : list of Skipped
         Every tensor, and every file of a folder, that gives no layer, each with its reason.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import weights
+    >>> found = weights.layers({"weight": np.ones((2, 3)), "bias": np.ones(2)})
+    >>> next(found).weight.shape, len(found.skipped)
+    ((2, 3), 1)
     """
 
     def __init__(self, work: Iterable[Tensor | Layer], skipped: list[Skipped], conv: str) -> None:

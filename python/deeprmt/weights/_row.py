@@ -101,6 +101,17 @@ class LayerAnalysis:
         Half the window of the unfolding.
     singular_values : (M,) ndarray
         Of W, descending, in double precision, zeros included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import weights
+    >>> noise = np.random.default_rng(0).normal(size=(300, 200))
+    >>> (row,) = weights.analyze({"noise": noise}).rows
+    >>> row.status, row.outliers, bool(row.lower_edge < row.eigenvalues.min())
+    ('ok', 0, True)
+    >>> round(row.law.aspect, 12)
+    0.666666666667
     """
 
     name: str
