@@ -497,14 +497,8 @@ class Convolution(Law):
     def _cdf(self, x: Array) -> Array:
         return 1 - self._both(x)[1]
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature: in an angle, or in ln x towards 0.
-
-        Raises
-        ------
-        ConvergenceError
-            If the integral does not settle, for instance because it is infinite.
-        """
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        """In an angle, or in ln x towards 0."""
         total: Any = sum(mass * function(np.array([at]))[0] for at, mass in self.atoms())
         for i, (low, high) in enumerate(self._pieces):
             if self._rule.product and low == 0:
@@ -523,7 +517,7 @@ class Convolution(Law):
             if value is None:
                 value = integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
             total = total + value
-        return np.asarray(total)[()]
+        return total
 
     def _by_cosines(self, function: Callable[[Array], Any], low: float, high: float) -> Any:
         """An integral over an interval by the midpoint rule in an angle, if that settles."""

@@ -275,20 +275,11 @@ class PolynomialLaw(Law):
         g = g / self._size
         return -np.where(z.imag < 0, np.conj(g), g)
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature.
-
-        Raises
-        ------
-        ConvergenceError, TypeError
-            If the integral does not settle, for instance because it is infinite; if `function` is none.
-        """
-        if not callable(function):
-            raise TypeError(f"PolynomialLaw.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         for low, high in self.support():
             total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
-        return np.asarray(total)[()]
+        return total
 
     def _moment(self, k: int) -> float:
         if k <= self._order:

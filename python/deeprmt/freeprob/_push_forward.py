@@ -11,7 +11,6 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
-from .._arguments import shown
 from ..laws import Law
 from ..laws._mixture import merged
 from ._symbols import Expression, Inverse
@@ -158,14 +157,8 @@ class PushForward(Law):
             out = out + np.concatenate([[0.0], np.cumsum(masses)])[np.searchsorted(locations, y, side="right")]
         return np.clip(out, 0.0, 1.0)
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature."""
-        if not callable(function):
-            raise TypeError(f"PushForward.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
         return self.base.expect(lambda x: function(self._map(x)))
-
-    def _moment(self, k: int) -> float:
-        return float(self.expect(lambda y: y**k))
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         off = z.imag != 0

@@ -135,14 +135,8 @@ class SolvedLaw(Law):
         self._check(report, "|z|")
         return -np.where(z.imag < 0, np.conj(g), g)
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature: in ln x towards 0, where mass piles up.
-
-        Raises
-        ------
-        ConvergenceError
-            If the integral does not settle, for instance because it is infinite.
-        """
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        """In ln x towards 0, where mass piles up."""
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         if isinstance(self._solver, Direct):
             return total + self._solver.expect(function)
@@ -163,7 +157,7 @@ class SolvedLaw(Law):
             total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(middle, high), rtol=_settled)
             if abs(lowest) > 1e-9 * abs(total) and abs(function(least)[0]) > 1e3 * abs(function(more)[0]):
                 raise ConvergenceError(f"{self._name}.expect: the mean is infinite, or rests on values below 1e-290")
-        return np.asarray(total)[()]
+        return total
 
     @property
     def lambda_max(self) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from .._arguments import as_number, shown
+from .._arguments import as_number
 from ._law import Array
 from ._parametric import Parametric
 from ._quadrature import Interval, integrate
@@ -70,13 +70,7 @@ class Beta(Parametric):
             out[lost] = super()._ppf(q[lost])
         return out
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature.
-
-        In powers of x and of 1 - x that leave no singular factor, each on its half.
-        """
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
         total: Any = 0.0
         for a, b, mirrored in ((self.a, self.b, False), (self.b, self.a, True)):
             power = min(a, 1.0)
@@ -87,7 +81,7 @@ class Beta(Parametric):
                 return function(1 - x if mirrored else x) * weight / power
 
             total = total + integrate(integrand, Interval(0.0, 0.5**power))
-        return np.asarray(total)[()]
+        return total
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         upper = np.where(z.imag < 0, np.conj(z), z) + 0j

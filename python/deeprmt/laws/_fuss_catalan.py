@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import as_number, shown
+from .._arguments import as_number
 from ._law import Array
 from ._parametric import Parametric
 from ._quadrature import Interval, integrate
@@ -164,17 +164,15 @@ class FussCatalan(Parametric):
             out[near] = (self._height(angle, rest) * self._depth(angle, rest)[1]) @ _WEIGHTS * t[near] / 2
         return out
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature over the angle, where all is smooth."""
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        """Over the angle, where all is smooth."""
         whole = pi / (self.s + 1)
 
         def integrand(rest: Array) -> Any:
             depth, slope = self._depth(whole - rest, rest)
             return function(self._edge * np.exp(-depth)) * (self._height(whole - rest, rest) * slope)
 
-        return np.asarray(integrate(integrand, Interval(0.0, whole)))[()]
+        return integrate(integrand, Interval(0.0, whole))
 
     def _moment(self, k: int) -> float:
         out, exponent = 1.0, 0

@@ -55,9 +55,9 @@ class Law(ABC):
     A new law needs `support`, `_pdf` and `_cdf`, and `atoms` where it has any. The rest follows numerically: quantiles
     by bracketed root finding, moments and `stieltjes` by quadrature in an angle that takes square-root edges, vanishing
     or diverging, in its stride; R and S by inverting G and M on the real axis outside the support. A law that knows a
-    closed form overrides the method's inner half (`_ppf`, `_moment`, `_stieltjes`, ...), which gets and returns arrays
-    of one axis. `_pdf` and `_cdf` see finite x only, inside the hull of the support and the atoms. `_sf` is worth
-    overriding where 1 - cdf loses digits near the upper edge.
+    closed form overrides the method's inner half (`_ppf`, `_moment`, `_expect`, `_stieltjes`, ...), which gets and
+    returns arrays of one axis. `_pdf` and `_cdf` see finite x only, inside the hull of the support and the atoms. `_sf`
+    is worth overriding where 1 - cdf loses digits near the upper edge.
 
     Examples
     --------
@@ -277,13 +277,16 @@ class Law(ABC):
         """
         if not callable(function):
             raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+        return np.asarray(self._expect(function))[()]
+
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
         total: Any = 0.0
         if atoms := self.atoms():
             locations, masses = np.array(atoms).T
             total = np.sum(masses * function(locations))
         for interval in self._intervals():
             total = total + integrate(_weighted(function, self._pdf), interval)
-        return np.asarray(total)[()]
+        return total
 
     # ---- transforms ----
 

@@ -63,9 +63,8 @@ class Mixture(Parametric):
                 masses[location] = masses.get(location, 0.0) + weight * mass
         return sorted(masses.items())
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex."""
-        return np.asarray(sum(weight * law.expect(function) for weight, law in self.parts))[()]
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        return sum(weight * law.expect(function) for weight, law in self.parts)
 
     def _sum(self, values: Callable[[Law], Any]) -> Any:
         return np.asarray(sum(weight * values(law) for weight, law in self.parts))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import as_number, as_real, available_threads, refuse_non_finite, shown
+from .._arguments import as_number, as_real, available_threads, refuse_non_finite
 from ._law import Array, Law
 
 __all__ = ["Bernoulli", "Discrete", "Point", "PointMasses"]
@@ -41,11 +41,8 @@ class PointMasses(Law):
         """The points that carry mass of their own: (location, mass), in ascending order."""
         return list(zip(self.locations.tolist(), self.masses.tolist(), strict=True))
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex."""
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
-        return np.asarray(np.sum(self.masses * function(self.locations)))[()]
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        return np.sum(self.masses * function(self.locations))
 
     def _hull(self) -> tuple[float, float]:
         return float(self.locations[0]), float(self.locations[-1])

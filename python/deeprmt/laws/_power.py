@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import shown
 from ._law import Array, Law
 from ._mixture import merged
 from ._parametric import Parametric
@@ -66,10 +65,7 @@ class Power(Parametric):
             masses[image] = masses.get(image, 0.0) + mass
         return sorted(masses.items())
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature."""
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
         return self.base.expect(lambda x: function(self._map(x)))
 
     def _map(self, x: Array) -> Array:

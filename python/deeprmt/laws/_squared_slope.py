@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from .._arguments import as_choice, as_number, shown
+from .._arguments import as_choice, as_number
 from ._law import Array, Law
 from ._parametric import Parametric
 from ._point_masses import Bernoulli, Point
@@ -76,13 +76,9 @@ class _Falling(Parametric):
     def _ppf(self, q: Array) -> Array:
         return self._x(sqrt(2) * special.erfcinv(q))
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature over the Gaussian."""
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
-        return np.asarray(
-            integrate(lambda z: function(self._x(z)) * (sqrt(2 / pi) * np.exp(-z * z / 2)), Interval(0.0, 39.0))
-        )[()]
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        """Over the Gaussian."""
+        return integrate(lambda z: function(self._x(z)) * (sqrt(2 / pi) * np.exp(-z * z / 2)), Interval(0.0, 39.0))
 
     def _stieltjes(self, z: Complex) -> Complex:
         return self._sums(z)[0]

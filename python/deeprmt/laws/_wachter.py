@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import as_number, shown
+from .._arguments import as_number
 from ._edges import Edge, precise, root
 from ._law import Array
 from ._marchenko_pastur import MarchenkoPastur
@@ -109,10 +109,8 @@ class Wachter(Parametric):
             x <= self._edges[0], 1 - at_zero, np.where(x < self._edges[1], inside, np.where(x < 1, at_one, 0.0))
         )
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature, hard edges at both ends or not."""
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        """In an angle that takes hard edges at both ends in its stride."""
         low, high = self._edges
         width = high - low
         weight = (1 / self.aspect_a + 1 / self.aspect_b) * width**2 / pi
@@ -126,7 +124,7 @@ class Wachter(Parametric):
         total: Any = integrate(integrand, Interval(0.0, pi / 2))
         for location, mass in self.atoms():
             total = total + mass * function(np.array([location]))[0]
-        return np.asarray(total)[()]
+        return total
 
     def _moment(self, k: int) -> float:
         if k > 30:  # all terms are positive, and rational numbers grow
@@ -277,10 +275,7 @@ class KestenMcKay(Parametric):
         right = 0.5 + self._square.cdf(np.minimum((x / self.d) ** 2, 1.0)) / 2 - np.where(x == -self.d, atom, 0.0)
         return np.where(x < 0, right, self._upper(np.abs(x)))
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature."""
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
         d = self.d
         right = self._square.expect(lambda y: function(d * np.sqrt(y)))
         left = self._square.expect(lambda y: function(-d * np.sqrt(y)))  # apart: the sum of both may be rounding alone

@@ -301,18 +301,11 @@ class OneSampleNTKLaw(Law):
         self._check(report, "|z|")
         return -np.where(z.imag < 0, np.conj(g), g)
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature.
-
-        Raises
-        ------
-        ConvergenceError
-            If the integral does not settle.
-        """
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         solver, floor = self._solver, float(self.second_moments[-1])
         if solver is not None and not isinstance(solver, _core.freeprob.ExplicitLaw):
-            return np.asarray(total + solver.expect(lambda x: function(floor + x)))[()]
+            return total + solver.expect(lambda x: function(floor + x))
         for low, high in self.support():
             if low <= floor:  # where mass piles up in ln(x - floor): less than rounding of x tells apart is one point
                 near, middle = floor * (1 + 1e-9), floor + (high - floor) / 4
@@ -325,7 +318,7 @@ class OneSampleNTKLaw(Law):
                 )
                 low = middle
             total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_settled)
-        return np.asarray(total)[()]
+        return total
 
     def _moment(self, k: int) -> float:
         from ..jacobian._series import moment

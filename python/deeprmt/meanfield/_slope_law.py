@@ -295,15 +295,13 @@ class SlopeLaw(Law):
         _core.random.normals(key, 0, 0, 0, z)
         return self._value(self._root * z)
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a vectorised function, real or complex, by quadrature over h."""
-        if not callable(function):
-            raise TypeError(f"{self._name}.expect: function must be callable, got {shown(function)}")
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        """Over h."""
         parts = [lambda h: np.real(function(self._value(h)))]
         if np.iscomplexobj(function(self._value(np.zeros(1)))):
             parts.append(lambda h: np.imag(function(self._value(h))))
         means = [expect(self.activation, self.q, part) for part in parts]
-        return np.asarray(complex(*means) if len(means) == 2 else means[0])[()]
+        return complex(*means) if len(means) == 2 else means[0]
 
 
 def _turns(values: Array, extremes: list[tuple[int, int]], tolerance: float) -> list[tuple[int, int]]:
