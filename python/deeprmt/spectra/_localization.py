@@ -23,7 +23,15 @@ Array = NDArray[np.float64]
 
 
 class MeanAndDeviation(NamedTuple):
-    """The mean and the standard deviation of a statistic of one random vector."""
+    """The mean and the standard deviation of a statistic of one random vector.
+
+    Examples
+    --------
+    >>> from deeprmt import spectra
+    >>> found = spectra.expected_inverse_participation_ratio(10)
+    >>> round(found.mean, 12), bool(found.std > 0)
+    (0.25, True)
+    """
 
     mean: float
     std: float

@@ -50,6 +50,13 @@ class PorterThomas(Displayed):
         The width of the band that `boundary` refers to.
     law : str
         What entries are compared with.
+
+    Examples
+    --------
+    >>> from deeprmt import ensembles, spectra
+    >>> found = spectra.porter_thomas(ensembles.haar(200, rng=1))
+    >>> found.p_values.shape, bool(found.p_values.min() > 1e-5)
+    ((200,), True)
     """
 
     statistic: Array

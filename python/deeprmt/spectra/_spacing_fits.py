@@ -41,6 +41,13 @@ class SpacingFit(Displayed):
         The fitted law, of mean 1.
     at_bound : bool
         Whether the likelihood is greatest at an end of the parameter's range.
+
+    Examples
+    --------
+    >>> from deeprmt import laws, spectra
+    >>> found = spectra.fit_brody(laws.Brody(0.5).rvs(4000, rng=1))
+    >>> bool(abs(found.parameter - 0.5) < 5 * found.stderr), type(found.law).__name__
+    (True, 'Brody')
     """
 
     parameter: float

@@ -44,6 +44,13 @@ class RatioStatistics(Displayed):
         The smaller over the larger; the error is from the scatter of means over blocks.
     count : int
         The number of ratios.
+
+    Examples
+    --------
+    >>> from deeprmt import ensembles, spectra
+    >>> found = spectra.ratio_statistics(ensembles.hermite_eigenvalues(1000, 1, rng=1))
+    >>> bool(abs(found.z(1)) < 5), found.count
+    (True, 998)
     """
 
     mean: float
@@ -178,6 +185,14 @@ class SpacingTest(Displayed):
         Two-sided, of the mean ratio among the same noise spectra.
     beta, trials : int
         What was asked for; fewer trials if a polynomial or spline was refused for some of the noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import spectra
+    >>> found = spectra.spacing_test(np.sort(np.random.default_rng(1).normal(size=200)), trials=19)
+    >>> found.p_exact, bool(found.ratio.mean < found.ratio.expected(1))
+    (0.05, True)
     """
 
     spacings: Array

@@ -39,6 +39,14 @@ class TailSize(Displayed):
         Sizes of the resamples.
     criterion1, criterion2 : ndarray of float64
         The criterion for k = 1..n1-1 and 1..n2-1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> found = tails.choose_k(1 / np.random.default_rng(1).random(2000) - 0.5)
+    >>> found.n2 < found.n1 < 2000, bool(found.rho < 0), bool(abs(found.xi - 1) < 0.3)
+    (True, True, True)
     """
 
     k: int

@@ -32,6 +32,15 @@ class TailEstimate(Displayed):
         The extreme-value index; NaN where ties leave it undefined.
     stderr : ndarray of float64
         Its asymptotic standard error for independent values, at the estimate itself; the bias comes on top.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> found = tails.moment(np.random.default_rng(1).pareto(2.0, 10_000) + 1)
+    >>> at = found.k == 500
+    >>> bool(abs(found.xi[at][0] - 0.5) < 5 * found.stderr[at][0])
+    True
     """
 
     method: str

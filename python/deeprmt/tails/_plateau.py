@@ -42,6 +42,14 @@ class Plateau(Displayed):
         Theirs.
     estimate : Hill
         Hill's estimate for all k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> found = tails.plateau(np.random.default_rng(1).pareto(2.0, 5000) + 1)
+    >>> found.exists, bool(abs(found.xi - 0.5) < 5 * found.stderr)
+    (True, True)
     """
 
     exists: bool

@@ -43,6 +43,14 @@ class Verdict(Displayed):
         Of the fit with other laws.
     plateau : Plateau or None
         Of Hill's estimate over the fitted tail.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from deeprmt import tails
+    >>> found = tails.verdict(np.random.default_rng(1).pareto(2.0, 1000) + 1)
+    >>> found.verdict, bool(abs(found.fit.alpha - 3) < 5 * found.fit.stderr)
+    ('power law', True)
     """
 
     verdict: str
