@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.optimize import brentq
 
 from .. import _core
 from .._arguments import RNG, as_count, as_key, as_number, as_real, as_size, refuse_non_finite, shown
+from .._display import two_columns
 from ..errors import ConvergenceError
 from ._quadrature import Interval, integrate
 from ._quantile import quantile
@@ -653,6 +655,19 @@ class Law(ABC):
         from ..plots import law
 
         return law(self, ax=ax, **options)
+
+    def _repr_html_(self) -> str:
+        content: dict[str, Any] = {
+            "law": repr(self),
+            "support": self.support(),
+            "atoms": self.atoms(),
+            "mean": None,
+            "std": None,
+        }
+        with suppress(ConvergenceError):  # a mean that is infinite
+            content["mean"] = float(self.mean())
+            content["std"] = float(self.std())
+        return two_columns(self._name, content)
 
     # ---- inner helpers ----
 

@@ -1,5 +1,7 @@
 """What every law must do, asked of all of them."""
 
+import copy
+import math
 import pickle
 from itertools import pairwise
 
@@ -256,7 +258,61 @@ def test_copies(law):
     assert twin == law
     assert hash(twin) == hash(law)
     assert twin != law.scale(2.0)
+    assert copy.deepcopy(law) == copy.copy(law) == law
     np.testing.assert_array_equal(twin.cdf([0.2, 1.0]), law.cdf([0.2, 1.0]))
+
+
+def test_pictures():
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot as plt
+
+    ax = plt.figure().subplots()
+    for law in LAWS:
+        assert law.plot(ax=ax) is ax
+        assert type(law).__name__ in law._repr_html_()
+    plt.close()
+    without_mean = MarchenkoPastur(1.0).power(-1)
+    assert "power(-1" in without_mean._repr_html_()
+
+
+@every
+def test_high_moments(law):
+    """Of any order, within the range of doubles: against quadrature in units of the far end."""
+    low, high = law._hull()
+    size = max(abs(low), abs(high))
+    for k in (101, 1000):
+        value = float(law.moment(k))
+        if np.isinf(size):
+            assert value > 0
+            continue
+        share = float(law.expect(lambda x, k=k: (x / size) ** k))
+        # The power of a rounded size: k times 1e-16; odd moments of symmetric laws are 0 up to rounding.
+        if k * np.log(size) + np.log(abs(share) + 1e-300) > 709.7:
+            assert np.isinf(value)
+        elif abs(share) > 1e-13:
+            logarithm = k * np.log(size) + np.log(abs(share))
+            assert np.log(abs(value)) == pytest.approx(logarithm, abs=1e-10) if logarithm > -700 else value == 0
+
+
+def test_moments_that_overflow_on_the_way():
+    with pytest.raises(ValueError, match="moment 999 is beyond the range of doubles"):
+        Semicircle().shift(0.5).scale(-2.0).moment(999)
+    # Catalan numbers beyond the range of doubles, times powers that undo that.
+    k = 1000
+    logarithm = math.lgamma(2 * k + 1) - math.lgamma(k + 1) - math.lgamma(k + 2) + k * math.log(0.25)
+    for law in (MarchenkoPastur(1.0, 0.5), MarchenkoPastur(1.0).scale(0.25)):
+        assert np.log(law.moment(k)) == pytest.approx(logarithm, abs=1e-11)
+    # By quadrature, at both ends of the family, where closed forms are known.
+    assert BerryRobnik(0.0).moment(200) == pytest.approx(WignerSurmise(1).moment(200), rel=1e-11)
+    assert BerryRobnik(1.0).moment(150) == pytest.approx(Poisson().moment(150), rel=1e-11)
+
+
+@every
+def test_log_potential(law):
+    z = np.array([0.3 + 0.4j, -1 - 1j])
+    mean = [law.expect(lambda x, w=w: np.log(w - x)) for w in z]
+    np.testing.assert_allclose(law.log_potential(z), mean, rtol=1e-9, atol=1e-11)
+    np.testing.assert_array_equal(law.log_potential([np.inf, -np.inf]), [np.inf, complex(np.inf, np.pi)])
 
 
 @every
@@ -344,6 +400,44 @@ def test_s_transforms_have_their_range(law):
     bottom = sum(mass for location, mass in law.atoms() if location == 0) - 1
     with pytest.raises(ValueError, match="s_transform: w must be in the range"):
         law.s_transform(bottom - 0.05)
+
+
+def test_no_number_is_no_infinity():
+    """NaN from a formula is an error, but at an atom or an end where the transform is infinite."""
+
+    class Wrong(Semicircle):
+        def _stieltjes(self, z):
+            return np.full_like(z, np.nan)
+
+    with pytest.raises(ConvergenceError, match=r"Wrong.stieltjes: the formula gives no number at \(1\+0j\)"):
+        Wrong().stieltjes(1.0)
+    with pytest.raises(ConvergenceError, match="gives no number at"):
+        Mixture([(0.5, Wrong()), (0.5, Point(0.0))]).stieltjes([0.0, 1.0])
+    assert Mixture([(0.5, Wrong()), (0.5, Point(0.0))]).stieltjes(0.0) == complex(np.inf, 0)
+
+
+def test_stieltjes_within_rounding_of_edges():
+    # (1 + M)^3 = z M with M = -1 - z m, which is 1/2 - sqrt(z - 6.75) / 3 to first order at the edge.
+    w = np.array([1e-16j, 1e-14j, -1e-14, 1e-10 + 1e-10j])
+    z = 6.75 + w
+    m = FussCatalan(2).stieltjes(z)
+    big = -z * m - 1
+    np.testing.assert_allclose((1 + big) ** 3 / big, z, rtol=1e-13)
+    np.testing.assert_allclose(big - 0.5, -np.sqrt(z - 6.75) / 3, rtol=1e-4)
+    # The arcsine law has m = -1 / sqrt(z (z - 1)).
+    y = np.array([1e-16, 1e-13, 1e-12 + 1e-12j, 1e-9j, 0.3])
+    near = 1 - y
+    exact = 1j / np.sqrt(near * (1 - near)) * np.where(near.imag < 0, -1, 1)
+    np.testing.assert_allclose(Beta(0.5, 0.5).stieltjes(near), exact, rtol=1e-11)
+    # -F(1, a; a + b; 1/z) / z with Gauss's F, here a = 0.4, b = 0.7, z = 2, to 15 digits.
+    assert Beta(0.4, 0.7).stieltjes(2.0) == pytest.approx(-0.641608354136777, rel=1e-12)
+
+
+def test_potential_where_the_density_of_a_power_diverges():
+    base = Semicircle().shift(0.3)
+    found = base.power(3).log_potential(0.0)
+    assert found.real == pytest.approx(3 * Semicircle().log_potential(-0.3).real, rel=1e-13)
+    assert found.imag == pytest.approx(np.pi * base.sf(0.0), rel=1e-13)
 
 
 def test_values_at_diverging_points():
