@@ -56,7 +56,7 @@ def roles(tensors: Sequence[Tensor], split: str, heads: int | None) -> list[Tens
 def _oriented(tensor: Tensor, known: dict[str, Tensor], conv1d: bool) -> Tensor:
     if tensor.order is not None or tensor.dtype not in PRECISION or len(tensor.shape) < 2:
         return tensor
-    *_, parent, leaf = ["", *_path(tensor.name)]
+    *_, parent, leaf = ["", "", *_path(tensor.name)]
     if leaf in ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"):
         if re.search(r"transpose(_\d+)?$", parent) and len(tensor.shape) > 2:  # (kernel..., out, in)
             count = len(tensor.shape)
@@ -97,7 +97,7 @@ def _cut(tensor: Tensor, known: dict[str, Tensor], split: str, heads: int | None
         return tensor
     if recurrent := _RECURRENT.search(tensor.name):
         return _torch_gates(tensor, recurrent, known, split)
-    *_, parent, leaf = ["", *_path(tensor.name)]
+    *_, parent, leaf = ["", "", *_path(tensor.name)]
     if leaf in ("kernel", "recurrent_kernel"):
         beside = known.get(re.sub(r"(recurrent_)?kernel((:0)?)$", r"recurrent_kernel\2", tensor.name))
         if beside is not None and len(beside.shape) == 2:
