@@ -1,13 +1,12 @@
 #include "deeprmt/spectra/unfold.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <vector>
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/clones.hpp"
+#include "deeprmt/core/exponential.hpp"
 #include "deeprmt/core/parallel.hpp"
 
 namespace deeprmt::spectra {
@@ -39,25 +38,7 @@ inline double normal_cdf(double t) {
   g = g * q - 1.7039772154845592e-1;
   g = g * q + 9.4410641301968963e-2;
 
-  // exp(y), y in [-36, 0]: y = n ln 2 + r, |r| <= ln(2) / 2, a Taylor polynomial in r, and n into the exponent. Adding
-  // 1.5 * 2^52 rounds to the nearest integer, which then stands in the low bits.
-  const double y = -0.5 * t * t, shifted = y * 1.4426950408889634 + 0x1.8p52, n = shifted - 0x1.8p52;
-  const double r = (y - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-  double e = 1.0 / 479001600;
-  e = e * r + 1.0 / 39916800;
-  e = e * r + 1.0 / 3628800;
-  e = e * r + 1.0 / 362880;
-  e = e * r + 1.0 / 40320;
-  e = e * r + 1.0 / 5040;
-  e = e * r + 1.0 / 720;
-  e = e * r + 1.0 / 120;
-  e = e * r + 1.0 / 24;
-  e = e * r + 1.0 / 6;
-  e = e * r + 0.5;
-  e = e * r + 1.0;
-  e = e * r + 1.0;
-  const auto power = std::bit_cast<std::uint64_t>(shifted) << 52;  // n in the exponent's place, modulo 2^64
-  const double tail = g * std::bit_cast<double>(std::bit_cast<std::uint64_t>(e) + power);
+  const double tail = g * exp_negative(-0.5 * t * t);
   return t > 0 ? 1 - tail : tail;
 }
 

@@ -10,9 +10,9 @@
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/clones.hpp"
+#include "deeprmt/core/exponential.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
-#include "exponential.hpp"
 
 namespace deeprmt::tails {
 namespace {

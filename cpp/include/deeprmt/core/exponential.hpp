@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace deeprmt::tails {
+namespace deeprmt {
 
 /// exp(y), -708 <= y <= 0, to two roundings, branch-free: y = n ln 2 + r, |r| <= ln(2) / 2, a Taylor polynomial in r,
 /// and n into the exponent. Adding 1.5 * 2^52 rounds to the nearest integer, which then stands in the low bits.
@@ -27,4 +27,4 @@ namespace deeprmt::tails {
   return std::bit_cast<double>(std::bit_cast<std::uint64_t>(e) + (std::bit_cast<std::uint64_t>(shifted) << 52));
 }
 
-}  // namespace deeprmt::tails
+}  // namespace deeprmt
