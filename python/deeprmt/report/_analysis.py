@@ -121,14 +121,18 @@ def _hints() -> str:
 
 
 def _table(rows: list[LayerAnalysis], key: str | None) -> str:
-    def cell(row: LayerAnalysis, name: str, index: int) -> Any:
-        value = getattr(row, name)
+    def cell(row: LayerAnalysis, numbers: dict[str, Any], name: str, index: int) -> Any:
+        value = numbers[name]
         if name == "name" and key is not None:
             return (value or NO_NAME, f"#{key}-{index}")
         return " x ".join(map(str, value)) if name == "shape" else value
 
     return table(
-        list(GLOSSARY.values()), [[cell(row, name, index) for name in GLOSSARY] for index, row in enumerate(rows)]
+        list(GLOSSARY.values()),
+        [
+            [cell(row, numbers, name, index) for name in GLOSSARY]
+            for index, (row, numbers) in enumerate((row, row.to_dict()) for row in rows)
+        ],
     )
 
 

@@ -29,11 +29,27 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "as x^-a has xi = 1 / (a - 1).",
     ),
     "hill_stderr": ("± (xi)", "The standard error of xi, if the tail is a power law."),
+    "alpha": (
+        "alpha",
+        "The exponent of the power law that fits the largest eigenvalues best. It is the exponent of something only "
+        "where the next column but two says so: noise has an alpha too, of 7 to 12.",
+    ),
+    "alpha_stderr": ("± (alpha)", "The standard error of alpha, if the tail is a power law."),
+    "alpha_p": (
+        "p (alpha)",
+        "How often noise of the same shape has an alpha as small. Noise gives 0.05 or less in one layer of twenty.",
+    ),
+    "alpha_verdict": (
+        "tail",
+        "Whether the largest eigenvalues follow a power law: yes, no, not to be told from other laws, or no tail at all.",
+    ),
     "stable_rank": (
         "stable rank",
         "The sum of the eigenvalues over the largest: how many directions share the weight.",
     ),
+    "stable_rank_p": ("p (stable rank)", "How often noise of the same shape has a stable rank as small."),
     "entropy": ("entropy", "1 if all eigenvalues are equal, 0 if there is only one."),
+    "entropy_p": ("p (entropy)", "How often noise of the same shape has an entropy as small."),
     "sigma": (
         "sigma",
         "The size of a typical entry of the noise in the matrix, from the bulk alone: spikes do not count.",
@@ -82,6 +98,40 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "spacings depend on each other, and usual p-values would be too good.",
     ),
     "hill_k": ("Hill k", "How many of the largest eigenvalues the tail index is taken from: a tenth."),
+    "alpha_xmin": ("alpha: from", "Where the tail begins that alpha was fitted to (of W^T W, not divided by N)."),
+    "alpha_n_tail": ("alpha: values", "Eigenvalues in that tail."),
+    "alpha_ks": ("alpha: KS", "The largest distance of the tail from its power law."),
+    "alpha_weighted": ("alpha weighted", "alpha times log10 of the largest eigenvalue of W^T W."),
+    "alpha_weighted_stderr": ("± (alpha weighted)", "Its standard error, from that of alpha."),
+    "alpha_weighted_p": ("p (alpha weighted)", "How often noise of the same shape and norm is as far off."),
+    "log_norm": ("log norm", "log10 of the sum of the squared entries."),
+    "log_norm_stderr": ("± (log norm)", "Its standard error, for independent entries."),
+    "log_spectral_norm": ("log spectral norm", "log10 of the largest eigenvalue of W^T W."),
+    "log_spectral_norm_p": ("p (spectral norm)", "How often noise of the same shape and norm has as large a one."),
+    "log_alpha_norm": ("log alpha norm", "log10 of the sum of the eigenvalues' powers alpha."),
+    "log_alpha_norm_p": ("p (log alpha norm)", "How often noise of the same shape and norm is as far off."),
+    "mp_softrank": ("MP softrank", "The upper edge of the bulk over the largest eigenvalue: 1 or so for noise."),
+    "mp_softrank_p": ("p (MP softrank)", "How often noise of the same shape has as small a one."),
+    "detX": (
+        "detX",
+        "How many of the largest eigenvalues it takes until their product falls below 1, the mean of all scaled to 1.",
+    ),
+    "detX_p": ("p (detX)", "How often noise of the same shape is as far off."),
+    "rand_distance": (
+        "rand distance",
+        "Between the spectra of the matrix and of copies with their entries permuted (Jensen-Shannon).",
+    ),
+    "rand_distance_stderr": ("± (rand distance)", "Its standard error, from the copies."),
+    "rand_distance_p": ("p (rand distance)", "How often a copy is as far from the others as the matrix is."),
+    "num_rand_spikes": (
+        "rand spikes",
+        "Eigenvalues of the permuted copies above their bulk: entries so large that they stand out wherever they are.",
+    ),
+    "num_rand_spikes_stderr": ("± (rand spikes)", "Its standard error, from the copies."),
+    "num_rand_spikes_p": ("p (rand spikes)", "How often Gaussian noise has as many."),
+    "ww_softrank": ("ww softrank", "The largest eigenvalue of the permuted copies over that of the matrix."),
+    "ww_softrank_stderr": ("± (ww softrank)", "Its standard error, from the copies."),
+    "ww_softrank_p": ("p (ww softrank)", "How often a copy has as large an eigenvalue as the matrix."),
     "dtype": ("dtype", "How the entries are stored. Arithmetic is in double precision."),
 }
 """In the order of the table. `verdict`, `note`, `source` and the tensor's own shape stand beside a layer instead."""

@@ -348,6 +348,11 @@ def _largest(short: Any, long: Any) -> tuple[Any, Any]:
     return (a + b) ** 2, (a + b) * np.cbrt(1 / a + 1 / b)
 
 
+@lru_cache(maxsize=1024)
+def _median(aspect: float) -> float:
+    return float(MarchenkoPastur(aspect).ppf(0.5))
+
+
 @lru_cache
 def _quantile(level: float) -> float:
     return float(TracyWidom(1).ppf(1 - level))
@@ -387,7 +392,7 @@ def fit(s: Array, shape: tuple[int, int], rank: int, level: float = _LEVEL) -> B
     n, top = max(shape), float(s[0])
     # Eigenvalues of W^T W / n, of a matrix whose norm is 1: no scale overflows.
     levels = (s[:rank] / top) ** 2 / n
-    first = float(np.median(levels)) / float(MarchenkoPastur(rank / n).ppf(0.5))
+    first = float(np.median(levels)) / _median(rank / n)
     sigma2, outliers, settled, found = first, 0, False, True
     for rounds in range(1, _ROUNDS + 1):
         beyond = int(np.count_nonzero(levels > _threshold(sigma2, rank - outliers, n - outliers, n, level)))

@@ -6,6 +6,8 @@ from ._apply_filter import FilteredCheckpoint, FilteredLayer, apply_filter
 from ._filter import Filtered, filter
 from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, layers, load
+from ._metrics import Metrics, metrics
+from ._metrics_table import MetricsTable
 from ._row import LayerAnalysis
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "Layer",
     "LayerAnalysis",
     "Layers",
+    "Metrics",
+    "MetricsTable",
     "ReadError",
     "Skipped",
     "analyze",
@@ -23,4 +27,5 @@ __all__ = [
     "filter",
     "layers",
     "load",
+    "metrics",
 ]

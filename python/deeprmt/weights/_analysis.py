@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._info import versions
 from .._write import write
 from ._layer import Skipped
+from ._metrics_table import MetricsTable
 from ._row import LayerAnalysis
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ class Analysis:
     def complete(self) -> bool:
         """False if a layer is bad, or something was skipped that is no bias, norm, counter or mask."""
         return not any(row.bad for row in self.rows) and all(each.expected for each in self.skipped)
+
+    @property
+    def metrics(self) -> MetricsTable:
+        """WeightWatcher's metrics of every layer that has some, with p-values adjusted for their number."""
+        return MetricsTable(row.metrics for row in self.rows if row.metrics is not None)
 
     def to_dict(self, *, arrays: bool = False) -> dict[str, Any]:
         """Plain data, ready for JSON; `arrays` adds singular values, spacings and the Hill curve of each layer."""

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
-from .._arguments import as_choice, as_count, as_threads
+from .._arguments import RNG, as_choice, as_count, as_key, as_threads
 from ..run import Progress
 from ..run import map as run_map
 from ._analysis import Analysis
@@ -26,6 +26,9 @@ def analyze(
     conv: str = "flatten",
     split: str = "parts",
     heads: int | None = None,
+    samples: int = 199,
+    permutations: int = 0,
+    rng: RNG = 0,
     executor: Executor | None = None,
     progress: Progress = None,
     threads: int | None = None,
@@ -46,6 +49,13 @@ def analyze(
         How far packed attention and recurrent layers are taken apart, see `load`.
     heads : int, optional
         The number of attention heads, see `load`.
+    samples : int, default 199
+        Simulated matrices of noise for each shape, which give the p-values of `metrics`; 0 for none.
+    permutations : int, default 0
+        Copies of each matrix with its entries permuted, for rand_distance, num_rand_spikes and ww_softrank; each costs
+        as much as the matrix itself, and p-values need 19 or more.
+    rng : int, SeedSequence or Generator, default 0
+        For both, as `numpy.random.default_rng` takes it. A seed, also the default, gives the same numbers each time.
     executor : concurrent.futures.Executor, optional
         Spreads tensors over workers, see `deeprmt.run.map`. Files are read by the workers. Never changes the result.
     progress : None, True or callable
@@ -59,7 +69,8 @@ def analyze(
     Analysis
         `.rows`, one `LayerAnalysis` a layer: see there for every number. A layer with NaN, all zeros, a single row or
         less than full rank has a row that says so. `.skipped` lists the rest, unreadable files too.
-        `.to_pandas()`, `.to_html(path)`, `.to_json(path)`, `.plot()`.
+        `.metrics` is the table of WeightWatcher's metrics with false discoveries kept in bounds. `.to_pandas()`,
+        `.to_html(path)`, `.to_json(path)`, `.plot()`.
 
     Raises
     ------
@@ -95,10 +106,15 @@ def analyze(
     as_choice("analyze", "conv", conv, CONVENTIONS)
     as_choice("analyze", "split", split, SPLITS)
     heads = None if heads is None else as_count("analyze", "heads", heads)
+    simulations = {
+        "samples": as_count("analyze", "samples", samples, least=0),
+        "permutations": as_count("analyze", "permutations", permutations, least=0),
+        "key": as_key("analyze", rng),
+    }
     work, skipped = prepared(*plan("analyze", source), split, heads)
     rows: list[LayerAnalysis] = []
     late: list[Skipped] = []
-    task = partial(_analyze, window=window, conv=conv, threads=inner)
+    task = partial(_analyze, conv=conv, options={"window": window, "threads": inner} | simulations)
     for result in run_map(task, work, executor=executor, progress=progress):
         rows += [each for each in result if isinstance(each, LayerAnalysis)]
         late += [each for each in result if isinstance(each, Skipped)]
@@ -109,10 +125,10 @@ def analyze(
     return Analysis(rows, skipped + late)
 
 
-def _analyze(task: Tensor | Layer, *, window: int, conv: str, threads: int) -> list[LayerAnalysis | Skipped]:
+def _analyze(task: Tensor | Layer, *, conv: str, options: dict[str, int]) -> list[LayerAnalysis | Skipped]:
     if isinstance(task, Layer):
-        return [measure(task, window=window, threads=threads)]
+        return [measure(task, **options)]
     try:
-        return [measure(layer, window=window, threads=threads) for layer in task.layers(conv)]
+        return [measure(layer, **options) for layer in task.layers(conv)]
     except ReadError as error:
         return [Skipped(task.name, task.shape, task.dtype, str(error), task.source)]

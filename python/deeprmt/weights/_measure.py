@@ -14,6 +14,7 @@ from ..signal._bulk import LEAST_LEVELS, fit, rounding, zeros
 from ..spectra import spacing_ratio, wigner_surmise
 from ..tails import hill
 from ._layer import Layer
+from ._metrics import of_spectrum
 from ._row import LayerAnalysis, raw_spacings
 from ._tensor import PRECISION
 
@@ -22,13 +23,21 @@ _LARGEST = 1e140
 """Entries between this and its inverse have squares, and sums of squares, that double precision can hold."""
 
 
-def measure(layer: Layer, *, window: int = 15, threads: int | None = None) -> LayerAnalysis:
+def measure(
+    layer: Layer,
+    *,
+    window: int = 15,
+    samples: int = 199,
+    permutations: int = 0,
+    key: int = 0,
+    threads: int | None = None,
+) -> LayerAnalysis:
     """Every statistic that the matrix admits; what it does not is None, and the note says why."""
     with default_threads(threads):
-        return _measure(layer, window)
+        return _measure(layer, window, {"samples": samples, "permutations": permutations}, key)
 
 
-def _measure(layer: Layer, window: int) -> LayerAnalysis:
+def _measure(layer: Layer, window: int, simulations: dict[str, int], key: int) -> LayerAnalysis:
     facts: dict[str, Any] = {
         "name": layer.name,
         "kind": layer.kind,
@@ -54,6 +63,10 @@ def _measure(layer: Layer, window: int) -> LayerAnalysis:
     frobenius = math.sqrt(
         float(np.einsum("ij,ij", weight, weight))
     )  # np.linalg.norm would wake NumPy's own BLAS threads
+    about: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "source": layer.source, "convention": "deeprmt"}
+    about |= {"shape": layer.weight.shape} | simulations
+    precision = PRECISION.get(layer.dtype, PRECISION["float32"])
+    facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key)
     return _spectrum(layer, facts, s, frobenius)
 
 

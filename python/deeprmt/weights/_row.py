@@ -14,6 +14,7 @@ from ..signal import Spikes, invert_spikes, outlier_p_values
 from ..spectra import spacings, unfold
 from ..tails import Hill, hill
 from ._layer import by
+from ._metrics import COLUMNS, Metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,6 +100,9 @@ class LayerAnalysis:
         0.19, for it has no tail; a density that falls as x^-a has xi = 1 / (a - 1).
     window : int
         Half the window of the unfolding.
+    metrics : Metrics
+        WeightWatcher's metrics of the matrix, each beside what noise gives; `to_dict` lists them as ``alpha``,
+        ``alpha_stderr``, ``alpha_p`` and so on.
     singular_values : (M,) ndarray
         Of W, descending, in double precision, zeros included.
 
@@ -154,6 +158,7 @@ class LayerAnalysis:
     hill_xi: float | None = None
     hill_stderr: float | None = None
     window: int = 15
+    metrics: Metrics | None = field(default=None, repr=False)
     singular_values: Floats = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
@@ -228,7 +233,10 @@ class LayerAnalysis:
 
     def to_dict(self, *, arrays: bool = False) -> dict[str, Any]:
         """Plain strings, numbers, lists and None; `arrays` adds singular values, spacings, Hill curve and spikes."""
-        out = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "singular_values"}
+        apart = ("singular_values", "metrics")
+        out = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart}
+        known = {} if self.metrics is None else self.metrics.columns()
+        out |= {name: known.get(name) for name in COLUMNS if name not in out and "_noise" not in name}
         out |= {"shape": list(self.shape), "stored_shape": list(self.stored_shape), "verdict": self.verdict}
         if arrays:
             curve = self.hill

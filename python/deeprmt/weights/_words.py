@@ -15,9 +15,9 @@ NOISE_XI = (0.14, 0.19)
 
 
 def verdict(row: LayerAnalysis) -> str:
-    """The main findings in a sentence: the bulk, the outliers, the spacings."""
+    """The main findings in a sentence: the bulk, the outliers, the tail, the spacings."""
     parts = [row.note] if row.status != "ok" else []
-    parts += [_bulk(row), _outliers(row), _spacings(row)]
+    parts += [_bulk(row), _outliers(row), _tail(row), _spacings(row)]
     return "; ".join(part for part in parts if part)
 
 
@@ -47,6 +47,21 @@ def _outliers(row: LayerAnalysis) -> str:
     if row.fit_found and row.outliers > 0.1 * row.rank:
         text += ", more a slope than single spikes"
     return text
+
+
+def _tail(row: LayerAnalysis) -> str:
+    """Alpha where it is one, and else why not; nothing where there is no spectrum to speak of."""
+    found = row.metrics
+    if row.outliers is None or found is None or found.alpha is None or found.alpha_verdict is None:
+        return ""
+    if found.alpha_verdict == "power law":
+        return f"the largest {found.n_tail} follow a power law (alpha {found.alpha:.2f} ± {found.stderr['alpha']:.2f})"
+    if found.alpha_verdict == "no tail":
+        return "no tail"
+    reason = found.alpha_reasons[0]
+    if found.alpha_verdict == "no power law":
+        return f"no power law ({reason})"
+    return f"power law or not cannot be told ({reason})"
 
 
 def _times(ratio: float) -> str:
