@@ -367,6 +367,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "polynomials",
                 "spectra",
                 "tails",
+                "weightwatcher",
                 "width",
             )
         ),

@@ -41,7 +41,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "alpha_verdict": (
         "tail",
-        "Whether the largest eigenvalues follow a power law: yes, no, not to be told from other laws, or no tail at all.",
+        "Whether the largest eigenvalues follow a power law: yes, no, not to be told from other laws, or no tail.",
     ),
     "stable_rank": (
         "stable rank",

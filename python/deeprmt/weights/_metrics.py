@@ -99,6 +99,14 @@ class Metrics(Displayed):
         As given; what could not be had, and why.
     samples, permutations : int
         Simulated matrices of noise; permuted copies.
+
+    Examples
+    --------
+    >>> found = metrics(np.eye(60), permutations=0)
+    >>> found.alpha, found.alpha_verdict, found.alpha_reasons
+    (None, 'no tail', ('all eigenvalues are equal up to rounding',))
+    >>> found.stable_rank, found.columns()["rand_distance"]
+    (60.0, None)
     """
 
     alpha: float | None = None
