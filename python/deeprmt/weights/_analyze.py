@@ -114,7 +114,7 @@ def analyze(
     work, skipped = prepared(*plan("analyze", source), split, heads)
     rows: list[LayerAnalysis] = []
     late: list[Skipped] = []
-    task = partial(_analyze, conv=conv, options={"window": window, "threads": inner} | simulations)
+    task = partial(_analyze, conv=conv, window=window, threads=inner, **simulations)
     for result in run_map(task, work, executor=executor, progress=progress):
         rows += [each for each in result if isinstance(each, LayerAnalysis)]
         late += [each for each in result if isinstance(each, Skipped)]
@@ -125,7 +125,7 @@ def analyze(
     return Analysis(rows, skipped + late)
 
 
-def _analyze(task: Tensor | Layer, *, conv: str, options: dict[str, int]) -> list[LayerAnalysis | Skipped]:
+def _analyze(task: Tensor | Layer, *, conv: str, **options: int) -> list[LayerAnalysis | Skipped]:
     if isinstance(task, Layer):
         return [measure(task, **options)]
     try:
