@@ -21,6 +21,7 @@ from . import (
     signal,
     spectra,
     tails,
+    training,
     weights,
 )
 from ._info import cmake_prefix, show_versions, versions
@@ -46,6 +47,7 @@ __all__ = [
     "signal",
     "spectra",
     "tails",
+    "training",
     "versions",
     "weights",
 ]

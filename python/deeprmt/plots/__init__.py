@@ -16,6 +16,7 @@ from .spectral_density import spectral_density
 from .spectrum import spectrum
 from .tail_estimate import tail_estimate
 from .tail_size import tail_size
+from .training import training
 
 __all__ = [
     "freeness",
@@ -34,4 +35,5 @@ __all__ = [
     "spectrum",
     "tail_estimate",
     "tail_size",
+    "training",
 ]

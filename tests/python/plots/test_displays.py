@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeprmt import ensembles, freeprob, laws, linalg, plots, spectra, tails
+from deeprmt import ensembles, freeprob, laws, linalg, networks, plots, spectra, tails, training
 from deeprmt.errors import UntrustedLengthWarning
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -203,3 +203,14 @@ def test_results_of_spacings_draw_themselves():
     fit = spectra.fit_brody(laws.Brody(0.5).rvs(100, rng=1))
     x, y = fit.plot().lines[0].get_data()
     np.testing.assert_array_equal(y, fit.law.pdf(x))
+
+
+def test_a_training_shows_its_losses_and_the_networks_that_were_kept():
+    start = networks.Network([[[0.0]]])
+    found = training.train(start, [[1.0]], [[2.0]], loss="squared", rate=0.25, epochs=3, test=([[2.0]], [[4.0]]))
+    ax = found.plot()
+    lines = {line.get_label(): line.get_data() for line in ax.lines}
+    np.testing.assert_array_equal(lines["training"], ([0, 1, 2, 3], found.losses))
+    np.testing.assert_array_equal(lines["kept networks"], ([0, 3], found.losses[[0, 3]]))
+    assert "test" in lines
+    assert ax.get_yscale() == "log"

@@ -1,0 +1,249 @@
+import math
+
+import numpy as np
+import pytest
+
+from deeprmt.errors import ConvergenceError
+from deeprmt.networks import MLP, Network
+from deeprmt.training import Trainer, train
+from reference.training import trainer as reference
+
+SETTINGS = [
+    {"loss": "cross-entropy"},
+    {"loss": "squared"},
+    {"loss": "cross-entropy", "scale": 3.0, "weight_decay": 0.1},
+    {"loss": "squared", "scale": 0.2, "center": True},
+    {"loss": "cross-entropy", "scale": 30.0, "center": True},
+]
+
+
+def case(seed=0, activation="tanh", widths=(3, 5, 4, 2), n=7, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    network = MLP(widths, activation, sigma_w=1.3, sigma_b=0.3).sample(seed, dtype=dtype)
+    return network, rng.normal(size=(n, widths[0])), rng.integers(0, widths[-1], n)
+
+
+def one_hot(labels, classes):
+    return np.eye(classes)[labels]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_steps_are_those_of_plain_loops(settings):
+    network, x, y = case()
+    trainer = Trainer(network, x, y, rate=0.2, momentum=0.7, batch=3, rng=5, **settings)
+    orders = [trainer.order(epoch) for epoch in range(2)]
+    trainer.run(2)
+    targets = one_hot(y, 2).tolist() if settings["loss"] == "squared" else y.tolist()
+    batches = [
+        [(x[i].tolist(), targets[i]) for i in order[begin : begin + 3]] for order in orders for begin in range(0, 7, 3)
+    ]
+    weights, biases = reference.train(
+        [w.tolist() for w in network.weights],
+        [b.tolist() for b in network.biases],
+        math.tanh,
+        lambda h: 1 - math.tanh(h) ** 2,
+        batches,
+        settings["loss"],
+        0.2,
+        0.7,
+        settings.get("scale", 1.0),
+        settings.get("center", False),
+        settings.get("weight_decay", 0.0),
+    )
+    # Some dozen roundings a step, six steps, in numbers of order 1; 1 / scale enlarges slopes by up to 5.
+    for ours, theirs in zip((*trainer.weights, *trainer.biases), (*weights, *biases), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+def test_gradients_are_differences_of_the_loss(settings, activation):
+    network, x, y = case(1, activation)
+    trainer = Trainer(network, x, y, rate=1e-9, **settings)
+    trainer.step()  # off the start, where centred outputs are all 0
+    weights, biases = trainer.gradients()
+    decay = settings.get("weight_decay", 0.0)
+
+    def minimised():
+        return trainer.evaluate()[0] + decay / 2 * sum(float((w**2).sum()) for w in trainer.weights)
+
+    h = 1e-5
+    for array, slope in zip((*trainer.weights, *trainer.biases), (*weights, *biases), strict=True):
+        for where in np.ndindex(array.shape):
+            kept = array[where]
+            array[where] = kept + h
+            above = minimised()
+            array[where] = kept - h
+            below = minimised()
+            array[where] = kept
+            # Central differences: h^2 times a third derivative, below 100 here (scale 30 has 30 of it), and rounding
+            # eps / h of the loss.
+            assert slope[where] == pytest.approx((above - below) / (2 * h), abs=3e-8, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_threads_never_change_a_bit(dtype):
+    network, x, y = case(2, "relu", (30, 300, 200, 4), 150, dtype)
+    runs = [
+        train(network, x, y, epochs=2, rate=0.05, momentum=0.9, batch=64, rng=3, test=(x, y), threads=threads)
+        for threads in (1, 2, 5)
+    ]
+    for other in runs[1:]:
+        for a, b in zip(runs[0].network.weights, other.network.weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(runs[0].losses, other.losses)
+        np.testing.assert_array_equal(runs[0].test_losses, other.test_losses)
+
+
+def test_descent_of_a_linear_layer_is_the_closed_form():
+    """W_t = W* + (W_0 - W*) (1 - rate C)^t for least squares, and gradient flow as the rate vanishes."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(40, 5)), rng.normal(size=(40, 2))
+    w0 = rng.normal(size=(2, 5))
+    moments, cross = x.T @ x / 40, y.T @ x / 40
+    best = np.linalg.solve(moments, cross.T).T
+    lam, q = np.linalg.eigh(moments)
+
+    def after(factor):
+        return best + ((w0 - best) @ q * factor) @ q.T
+
+    def without_biases(rate, steps):
+        trainer = Trainer(Network([w0]), x, y, loss="squared", rate=rate)
+        for _ in range(steps):
+            trainer.step()
+            trainer.biases[0][:] = 0
+        return trainer.weights[0]
+
+    np.testing.assert_allclose(without_biases(0.1, 25), after((1 - 0.1 * lam) ** 25), atol=1e-13)
+    # (1 - r l)^(t / r) is exp(-l t) up to r l^2 t / 2 exp(-l t) <= r l / (2 e): a share of the distance.
+    bound = 0.002 * lam.max() / (2 * math.e) * np.linalg.norm(w0 - best)
+    assert np.linalg.norm(without_biases(0.002, 500) - after(np.exp(-lam))) < 1.1 * bound
+
+
+def test_momentum_of_a_quadratic_is_the_recursion():
+    trainer = Trainer(Network([[[0.0]]]), [[1.0]], [[1.0]], loss="squared", rate=0.1, momentum=0.5)
+    w = v = 0.0
+    for _ in range(20):
+        trainer.biases[0][:] = 0
+        trainer.step()
+        v = 0.5 * v + 0.1 * (1 - w)
+        w += v
+    assert trainer.weights[0][0, 0] == pytest.approx(w, abs=1e-15)
+
+
+def test_a_large_scale_moves_weights_as_one_over_it():
+    """Lazy training: F follows its linearisation, so that W - W_0 shrinks as 1 / alpha while F does the same."""
+    network, x, y = case(4)
+    moved, outputs = [], []
+    for scale in (1e3, 1e4):
+        trainer = Trainer(network, x, y, loss="squared", rate=0.1, scale=scale, center=True)
+        trainer.run(20)
+        moved.append(np.linalg.norm(trainer.weights[1] - network.weights[1]) * scale)
+        outputs.append(trainer.outputs(x))
+    # What is left of the nonlinearity is O(1 / alpha).
+    assert moved[0] == pytest.approx(moved[1], rel=0.02)
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=0.02)
+    assert np.abs(outputs[0]).max() > 0.1
+
+
+def test_training_learns():
+    network, x, y = case(5, "relu", (10, 60, 3), 50, np.float32)
+    found = train(network, x, y, epochs=100, rate=0.1, momentum=0.9, batch=10, rng=0)
+    assert found.accuracies[-1] == 1.0
+    assert found.losses[-1] < 0.02 < 0.5 < found.losses[0]
+    assert found.network.weights[0].dtype == np.float32
+
+
+def test_an_epoch_uses_each_sample_once_in_an_order_of_its_own():
+    network, x, y = case()
+    trainer = Trainer(network, x, y, rate=0.1, batch=2, rng=1)
+    orders = np.array([trainer.order(epoch) for epoch in range(300)])
+    np.testing.assert_array_equal(np.sort(orders), np.tile(np.arange(7), (300, 1)))
+    # Each sample is first in 300/7 epochs; five standard deviations of a binomial number.
+    counts = np.bincount(orders[:, 0], minlength=7)
+    assert np.abs(counts - 300 / 7).max() < 5 * math.sqrt(300 / 7 * 6 / 7)
+    np.testing.assert_array_equal(orders[3], Trainer(network, x, y, rate=0.2, rng=1).order(3))
+
+
+def test_a_trainer_goes_on_as_if_it_had_never_stopped():
+    network, x, y = case()
+    whole, parts = (Trainer(network, x, y, rate=0.1, momentum=0.9, batch=2, rng=1) for _ in range(2))
+    whole.run(3)
+    parts.run(1)
+    parts.evaluate(x, y)
+    parts.run(2)
+    np.testing.assert_array_equal(whole.weights[1], parts.weights[1])
+    np.testing.assert_array_equal(network.weights[1], case()[0].weights[1])  # what was given stays
+
+
+def test_outputs_are_those_of_the_network_or_of_another():
+    network, x, y = case()
+    trainer = Trainer(network, x, y, rate=0.1, scale=2.0)
+    np.testing.assert_allclose(trainer.outputs(x), 2 * network.forward(x), rtol=1e-14)
+    trainer.run(2)
+    np.testing.assert_allclose(trainer.outputs(x), 2 * trainer.network.forward(x), rtol=1e-13)
+    np.testing.assert_allclose(trainer.outputs(x, network=network), 2 * network.forward(x), rtol=1e-14)
+    centred = Trainer(network, x, y, rate=0.1, center=True)
+    assert not centred.outputs(x).any()
+
+
+def test_a_loss_that_runs_away_says_so():
+    network, x, y = case()
+    with pytest.raises(ConvergenceError, match="take a rate below 1e\\+06") as caught:
+        train(network, x, one_hot(y, 2), epochs=500, rate=1e6, loss="squared")
+    assert caught.value.report["epoch"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"network": "net"}, TypeError, "network must be a Network"),
+        ({"x": np.ones((7, 4))}, ValueError, r"x must have shape \(n, 3\), got \(7, 4\)"),
+        ({"x": np.full((7, 3), np.nan)}, ValueError, "x must be finite"),
+        ({"x": np.ones((0, 3)), "y": np.ones(0, int)}, ValueError, "x must have shape"),
+        ({"y": np.full(7, 2)}, ValueError, "labels below 2"),
+        ({"y": np.full(7, -1)}, ValueError, "labels from 0 on"),
+        ({"y": np.zeros(6, int)}, ValueError, "7 labels below 2, got 6"),
+        ({"y": np.zeros((7, 2))}, TypeError, "whole numbers for cross-entropy"),
+        ({"y": np.zeros((7, 3)), "loss": "squared"}, ValueError, r"y must have shape \(7, 2\)"),
+        ({"loss": "hinge"}, ValueError, "loss must be one of"),
+        ({"rate": 0}, ValueError, "rate must be finite and above 0"),
+        ({"momentum": 1.0}, ValueError, "momentum must be below 1"),
+        ({"batch": 0}, ValueError, "batch must be at least 1"),
+        ({"scale": -1.0}, ValueError, "scale must be"),
+        ({"weight_decay": -1.0}, ValueError, "weight_decay must be"),
+        ({"checkpoints": [3, 2]}, ValueError, "checkpoints must ascend"),
+        ({"checkpoints": [0, 5]}, ValueError, "at most 4"),
+        ({"epochs": -1}, ValueError, "epochs must be at least 0"),
+    ],
+)
+def test_refuses(change, error, says):
+    network, x, y = case()
+    given = {"network": network, "x": x, "y": y, "epochs": 4, "rate": 0.1} | change
+    with pytest.raises(error, match=says):
+        train(given.pop("network"), given.pop("x"), given.pop("y"), **given)
+
+
+def test_indices_are_checked():
+    network, x, y = case()
+    trainer = Trainer(network, x, y, rate=0.1)
+    for wrong in ([7], []):
+        with pytest.raises((ValueError, TypeError), match="samples must be"):
+            trainer.step(wrong)
+    with pytest.raises(ValueError, match="belong together"):
+        trainer.evaluate(x)
+
+
+def test_the_result_keeps_what_was_asked_for():
+    network, x, y = case()
+    found = train(network, x, y, epochs=4, rate=0.1, checkpoints=[0, 1, 4], rng=0)
+    assert found.checkpoints == (0, 1, 4)
+    np.testing.assert_array_equal(found.networks[0].weights[0], network.weights[0])
+    assert found.network is found.networks[2]
+    assert found.losses.size == 5
+    assert found.test_losses is None
+    assert found.to_dict()["settings"]["epochs"] == 4
+    assert "Training(4 epochs" in repr(found)
+    values = train(network, x, one_hot(y, 2) + 0.5, epochs=1, rate=0.1, loss="squared")
+    assert np.isnan(values.accuracies).all()
+    assert values.to_dict()["accuracies"] == [None, None]
