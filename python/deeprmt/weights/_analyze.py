@@ -106,7 +106,7 @@ def analyze(
     as_choice("analyze", "conv", conv, CONVENTIONS)
     as_choice("analyze", "split", split, SPLITS)
     heads = None if heads is None else as_count("analyze", "heads", heads)
-    simulations = {
+    simulations: dict[str, Any] = {
         "samples": as_count("analyze", "samples", samples, least=0),
         "permutations": as_count("analyze", "permutations", permutations, least=0),
         "key": as_key("analyze", rng),
