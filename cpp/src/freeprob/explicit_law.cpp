@@ -24,6 +24,40 @@ constexpr double large = 4;  // |y| from which 1 + a y is taken as y (a + 1 / y)
 /// The nearer of the distances to 0 and to the largest slope: the length on which ln z changes.
 double reach(const Omega& p) { return std::min(std::abs(p.omega), std::abs(p.above)); }
 
+/// A sum of logarithms of factors that all lie on one side of the real axis, by a single logarithm of their product:
+/// its argument is that of the sum but for whole turns, which show as steps across the axis.
+class Product {
+ public:
+  /// @param side  the sign of the factors' imaginary parts
+  explicit Product(double side) : side_(side) {}
+  /// @param slope  of the factor
+  void take(Complex factor, Complex slope) {
+    const double re = factor.real(), im = factor.imag(), a = value_.real(), b = value_.imag();
+    slope_ = {slope_.real() * re - slope_.imag() * im + slope.real() * a - slope.imag() * b,
+              slope_.real() * im + slope_.imag() * re + slope.real() * b + slope.imag() * a};
+    value_ = {a * re - b * im, a * im + b * re};
+    turns_ += side_ * b > 0 && side_ * value_.imag() < 0 ? side_ : 0;
+    any_ = true;
+    const double size = std::abs(value_.real()) + std::abs(value_.imag());
+    if (!(size > 1e-140 && size < 1e140)) put_away();
+  }
+  bool any() const { return any_; }
+  Complex log() const { return logs_ + std::log(value_) + Complex(0, 2 * pi * turns_); }
+  /// Of the sum.
+  Complex slope() const { return slopes_ + slope_ / value_; }
+
+ private:
+  void put_away() {
+    logs_ += std::log(value_);
+    slopes_ += slope_ / value_;
+    value_ = 1;
+    slope_ = 0;
+  }
+  double side_, turns_ = 0;
+  Complex value_ = 1, slope_ = 0, logs_ = 0, slopes_ = 0;
+  bool any_ = false;
+};
+
 /// The intervals free of slopes on which a real omega may lie: 0 below the least positive one, then between atoms, and
 /// last the one above all.
 std::vector<double> positive_atoms(const SquaredSlopes& law) {
@@ -308,11 +342,18 @@ Complex ExplicitLaw::one_plus(double a, const SquaredSlopes::Point& lead, const 
   return 1.0 + a * y;
 }
 
-/// ln((1 - flat + by) / (1 + by)).
-Complex ExplicitLaw::log_ratio(double flat, Complex one_plus_by) {
+/// ln((1 - flat + by) / (1 + by)); kept: the numerator.
+Complex ExplicitLaw::log_ratio(double flat, Complex one_plus_by, Complex kept) {
   const Complex u = -flat / one_plus_by;
   if (std::norm(u) < 0.25) return {0.5 * std::log1p(2 * u.real() + std::norm(u)), std::atan2(u.imag(), 1 + u.real())};
-  return std::log(one_plus_by - flat) - std::log(one_plus_by);
+  return std::log(kept) - std::log(one_plus_by);
+}
+
+/// 1 - flat + by: next to its zero from omega, if the lead is a projection of the same width.
+Complex ExplicitLaw::kept(const Jump& jump, bool first, const SquaredSlopes::Point& lead, Complex one_plus_by) const {
+  if (first && lead_is_jump_ && jump.width == lead_width_)
+    return ((1 - jump.flat) * lead.omega - (lead_flat_ - jump.flat)) / lead.above;
+  return one_plus_by - jump.flat;
 }
 
 /// What the lead itself brings to ln z, beside its share in log_y and terms: power ln w; all of a projection's.
@@ -326,7 +367,7 @@ Complex ExplicitLaw::log_lead(Complex omega, Complex& slope) const {
   // (1 - f + by) / (1 + by) = p w / (w - f).
   const double f = lead_flat_;
   slope = -lead_power_ * f / (omega * (omega - f));
-  if (std::abs(omega) > 2 * f) return lead_power_ * (std::log1p(-f) - log_ratio(f, omega));
+  if (std::abs(omega) > 2 * f) return lead_power_ * (std::log1p(-f) - log_ratio(f, omega, omega - f));
   return lead_power_ * (std::log1p(-f) + std::log(omega) - std::log(omega - f));
 }
 
@@ -351,7 +392,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
     Complex by_y;  // d ln z / d y
     const auto count = [&](Complex part) {
       v.log_z += part;
-      v.rounding += std::abs(part);
+      v.rounding += std::abs(part.real()) + std::abs(part.imag()) + 0.25 * std::abs(v.log_z.real());
     };
     v.log_z += now.log_scale;
     v.rounding += std::abs(now.log_scale);
@@ -359,10 +400,19 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
       const Complex inverse = 1.0 / v.y;
       if (now.total != 0) count(now.total * std::log(v.y));
       by_y = now.total;
+      Product product(1);
       for (const Term& t : now.terms) {
         const Complex sum = t.a + inverse;
+        if (t.power == 1) {
+          product.take(sum, 1);
+          continue;
+        }
         count(t.power * std::log(sum));
         by_y -= t.power * inverse / sum;
+      }
+      if (product.any()) {
+        count(product.log());
+        by_y -= inverse * product.slope();
       }
       by_y *= inverse;
     } else {
@@ -371,16 +421,44 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
         count(now.log_y * std::log(v.y));
         by_y = now.log_y / v.y;
       }
+      Product product(-1);
       for (const Term& t : now.terms) {
         const Complex plus = first ? one_plus(t.a, p.lead, start, v.y) : one_plus(t.a, v.y, v.one_plus_y);
+        v.rounding += 0.5 * std::abs(t.power);  // what is lost of a y beside 1
+        if (t.power == 1) {
+          product.take(plus, t.a);
+          continue;
+        }
         count(t.power * std::log(plus));
         by_y += t.power * t.a / plus;
       }
+      if (product.any()) {
+        count(product.log());
+        by_y += product.slope();
+      }
     }
+    Product jumps(-1);
+    double width = 0;
+    Complex plus, inverse;
     for (const Jump& j : now.projections) {
-      const Complex plus = first ? one_plus(j.width, p.lead, start, v.y) : one_plus(j.width, v.y, v.one_plus_y);
-      count(j.power * log_ratio(j.flat, plus));
-      by_y += j.power * j.flat * j.width / (plus * (plus - j.flat));
+      if (j.width != width) {
+        width = j.width;
+        plus = first ? one_plus(width, p.lead, start, v.y) : one_plus(width, v.y, v.one_plus_y);
+        inverse = 1.0 / plus;
+      }
+      const Complex rest = kept(j, first, p.lead, plus);
+      if (j.power == 1 && j.flat > 1e-6) {
+        jumps.take(rest * inverse, j.flat * width * inverse * inverse);
+      } else {  // what is as good as 1 keeps its digits as a logarithm
+        count(j.power * log_ratio(j.flat, plus, rest));
+        by_y += j.power * j.flat * width / (plus * rest);
+      }
+      v.rounding += (first ? 0.5 : 1) * j.power * j.flat / (std::abs(rest.real()) + std::abs(rest.imag()));
+    }
+    if (jumps.any()) {
+      count(jumps.log());
+      by_y += jumps.slope();
+      v.rounding += 1e-2 * static_cast<double>(now.projections.size());
     }
     if (now.smooth != 0) {
       count(now.smooth * v.y);
@@ -464,8 +542,9 @@ double ExplicitLaw::angle(const Point& p) const {
       }
     for (const Jump& j : now.projections) {
       const Complex plus = first ? one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, one_plus_y);
-      sum += of_jump(j.flat, j.power, j.width, std::arg(plus - j.flat), std::arg(plus));
-      if (affine_) log_z += j.power * log_ratio(j.flat, plus);
+      const Complex rest = kept(j, first, p.lead, plus);
+      sum += of_jump(j.flat, j.power, j.width, std::arg(rest), std::arg(plus));
+      if (affine_) log_z += j.power * log_ratio(j.flat, plus, rest);
     }
     sum += now.smooth * (y.imag() + y.imag() * y.real());
     if (now.jumps != 0) sum += now.jumps * std::arg(one_plus_y);
@@ -539,8 +618,9 @@ ExplicitLaw::RealValue ExplicitLaw::real(Point& p, const std::vector<int>& branc
     }
     for (const Jump& j : now.projections) {
       const double each = (first ? one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, plus)).real();
-      of_jump(j.flat, j.power, j.width, each - j.flat, each);
-      by_y += j.power * j.flat * j.width * y / (each * (each - j.flat));
+      const double rest = kept(j, first, p.lead, each).real();
+      of_jump(j.flat, j.power, j.width, rest, each);
+      by_y += j.power * j.flat * j.width * y / (each * rest);
     }
     v.log_z += now.smooth * y + now.jumps * y / plus;
     v.phase -= now.jumps * (plus < 0);

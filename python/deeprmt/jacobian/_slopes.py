@@ -145,6 +145,7 @@ class SquaredSlopes:
         return self.values is None and self.infimum() < 1e-6
 
 
+@lru_cache(maxsize=64)
 def squared_slopes(activation: Activation, q: float) -> SquaredSlopes:
     """The law of phi'(h)^2, h ~ N(0, q)."""
     q = max(q, 1e-200)  # at 0 the limit from above

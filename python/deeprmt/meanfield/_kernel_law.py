@@ -161,9 +161,9 @@ class KernelLaw(Law):
         close = inside & (u < at)
         if close.any():
             ground = sum(mass for location, mass in atoms if location <= nudge)
-            mass, share = cdf[close] - ground, u[close] / at[close]
+            mass, share = cdf[close] - ground, np.maximum(u[close] / at[close], 1e-300)
             power = np.where(mass > 1e-18, at[close] * density[close] / np.maximum(mass, 1e-18), 1.0)
-            density[close] *= share ** (power - 1)
+            density[close] *= share ** np.where(density[close] > 0, power - 1, 0.0)  # 0 is 0, also 0 / 0
             cdf[close] = ground + mass * share**power
         return density, cdf
 

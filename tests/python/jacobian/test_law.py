@@ -118,6 +118,22 @@ def test_distance_by_quantiles(depth):
     assert whole > 0.75 * (math.exp(0.25) - top)
 
 
+@pytest.mark.parametrize(
+    ("weights", "depth", "sigma_w"), [("gaussian", 3, 1e3), ("gaussian", 8192, 1.0), ("haar", 40, 1.3)]
+)
+def test_edges_of_many_different_projections(weights, depth, sigma_w):
+    """Flat parts that differ from layer to layer and leave little, or little each: up to 1e-12 from all edges."""
+    mu = law(MLP([9] * (depth + 1), "hard_tanh", weights=weights, sigma_w=sigma_w), q0=1.0, normalized=True)
+    for low, high in mu.support():
+        for end, inwards in ((low, 1), (high, -1)):
+            if end == 0 or end in dict(mu.atoms()):
+                continue
+            density = mu.pdf(end * (1 + inwards * np.array([1e-12, 1e-10, 1e-8, 4e-8])))
+            # Roots: twice the density at four times the distance; the next order is a part of 1e-8 of it, times depth.
+            assert density[3] / density[2] == pytest.approx(2, rel=3e-3)
+            assert np.all(density[:2] < density[2])
+
+
 def test_tapered_widths():
     edge, points = reference.tapered
     solver = _core.freeprob.ExplicitLaw([("pole", 0.8**k, 1.0) for k in range(1, 21)], [], False)

@@ -125,6 +125,30 @@ def test_density_and_distribution_agree_with_the_moments(name, q, weights, depth
     assert law.stieltjes(z) == pytest.approx(series, rel=1e-13)
 
 
+# activation, q*, |x_l|^2 / n_l, sigma_w: what the table starts from.
+INPUTS = """\
+hard_tanh 0.05 0.049999257094653 1.0000038721307
+hard_tanh 0.5 0.37109585481485 1.0893396180323
+tanh 0.05 0.045602101143321 1.0457663764428
+tanh 0.5 0.27367630793674 1.2992209668019
+erf_unit 0.05 0.046400044990951 1.0371481864061
+relu 1 0.5 1.4142135623731
+linear 1 1.0 1.0
+"""
+
+
+@pytest.mark.parametrize("row", INPUTS.splitlines())
+def test_inputs_of_the_table(row):
+    name, q, second, sigma_w = row.split()
+    mlp = mlp_at(name, float(q), "haar", 5)
+    # 14 digits were kept.
+    assert mlp.sigma_w == pytest.approx(float(sigma_w), rel=6e-14)
+    law = one_sample_ntk_law(mlp, q0=stationary(mlp, float(q)))
+    np.testing.assert_allclose(law.second_moments, float(second), rtol=6e-13)  # it comes through the map four times
+    np.testing.assert_allclose(law.q, float(q), rtol=6e-13)
+    assert gauss_moment(name, float(q)) == pytest.approx(float(second), rel=6e-14)
+
+
 def test_linear_networks():
     """Haar weights: the point L. Gaussian ones, L = 2: 1 + MP(1)."""
     law = one_sample_ntk_law(MLP([50] * 9, "linear", weights="haar", sigma_w=1.0))

@@ -154,7 +154,8 @@ class ExplicitLaw {
   Point point() const;
   Complex one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m, Complex y) const;
   static Complex one_plus(double a, Complex y, Complex one_plus_y);
-  static Complex log_ratio(double flat, Complex one_plus_by);
+  static Complex log_ratio(double flat, Complex one_plus_by, Complex kept);
+  Complex kept(const Jump& jump, bool first, const SquaredSlopes::Point& lead, Complex one_plus_by) const;
   Complex log_lead(Complex omega, Complex& slope) const;
   Value value(Point& p) const;
   double angle(const Point& p) const;
