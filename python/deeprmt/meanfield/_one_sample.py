@@ -29,6 +29,8 @@ __all__ = ["OneSampleNTKLaw", "one_sample_ntk_law"]
 Array = NDArray[np.float64]
 # What `expect` aims at, as for Jacobians: at an end where the density diverges the rounding of x costs more.
 _settled = 1e-10
+# Layers that move eigenvalues by less than this part of their size leave too few digits to solve with.
+_narrow = 1e-9
 
 
 class OneSampleNTKLaw(Law):
@@ -151,6 +153,7 @@ class OneSampleNTKLaw(Law):
             return None
         if haar and len(self._factors) == 1:
             return Direct(self._factors[0].slopes, weight * self._first)
+        self._refuse_narrow(weight)
         steps: list[tuple[Any, ...]] = [("scale", math.log(self._first))]
         solvers: dict[int, Any] = {}
         for each, offset in zip(self._factors, self.second_moments[1:].tolist(), strict=True):
@@ -168,6 +171,18 @@ class OneSampleNTKLaw(Law):
         if top is not None and (not known or known[-1][0] < top):
             known.append((top, 0.0))
         return _core.freeprob.ExplicitLaw(steps, known, top is not None)
+
+    def _refuse_narrow(self, weight: float) -> None:
+        """Where weights move eigenvalues by next to nothing, rounding hides which density they have."""
+        mean = self._first
+        for layer, (each, offset) in enumerate(zip(self._factors, self.second_moments[1:].tolist(), strict=True), 2):
+            moved = weight * mean * float(each.moments(1)[0])
+            if 0 < moved < _narrow * offset:
+                raise ValueError(
+                    f"OneSampleNTKLaw: sigma_w = {math.sqrt(weight):g} is so small that layer {layer} moves eigenvalues"
+                    f" by {moved / offset:.2g} of their size: such a law is known only by its atoms and moments"
+                )
+            mean = offset + moved
 
     # ---- the protocol ----
 

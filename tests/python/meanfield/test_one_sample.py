@@ -149,6 +149,13 @@ def test_inputs_of_the_table(row):
     assert gauss_moment(name, float(q)) == pytest.approx(float(second), rel=6e-14)
 
 
+def test_weights_that_move_nothing_are_refused_where_rounding_hides_the_law():
+    law = one_sample_ntk_law(MLP([50] * 4, "gelu", sigma_w=1e-8, sigma_b=0.5), q0=1.0)
+    assert law.mean() == pytest.approx(float(law.second_moments[-1]), rel=1e-15)
+    with pytest.raises(ValueError, match="sigma_w = 1e-08 is so small that layer 2"):
+        law.pdf(0.1)
+
+
 def test_linear_networks():
     """Haar weights: the point L. Gaussian ones, L = 2: 1 + MP(1)."""
     law = one_sample_ntk_law(MLP([50] * 9, "linear", weights="haar", sigma_w=1.0))
