@@ -338,3 +338,12 @@ def test_continuous_inputs_and_pickles():
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize(("name", "depth"), [("gelu", 2), ("tanh", 5)])
+def test_next_to_the_atom_of_very_narrow_layers_there_is_no_density(name, depth):
+    law = conjugate_kernel_law(name, 1e3, depth=depth)
+    assert law.atoms() == [(0.0, pytest.approx(0.999))]
+    x = np.array([5e-324, 1e-300, 1e-20])
+    np.testing.assert_array_equal(law.pdf(x), 0.0)
+    np.testing.assert_allclose(law.cdf(x), 0.999, rtol=1e-12)
