@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 # What `expect` aims at, as for Jacobians: at an end where the density diverges the rounding of x costs more.
 _settled = 1e-10
 # Layers that move eigenvalues by less than this part of their size leave too few digits to solve with.
-_narrow = 1e-9
+_narrow = 1e-5
 
 
 class OneSampleNTKLaw(Law):
