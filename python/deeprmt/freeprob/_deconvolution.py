@@ -5,27 +5,36 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import as_count, as_number, as_real, shown
+from .._display import Displayed
 from ..errors import ConvergenceError
 from ..laws import Law
+from ..laws._affine import Affine
+from ._convolution import Convolution
+from ._following import reach
 from ._moments import divided_moments, subtracted_moments
 from ._operations import checked_law, refuse_below_zero
 from ._solver import Additive, Multiplicative
-from ._sources import Atoms, source
+from ._sources import Atoms, Scaled, Solved, Source, source
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Deconvolution", "free_divide", "free_subtract"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
+_RESOLVED = 1e-13  # what a series of cosines leaves out at most
+
 
 @dataclass(frozen=True, eq=False)
-class Deconvolution:
+class Deconvolution(Displayed):
     """What is known of the missing factor: moments, and its Cauchy transform down to a height above the axis.
 
     Made by `free_subtract` and `free_divide`. It is no `Law`: the density itself lies on the axis, which no data reach.
@@ -39,7 +48,8 @@ class Deconvolution:
     height : float
         Where `pdf` looks: it is the density of the factor with Cauchy noise of this scale added.
     report : dict
-        Points, Newton steps and the largest residual so far.
+        Points, Newton steps, the largest residual and `accuracy`, an upper estimate of the relative error of the
+        Cauchy transform at the points so far: rounding and how well the laws that went in are resolved.
 
     Examples
     --------
@@ -55,11 +65,31 @@ class Deconvolution:
     part: Law
     product: bool
     height: float
-    report: dict[str, Any] = field(default_factory=lambda: {"points": 0, "iterations": 0, "residual": 0.0})
+    report: dict[str, Any] = field(
+        default_factory=lambda: {"points": 0, "iterations": 0, "residual": 0.0, "accuracy": 0.0}
+    )
 
     @property
     def _name(self) -> str:
         return "free_divide" if self.product else "free_subtract"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was given, the first two moments of the factor, and the report."""
+        return {
+            "total": repr(self.total),
+            "part": repr(self.part),
+            "product": self.product,
+            "height": self.height,
+            "mean": float(self.mean()),
+            "var": float(self.var()),
+            "report": dict(self.report),
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw `pdf` over four standard deviations, with a band of two of its standard errors."""
+        from ..plots import deconvolution
+
+        return deconvolution(self, ax=ax)
 
     # ---- moments ----
 
@@ -140,54 +170,76 @@ class Deconvolution:
         """G of the factor, the matching points of the total, and how errors of its G grow; z in the upper half-plane.
 
         With p = z and c = F, or logarithms for a product, p_total = p + p_part - c and c is the same for all three.
+        Solutions are followed straight down from where there is one alone, in steps that cannot miss them.
         """
         rule: Any = Multiplicative if self.product else Additive
-        total, part = source(self.total), source(self.part)
-        size = max(self.total._hull()[1] - self.total._hull()[0], float(np.abs(z).max()))
+        total, part = precise(self.total), precise(self.part)
+        low, high = self.total._hull()
         mean = float(self.part.mean())
         shift = math.log(mean) if self.product else mean
-        here = z.real + 1j * np.maximum(z.imag, 10 * size)
-        p = rule.place(here) + shift
-        done = np.zeros(z.size, bool)
+        at = z.real + 1j * np.maximum(z.imag, 10 * np.maximum(high - low, np.abs(z)))
+        begin = rule.place(at) + shift
+        p, good = self._newton(rule, total, part, rule.place(at), begin, 1e-9)
+        self._refuse(~(good & (np.abs(p - begin) < 0.5 * begin.imag)), z, at, p)
         part_of = np.ones(z.size)
-        first = True
-        at = here.copy()
-        while not done.all():
-            live = np.flatnonzero(~done)
-            if (part_of[live] < 1e-4).any():
-                worst = live[np.argmin(part_of[live])]
-                raise ConvergenceError(
-                    f"{self._name}: at z = {complex(z[worst])!r} the total would have to be known beyond the real axis,"
-                    f" which was reached near {complex(at[worst])!r}: a larger height is needed, or the part is none",
-                    {**self.report, "z": complex(z[worst])},
-                )
-            # Heights fall by a factor; the first round is where it starts.
-            goal = (
-                at[live]
-                if first
-                else z[live].real + 1j * (z[live].imag + (at[live].imag - z[live].imag) * (1 - part_of[live]))
-            )
-            goal = np.where(part_of[live] > 0.99, z[live], goal) if not first else goal
-            new, good = self._newton(rule, total, part, rule.place(goal), p[live])
-            p[live] = np.where(good, new, p[live])
-            at[live] = np.where(good, goal, at[live])
-            done[live] = good & (goal == z[live])
-            part_of[live] = np.where(good, np.minimum(1.0, 2 * part_of[live]), part_of[live] / 2)
-            if first:
-                part_of[:] = np.where(good, 0.5, part_of)
-                first = not good.all()
-        place = rule.place(z)
         with np.errstate(all="ignore"):
+            while (live := np.flatnonzero(at != z)).size:
+                here, place = p[live], rule.place(at[live])
+                c, slope = rule.value(total, here)
+                other = here - place + c
+                known, steep = rule.value(part, other)
+                kappa, rho = reach(rule, here, c, slope, other, known, steep)
+                kappa = np.where(np.isfinite(kappa), kappa, 0.0) * part_of[live]
+                # |ln (1 - w)| <= |w| / (1 - |w|)
+                step = kappa * np.abs(at[live]) / (1 + kappa) if self.product else kappa
+                self._refuse_at(live[step < 1e-4 * at[live].imag], z, at, p)
+                down = at[live].imag - step
+                goal = np.where(down <= z[live].imag, z[live], z[live].real + 1j * down)
+                gain = steep / (steep * (1 + slope) - slope)
+                there = rule.place(goal)
+                guess = here + gain * (there - place)
+                tolerance = np.where(goal == z[live], 1e-9, 1e-5)
+                new, good = self._newton(rule, total, part, there, guess, tolerance)
+                good &= np.abs(new - here) < rho
+                p[live] = np.where(good, new, here)
+                at[live] = np.where(good, goal, at[live])
+                part_of[live] = np.where(good, np.minimum(2 * part_of[live], 1.0), part_of[live] / 4)
+            place = rule.place(z)
             c, slope = rule.value(total, p)
-            known, steep = rule.value(part, p - place + c)
-            gain = steep / (steep * (1 + slope) - slope)
+            other = p - place + c
+            known, steep = rule.value(part, other)
+            stiff = steep * (1 + slope) - slope
+            gain = steep / stiff
+            blur = np.abs(gain) * _blur(total, p, c, slope, self.product)
+            blur += np.abs(slope / stiff) * _blur(part, other, known, steep, self.product)
+            # of G: 1 / c, or (1 + y) / z = e^c / (z (e^c - 1))
+            blur = blur / np.abs(np.expm1(c)) if self.product else blur / np.abs(c)
         self.report["points"] += z.size
         self.report["residual"] = max(self.report["residual"], float((np.abs(known - c) / np.abs(c)).max()))
+        self.report["accuracy"] = max(self.report["accuracy"], float(blur.max()))
         where = np.exp(p) if self.product else p
         return rule.cauchy(z, c), where, gain * (where / z if self.product else 1.0)
 
+    def _refuse(self, lost: NDArray[np.bool_], z: Complex, at: Complex, p: Complex) -> None:
+        self._refuse_at(np.flatnonzero(lost), z, at, p)
+
+    def _refuse_at(self, lost: NDArray[np.intp], z: Complex, at: Complex, p: Complex) -> None:
+        """An error for the first of the points that cannot be followed from `at` to z."""
+        if lost.size == 0:
+            return
+        k = lost[0]
+        where = np.exp(p[k]) if self.product else p[k]
+        if p[k].imag < 0.1 * at[k].imag / (abs(at[k]) if self.product else 1.0):
+            reason = f"the total would have to be known beyond the real axis, which was reached near {complex(at[k])!r}"
+        else:
+            reason = f"solutions meet near {complex(at[k])!r}, where the total is taken at {complex(where)!r}"
+        raise ConvergenceError(
+            f"{self._name}: at z = {complex(z[k])!r} {reason}: a larger height is needed, or the part is none",
+            {**self.report, "z": complex(z[k])},
+        )
+
     def _newton(
-        self, rule: Any, total: Any, part: Any, place: Complex, p: Complex
+        self, rule: Any, total: Any, part: Any, place: Complex, p: Complex, tolerance: Any
     ) -> tuple[Complex, NDArray[np.bool_]]:
         before = np.full(p.shape, np.inf)
         good = np.zeros(p.shape, bool)
@@ -199,7 +251,7 @@ class Deconvolution:
                 known, steep = rule.value(part, other)
                 step = -(known - c) / (steep * (1 + slope) - slope)
                 size = np.abs(step) / p.imag
-                good = (size < 1e-9) | ((size < 1e-5) & (size >= before / 2))
+                good = (size < tolerance) | ((size < 1e-5) & (size >= before / 2))
                 good &= (p.imag > 0) & (other.imag > 0) & np.isfinite(size)
                 before = size
                 p = np.where(np.isfinite(step), p + step, p)
@@ -207,6 +259,31 @@ class Deconvolution:
                 if good.all():
                     break
         return p, good
+
+
+def precise(law: Law) -> Source:
+    """A law as a source; free convolutions, whose densities may have cusps, by equations of their own."""
+    out = source(law)
+    base = law.base if isinstance(law, Affine) else law
+    if not isinstance(base, Convolution) or out.accuracy <= _RESOLVED:
+        return out
+    solved = Solved(base, base._resolvent, base._mean_argument)
+    if isinstance(law, Affine):
+        return Scaled(law, solved)
+    return solved
+
+
+def _blur(known: Source, p: Complex, c: Complex, slope: Complex, product: bool) -> Array:
+    """How well c is known: to rounding, and to the mass that the law as a source may have in the wrong place."""
+    w = np.exp(p) if product else p
+    low, high = known.hull
+    away = np.abs(w - np.clip(w.real, low, high))
+    lost = max(4 * known.accuracy, 1e-15)
+    size = 4e-16 * (np.abs(p) * np.abs(slope) + np.abs(c) + 1.0 * product)
+    if not product:
+        return np.asarray(size + lost * np.abs(c) ** 2 / away)
+    # c = ln((1 + y) / y), 1 + y = w G: dc = -dy / (y (1 + y)), with y = 1 / (e^c - 1)
+    return np.asarray(size + lost * np.abs(w) / away * np.abs(np.expm1(c)) ** 2 / np.abs(np.exp(c)))
 
 
 def free_subtract(total: Law, part: Law, *, height: float | None = None) -> Deconvolution:
@@ -237,8 +314,10 @@ def free_subtract(total: Law, part: Law, *, height: float | None = None) -> Deco
 
     Notes
     -----
-    At z above the axis, z_total = z + omega - F with F = F_total(z_total) = F_part(omega) is solved by Newton's method,
-    from high above down to z. Nothing else is regularised: the height is all.
+    At z above the axis, z_total = z + omega - F with F = F_total(z_total) = F_part(omega) is solved by Newton's method.
+    There may be other solutions: the right one is followed from high above down to z, in steps short enough for
+    Rouche's theorem to tell it from all others. Where it meets another one, or the axis, an error says so. Nothing else
+    is regularised: the height is all.
 
     References
     ----------

@@ -116,9 +116,9 @@ class Atoms(Source):
 class Scaled(Source):
     """The law of factor * x + offset."""
 
-    def __init__(self, law: Affine) -> None:
+    def __init__(self, law: Affine, base: Source | None = None) -> None:
         super().__init__(law)
-        self._base, self._factor, self._offset = source(law.base), law.factor, law.offset
+        self._base, self._factor, self._offset = base or source(law.base), law.factor, law.offset
         self.accuracy = self._base.accuracy
         ends = [(law._image(low), law._image(high)) for low, high in self._base.gaps]
         self.gaps = ends if law.factor > 0 else [(high, low) for low, high in reversed(ends)]

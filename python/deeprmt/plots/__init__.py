@@ -1,5 +1,6 @@
 """Displays: each takes a result and an axes, draws, and returns the axes. They need ``pip install "deeprmt[plot]"``."""
 
+from .deconvolution import deconvolution
 from .freeness import freeness
 from .goodness_of_fit import goodness_of_fit
 from .hill import hill
@@ -19,6 +20,7 @@ from .tail_size import tail_size
 from .training import training
 
 __all__ = [
+    "deconvolution",
     "freeness",
     "goodness_of_fit",
     "hill",

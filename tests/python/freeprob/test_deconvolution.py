@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import free_add, free_divide, free_multiply, free_subtract
-from deeprmt.laws import Empirical, MarchenkoPastur, Semicircle
+from deeprmt.laws import Empirical, Law, MarchenkoPastur, Point, Semicircle
 
 x = np.linspace(-1, 5, 13)
 signal = Empirical([1.0, 1.0, 1.0, 4.0, 4.0])
@@ -52,6 +53,91 @@ def test_below_the_proven_height():
     with pytest.raises(ConvergenceError, match="beyond the real axis, which was reached near") as caught:
         free_subtract(total, b, height=0.05).pdf(x)
     assert caught.value.report["z"].imag == 0.05
+
+
+other_roots = [
+    (MarchenkoPastur(0.5), Empirical([1.0, 3.0]), 1.0, 0.8),  # where Newton's method from afar finds 0.1428
+    (Semicircle(1.0), Empirical([-1.0, 1.0]), 1.0, 0.2),
+    (Semicircle(1.0), Empirical([-1.0, 1.0]), 2.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "height", "at"), other_roots)
+def test_the_root_that_goes_on(a, b, height, at):
+    found = free_subtract(free_add(a, b), b, height=height)
+    assert found.pdf(at) == pytest.approx(a.stieltjes(at + 1j * height).imag / math.pi, rel=1e-13)
+    assert found.pdf([at, 3.0])[0] == pytest.approx(found.pdf(at), rel=1e-13)  # the other point takes other steps
+
+
+def test_never_another_root():
+    """At no height, down to what cannot be followed: errors stay within `accuracy`."""
+    a, b = MarchenkoPastur(0.5), Empirical([1.0, 3.0])
+    total, refused = free_add(a, b), 0
+    for height in (1.0, 0.5, 0.1):
+        for at in (0.1, 0.8):
+            found = free_subtract(total, b, height=height)
+            try:
+                g = found.stieltjes(at + 1j * height)
+            except ConvergenceError:
+                refused += 1
+                continue
+            expected = complex(a.stieltjes(at + 1j * height))
+            assert abs(g - expected) <= 2 * found.report["accuracy"] * abs(expected)
+            assert found.report["accuracy"] < 1e-12
+    assert refused >= 2  # the lowest height at least
+
+
+def test_solutions_that_meet():
+    b = Empirical([-1.0, 1.0])
+    found = free_subtract(free_add(Semicircle(1.0), b), b, height=1.0)
+    with pytest.raises(ConvergenceError, match=r"at z = 1j solutions meet near 1\.5"):
+        found.pdf(0.0)
+
+
+def test_a_total_with_a_cusp():
+    """Its density goes like |x|^(1/3) at 0: cosines of an angle know it to five digits."""
+    b = Empirical([-1.0, 1.0])
+    for factor in (1.0, 3.0):
+        total = free_add(Semicircle(1.0), b).scale(factor)
+        found = free_subtract(total, b.scale(factor), height=3.0 * factor)
+        expected = Semicircle(1.0).stieltjes(0.2 + 3j).imag / math.pi / factor
+        assert found.pdf(0.2 * factor) == pytest.approx(expected, rel=2e-15 + 2 * found.report["accuracy"])
+        assert 0 < found.report["accuracy"] < 1e-13
+
+
+def test_accuracy_with_a_kink():
+    """A density like sqrt |x| inside, which cosines of an angle resolve slowly: the accuracy that is stated holds."""
+
+    class Kink(Law):
+        def support(self):
+            return [(-1.0, 1.0)]
+
+        def _pdf(self, x):
+            return 0.75 * np.sqrt(np.abs(x)) + 0 * x
+
+        def _cdf(self, x):
+            return 0.5 + 0.5 * np.sign(x) * np.abs(x) ** 1.5
+
+    z, (t, weights) = 0.3 + 1j, np.polynomial.legendre.leggauss(60)
+    t = (t + 1) / 2
+    expected = weights @ (1.5 * z * t * t / (t**4 - z * z))  # with x = t^2 on both sides
+    found = free_subtract(Kink(), Point(0.5), height=1.0)
+    off = abs(found.stieltjes(z - 0.5) / expected - 1)
+    assert off <= found.report["accuracy"]
+
+
+def test_display():
+    found = free_subtract(Empirical([0.0, 1.0, 4.0]), Semicircle(0.1), height=2.0)
+    content = json.loads(json.dumps(found.to_dict()))
+    assert content["var"] == float(found.var())
+    assert set(content["report"]) == {"points", "iterations", "residual", "accuracy"}
+    assert "Empirical" in found._repr_html_()
+    pytest.importorskip("matplotlib").use("Agg")
+    axes = found.plot()
+    line = axes.lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), found.pdf(line.get_xdata()))
+    assert len(axes.collections) == 1  # the band of a sample
+    assert found.plot(axes) is axes
 
 
 def test_what_is_not_finite():
