@@ -84,7 +84,7 @@ class SolvedLaw(Law):
         """Density and distribution function at x >= 0."""
         solver = self._solver
         at_zero = dict(self._known_atoms).get(0.0, 0.0)
-        inside = np.ascontiguousarray(np.maximum(x, _least))  # the limit at 0, which may be infinite
+        inside = _off_zero(x)
         if isinstance(solver, _core.freeprob.ExplicitLaw):
             density, cdf, report = solver.evaluate(inside, available_threads())
             self._check(report, "x")
@@ -103,7 +103,7 @@ class SolvedLaw(Law):
     def _pdf(self, x: Array) -> Array:
         solver = self._solver
         if isinstance(solver, _core.freeprob.ExplicitLaw):
-            density, report = solver.density(np.ascontiguousarray(np.maximum(x, _least)), available_threads())
+            density, report = solver.density(_off_zero(x), available_threads())
             self._check(report, "x")
         else:
             density = self._evaluate_both(x)[0]
@@ -179,6 +179,11 @@ class SolvedLaw(Law):
     @cached_property
     def _table(self) -> Table:
         return Table(self._cdf, _pieces(self), rare=_rare)
+
+
+def _off_zero(x: Array) -> Array:
+    """At 0 the limit, which may be infinite; the least doubles stay what they are."""
+    return np.ascontiguousarray(np.where(x > 0, x, _least))
 
 
 class Steps:

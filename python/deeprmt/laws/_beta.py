@@ -58,7 +58,11 @@ class Beta(Parametric):
         return np.exp(self._logpdf(x))
 
     def _cdf(self, x: Array) -> Array:
-        return np.asarray(special.betainc(self.a, self.b, x))
+        # Close to 1 from the other end: 1 - x is exact there, and betainc(a, b, x) is not.
+        upper = x > 0.5
+        ends = np.where(upper, self.b, self.a), np.where(upper, self.a, self.b), np.where(upper, 1 - x, x)
+        mass = special.betainc(*ends)
+        return np.asarray(np.where(upper, 1 - mass, mass))
 
     def _sf(self, x: Array) -> Array:
         return np.asarray(special.betaincc(self.a, self.b, x))

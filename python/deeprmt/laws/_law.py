@@ -144,8 +144,9 @@ class Law(ABC):
         Parameters
         ----------
         values : array_like of real
-            Finite, at least one, any shape and order. Those within 1e-9 of the largest magnitude of an atom count as
-            lying on it.
+            Finite, at least one, any shape and order. Whether one within 1e-9 of the largest magnitude of an atom lies
+            on it, or beside it by rounding, cannot be told: there the distance counts for what it exceeds the atom's
+            mass by.
 
         Returns
         -------
@@ -168,19 +169,26 @@ class Law(ABC):
             raise ValueError(f"{self._name}.ks_distance: values must be at least one, got none")
         refuse_non_finite(f"{self._name}.ks_distance", "values", x)
         points, counts = np.unique(x, return_counts=True)
-        locations, masses = np.array(sorted(self.atoms())).reshape(-1, 2).T
-        jump = np.zeros(points.size)
-        if locations.size:
-            nearest = np.searchsorted((locations[1:] + locations[:-1]) / 2, points)
-            at_atom = np.abs(points - locations[nearest]) <= 1e-9 * np.abs(points).max()
-            points = np.where(at_atom, locations[nearest], points)
-            points, first = np.unique(points, return_index=True)
-            counts = np.add.reduceat(counts, first)
-            jump = np.where(at_atom, masses[nearest], 0.0)[first]
         after = np.cumsum(counts) / x.size
         before = after - counts / x.size
         cdf = np.asarray(self.cdf(points))
-        return float(np.maximum(np.abs(after - cdf), np.abs(before - (cdf - jump))).max())
+        distance = np.maximum(np.abs(after - cdf), np.abs(before - cdf))
+        locations, masses = np.array(sorted(self.atoms())).reshape(-1, 2).T
+        if not locations.size:
+            return float(distance.max())
+        middles = (locations[1:] + locations[:-1]) / 2
+        reach = 1e-9 * np.abs(points).max()
+        nearest = np.searchsorted(middles, points)
+        beside = np.abs(points - locations[nearest]) <= reach
+        distance = np.where(beside, distance - masses[nearest], distance)
+        # Where the stretches in doubt end nothing is.
+        low = np.maximum(locations - reach, np.concatenate([[-np.inf], middles]))
+        high = np.minimum(locations + reach, np.concatenate([middles, [np.inf]]))
+        ranks = np.searchsorted(points, low, side="left"), np.searchsorted(points, high, side="right")
+        counted = np.concatenate([[0.0], after])[np.concatenate(ranks)]
+        ends = np.asarray(self.cdf(np.concatenate([low, high])))
+        ends[: locations.size] -= np.where(low == locations, masses, 0.0)  # the stretch is the atom alone
+        return float(max(0.0, distance.max(), np.abs(counted - ends).max()))
 
     def median(self) -> np.float64:
         """The quantile of 1/2."""

@@ -343,7 +343,7 @@ def _flow(drift: _Drift, start: float) -> float:
             here = there
         step = min(max(abs(value), 1.5 * step), 16.0)
         there += direction * step
-        if not math.log(_least) < there < math.log(_most):
+        if there > math.log(_most) if direction > 0 else there < math.log(_least):
             if direction > 0 and drift(math.log(1e150)) < 0:
                 raise ValueError(
                     f"fixed_point: with {drift.activation.name}, sigma_w^2 = {drift.weight:g} and sigma_b^2 ="

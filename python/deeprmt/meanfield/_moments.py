@@ -20,6 +20,7 @@ __all__ = [
     "expect",
     "expect_many",
     "gauss_moment",
+    "least_share",
     "least_variance",
     "mean_of",
     "of_row",
@@ -83,10 +84,24 @@ def gauss_moment(
         raise ValueError(f"gauss_moment: q must be finite and at least 0, found {bad[0]:g}")
     function = activation.dphi if derivative else activation.phi
     flat = variances.ravel()
+    share = least_share(function, flat) ** power
     if variances.size >= _few and not (flat.max() > _wide and period_of(activation)):
-        return expect_many(activation, flat, lambda h, _: function(h) ** power).reshape(variances.shape)
-    values = np.array([mean_of(activation, v, lambda h: function(h) ** power) for v in flat])
+        return (share * expect_many(activation, flat, lambda h, _: function(h) ** power)).reshape(variances.shape)
+    values = share * np.array([mean_of(activation, v, lambda h: function(h) ** power) for v in flat])
     return float(values[0]) if variances.ndim == 0 else values.reshape(variances.shape)
+
+
+def least_share(function: Function, q: Floats) -> Floats:
+    """What f(h) is to f at `least_variance`, which stands for variances below: where f is 0 at 0 it is a line there, or
+    two.
+    """
+    share = np.ones(q.shape)
+    below = q < least_variance
+    if below.any():
+        beside = 1e-100 * np.array([-1.0, 1.0])
+        if np.abs(function(beside)).max() < 1e-90:
+            share[below] = np.sqrt(q[below] / least_variance)
+    return share
 
 
 def _integrate(function: Function, size: Function | None, breaks: Floats) -> float:

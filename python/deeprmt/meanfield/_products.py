@@ -19,7 +19,7 @@ from scipy import fft, special
 from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
-from ._moments import least_variance
+from ._moments import least_share, least_variance
 
 __all__ = ["Ramps", "gauss_product", "product"]
 
@@ -94,7 +94,11 @@ def gauss_product(
             f"gauss_product: q1, q2 and c must have one common shape, got {first.shape}, {second.shape} and"
             f" {correlation.shape}"
         ) from None
-    out = product(activation, first.ravel(), second.ravel(), correlation.ravel(), derivative)
+    first, second, flat = first.ravel(), second.ravel(), correlation.ravel()
+    above = np.maximum(first, least_variance), np.maximum(second, least_variance)
+    out = product(activation, *above, flat, derivative)
+    function = activation.dphi if derivative else activation.phi
+    out = out * least_share(function, first) * least_share(function, second)
     return float(out[0]) if correlation.ndim == 0 else out.reshape(correlation.shape)
 
 
@@ -103,7 +107,7 @@ def _variances(argument: str, value: ArrayLike) -> Array:
     bad = q[~(np.isfinite(q) & (q >= 0))]
     if bad.size:
         raise ValueError(f"gauss_product: {argument} must be finite and at least 0, found {bad[0]:g}")
-    return np.asarray(np.maximum(q, least_variance))
+    return q
 
 
 def product(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:

@@ -10,6 +10,7 @@ from scipy import special
 from deeprmt import _core
 from deeprmt.activations import Activation, leaky_relu
 from deeprmt.jacobian import JacobianLaw, law, singular_values, universal_law
+from deeprmt.laws import FussCatalan
 from deeprmt.meanfield import critical_point, gauss_moment
 from deeprmt.networks import MLP
 from reference.jacobian import law as reference
@@ -451,3 +452,20 @@ def test_any_algebraic_law_is_one(widths, name, weights, sigma_w, q0):
     f = mu.cdf(x)
     assert (np.diff(f) >= -1e-10).all()
     assert f[-1] == pytest.approx(1, abs=1e-7)
+
+
+@pytest.mark.parametrize("layers", [64, 1000])
+def test_mass_down_to_the_least_double(layers):
+    x = np.array([1e-100, 1e-160, 1e-200, 1e-300, 1e-310, 5e-324])
+    mu, exact = law(MLP([100] * (layers + 1), "linear", sigma_w=1.0), q0=1.0), FussCatalan(layers)
+    # The logarithmic potential is a sum over the layers.
+    np.testing.assert_allclose(mu.cdf(x), exact.cdf(x), atol=2e-16 * layers)
+    np.testing.assert_allclose(mu.pdf(x[:4]), exact.pdf(x[:4]), rtol=1e-15 * layers)
+    for x in (1e-150, 1e-200):
+        assert math.log(mu.ppf(exact.cdf(x))) == pytest.approx(math.log(x), rel=1e-10)
+
+
+def test_values_near_a_rare_atom_are_not_it():
+    mu = law(critical("hard_tanh", "gaussian", [100] * 51, q=0.01))
+    assert 0 < mu.atoms()[0][1] < 1e-20
+    assert mu.ks_distance(mu.rvs(1000, rng=0)) < 1.95 / 1000**0.5  # is exceeded once in 1000 seeds

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeprmt.errors import ConvergenceError
-from deeprmt.laws import Empirical, Gamma, Law, MarchenkoPastur, Semicircle
+from deeprmt.laws import Beta, Empirical, Gamma, Law, MarchenkoPastur, Mixture, Point, Semicircle
 
 
 class Wrapped(Law):
@@ -327,6 +327,32 @@ def test_ks_distance_counts_values_at_an_atom_once():
     assert law.ks_distance(x) == pytest.approx(0.5 / 1000, rel=1e-6)
     assert law.ks_distance(np.ones(10)) == pytest.approx(max(law.cdf(1.0), 1 - law.cdf(1.0)), rel=1e-12)
     assert Empirical([1.0, 2.0]).ks_distance([1.0, 2.0]) == 0
+
+
+def test_ks_distance_next_to_an_atom():
+    """A bulk that comes close to an atom is not part of it; rounding beside an atom is."""
+    narrow = Mixture([(1e-20, Point(0.0)), (1 - 1e-20, Semicircle(1e-12).shift(3e-12))])
+    values = np.append(narrow.ppf((np.arange(100) + 0.5) / 100), 1.0)
+    # The last quantile is at 0.995 and has 99 values of 101 below.
+    assert narrow.ks_distance(values) == pytest.approx(0.995 - 99 / 101, abs=1e-12)
+    off = np.append(values[:-1] + 3e-12, 1.0)
+    below = narrow.cdf(off[:-1]) - np.arange(100) / 101
+    assert narrow.ks_distance(off) == pytest.approx(below.max(), abs=1e-12)
+    heavy = MarchenkoPastur(2.0)
+    values = heavy.rvs(500, rng=1)
+    scattered = np.where(values == 0, 1e-17 * np.arange(-250, 250), values)
+    assert heavy.ks_distance(scattered) == pytest.approx(heavy.ks_distance(values), abs=1e-14)
+    assert heavy.ks_distance(values) < 1.95 / 500**0.5
+    assert heavy.ks_distance([0.0, 0.0]) == 0.5
+    assert Point(1e12).ks_distance([1.0]) == 1
+    assert Point(1e12).ks_distance([1e12]) == 0
+
+
+def test_beta_beside_one():
+    with mpmath.workdps(40):
+        for x in (np.nextafter(1, 0), 0.999, 0.75, 0.3):
+            exact = float(2 / mpmath.pi * mpmath.asin(mpmath.sqrt(mpmath.mpf(x))))
+            assert Beta(0.5, 0.5).cdf(x) == pytest.approx(exact, abs=2e-15)
 
 
 @given(st.lists(st.floats(-3, 3), min_size=1, max_size=50))

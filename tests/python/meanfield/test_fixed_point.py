@@ -483,3 +483,21 @@ def test_waves_under_wide_gaussians():
         with pytest.raises(ValueError, match="no critical point with slope_variance = 10"):
             critical_point(name, slope_variance=10)
     assert time.process_time() - start < 0.2  # 0.02 s on one core
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "hard_tanh", "sin", "sigmoid"])
+def test_starts_far_off(name):
+    near = fixed_point(name, 1.5, 0.1).q_star
+    for q0 in (1e-300, 1e-100, 1e150, 1e300):
+        assert fixed_point(name, 1.5, 0.1, q0=q0).q_star == pytest.approx(near, rel=1e-13)
+
+
+def test_moments_at_the_least_variances():
+    """phi is a line next to 0, or two; q itself is a few units of the last place."""
+    q = np.array([0, 1e-310, 1e-250, 1e-199])
+    for name, share in (("tanh", 1.0), ("hard_tanh", 1.0), ("relu", 0.5), ("gelu", 0.25), ("sigmoid", None)):
+        wanted = share * q if share else np.full(4, 0.25)
+        np.testing.assert_allclose([gauss_moment(name, each) for each in q], wanted, rtol=1e-13)
+        np.testing.assert_allclose(gauss_moment(name, np.tile(q, 3))[:4], wanted, rtol=1e-13)
+    assert gauss_moment("cos", 1e-300, derivative=True) == pytest.approx(1e-300, rel=1e-13)
+    assert gauss_moment("relu", 0.0, derivative=True) == 0.5
