@@ -315,6 +315,18 @@ def _add_analyze(commands: Any) -> None:
     )
     parser.add_argument("--heads", type=_count, metavar="N", help="of attention (default: as config.json has it)")
     parser.add_argument("--window", type=_count, default=15, metavar="N", help="of the unfolding (default 15)")
+    parser.add_argument(
+        "--max-memory",
+        metavar="SIZE",
+        help="such as 2GiB: layers whose decomposition takes more are estimated, with error bars (default: three "
+        "quarters of what is free)",
+    )
+    parser.add_argument(
+        "--journal",
+        type=_new_file,
+        metavar="FILE",
+        help="keep what is found in FILE at once, and go on from it if it is there",
+    )
 
 
 def _analyze(options: argparse.Namespace) -> int:
@@ -327,6 +339,8 @@ def _analyze(options: argparse.Namespace) -> int:
             conv=options.conv,
             split=options.split,
             heads=options.heads,
+            max_memory=options.max_memory,
+            journal=options.journal,
             threads=options.threads,
             progress=True,
         )

@@ -3,6 +3,7 @@
 from ._analysis import Analysis
 from ._analyze import analyze
 from ._apply_filter import FilteredCheckpoint, FilteredLayer, apply_filter
+from ._estimate import Estimated
 from ._filter import Filtered, filter
 from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, layers, load
@@ -12,6 +13,7 @@ from ._row import LayerAnalysis
 
 __all__ = [
     "Analysis",
+    "Estimated",
     "Filtered",
     "FilteredCheckpoint",
     "FilteredLayer",

@@ -92,7 +92,7 @@ class Analysis:
         except ImportError as error:
             raise ImportError("Analysis.to_pandas needs pandas: pip install pandas") from error
         frame = pandas.DataFrame([row.to_dict() for row in self.rows])
-        return frame.drop(columns="window", errors="ignore")
+        return frame.drop(columns=["window", "estimate"], errors="ignore")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """All layers side by side: each eigenvalue over its layer's upper edge, outliers marked."""

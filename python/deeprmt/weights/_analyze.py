@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator, Sized
 from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._arguments import RNG, as_choice, as_count, as_key, as_threads
 from ..run import Progress
-from ..run import map as run_map
+from ..run._progress import reporting
+from ..run._within import within
 from ._analysis import Analysis
+from ._journal import Journal, fingerprint
 from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, prepared
-from ._measure import measure
+from ._measure import measure, measure_estimated
 from ._roles import SPLITS
+from ._room import as_bytes, chosen, too_large
 from ._row import LayerAnalysis
-from ._sources import plan
+from ._sources import Work, plan
 from ._tensor import CONVENTIONS, Tensor
 
 
@@ -29,6 +36,8 @@ def analyze(
     samples: int = 199,
     permutations: int = 0,
     rng: RNG = 0,
+    max_memory: int | str | None = None,
+    journal: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     progress: Progress = None,
     threads: int | None = None,
@@ -56,8 +65,19 @@ def analyze(
         as much as the matrix itself, and p-values need 19 or more.
     rng : int, SeedSequence or Generator, default 0
         For both, as `numpy.random.default_rng` takes it. A seed, also the default, gives the same numbers each time.
+    max_memory : int or str, optional
+        Bytes, or a size such as "2GiB", for the layers that are worked on at once, beside what this process holds
+        already. A matrix whose decomposition does not fit is estimated by Lanczos' method, with error bars: its row
+        says so. What is too large even for that is listed in `.skipped`. Default: three quarters of the memory that is
+        free at the start.
+    journal : path, optional
+        A file in which everything that was found is kept at once. A run that was interrupted, in whatever way, goes on
+        from it: with the same source, settings and version; a journal of anything else is refused. Matrices that were
+        decomposed are taken from it whatever `max_memory` is; estimates are made again where a decomposition fits now,
+        and layers that failed are tried again.
     executor : concurrent.futures.Executor, optional
-        Spreads tensors over workers, see `deeprmt.run.map`. Files are read by the workers. Never changes the result.
+        Spreads tensors over workers, see `deeprmt.run.map`, the largest first; no more at once than fit into
+        `max_memory`. Files are read by the workers. Never changes the result.
     progress : None, True or callable
         See `deeprmt.run.map`; counts tensors.
     threads : int, optional
@@ -80,7 +100,9 @@ def analyze(
     Notes
     -----
     Singular values are computed in double precision from the matrix itself: its Gram matrix would lose the small
-    ones. One tensor of a file is in memory at a time and worker.
+    ones. One tensor of a file is in memory at a time and worker: its entries in single or double precision, a copy in
+    double precision, and what `deeprmt.linalg.svdvals` takes, at most 28 bytes an entry of single precision. Lanczos'
+    method takes 4 and its vectors. A tensor that is cut into parts is still read whole.
 
     References
     ----------
@@ -111,13 +133,37 @@ def analyze(
         "permutations": as_count("analyze", "permutations", permutations, least=0),
         "key": as_key("analyze", rng),
     }
+    room = as_bytes("analyze", max_memory)
     work, skipped = prepared(*plan("analyze", source), split, heads)
-    rows: list[LayerAnalysis] = []
-    late: list[Skipped] = []
-    task = partial(_analyze, conv=conv, window=window, threads=inner, **simulations)
-    for result in run_map(task, work, executor=executor, progress=progress):
-        rows += [each for each in result if isinstance(each, LayerAnalysis)]
-        late += [each for each in result if isinstance(each, Skipped)]
+    settings = {"window": window, "conv": conv, "split": split, "heads": heads} | simulations
+    results: dict[int, list[LayerAnalysis | Skipped]] = {}
+    with ExitStack() as stack:
+        book = None
+        if journal is not None:
+            work = list(work)
+            book = stack.enter_context(Journal(journal, fingerprint(work, settings)))
+        tasks = _tasks(work, room, conv, simulations)
+        if isinstance(tasks, list) and book is not None:
+            for task in tasks:
+                if task.at in book.found and _stands(book.found[task.at], task):
+                    results[task.at] = [replace(each, source=task.what.source) for each in book.found[task.at]]
+            tasks = [task for task in tasks if task.at not in results]
+        known = len(results)
+        report = stack.enter_context(reporting(progress, known + len(tasks) if isinstance(tasks, Sized) else None))
+
+        def finished(task: _Task, found: list[LayerAnalysis | Skipped]) -> None:
+            results[task.at] = found
+            if book is not None:
+                book.add(task.at, found)
+            report(len(results))
+
+        if known:
+            report(known)
+        do = partial(_analyze, conv=conv, window=window, threads=inner, **simulations)
+        within(do, tasks, finished, cost=lambda task: task.needs, room=room, executor=executor)
+    in_order = [each for _, found in sorted(results.items()) for each in found]
+    rows = [each for each in in_order if isinstance(each, LayerAnalysis)]
+    late = [each for each in in_order if isinstance(each, Skipped)]
     if isinstance(source, Layers):
         skipped += source.skipped
     if not rows and not any(each.name for each in skipped):
@@ -125,10 +171,49 @@ def analyze(
     return Analysis(rows, skipped + late)
 
 
-def _analyze(task: Tensor | Layer, *, conv: str, **options: int) -> list[LayerAnalysis | Skipped]:
-    if isinstance(task, Layer):
-        return [measure(task, **options)]
+class _Task(NamedTuple):
+    at: int
+    what: Tensor | Layer
+    method: str
+    needs: int
+    room: int | None
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.what.name
+
+
+def _tasks(work: Work, room: int | None, conv: str, simulations: dict[str, int]) -> list[_Task] | Iterator[_Task]:
+    """The largest first, where all are known; an iterator stays one, in its order."""
+    tasks = _planned(work, room, conv, simulations)
+    return sorted(tasks, key=lambda task: -task.needs) if isinstance(work, list) else tasks
+
+
+def _planned(
+    work: Iterable[Tensor | Layer], room: int | None, conv: str, simulations: dict[str, int]
+) -> Iterator[_Task]:
+    for index, what in enumerate(work):
+        yield _Task(index, what, *chosen(what, room, conv, **simulations), room)
+
+
+def _stands(found: list[LayerAnalysis | Skipped], task: _Task) -> bool:
+    """Whether what a journal holds is as good as what would be found now."""
+    rows = [each for each in found if isinstance(each, LayerAnalysis)]
+    if any(row.status == "failed" for row in rows) or len(rows) < len(found):
+        return False
+    return task.method != "dense" or all(row.estimate is None for row in rows)
+
+
+def _analyze(task: _Task, *, conv: str, **options: int) -> list[LayerAnalysis | Skipped]:
+    what = task.what
+    if task.method == "none":
+        why = f"{what.source}: tensor {what.name!r}: {too_large(task.needs, task.room)}"
+        return [Skipped(what.name, what.shape, what.dtype, why, what.source)]
+    do = measure if task.method == "dense" else measure_estimated
+    if isinstance(what, Layer):
+        return [do(what, **options)]
     try:
-        return [measure(layer, **options) for layer in task.layers(conv)]
+        return [do(layer, **options) for layer in what.layers(conv)]
     except ReadError as error:
-        return [Skipped(task.name, task.shape, task.dtype, str(error), task.source)]
+        return [Skipped(what.name, what.shape, what.dtype, str(error), what.source)]

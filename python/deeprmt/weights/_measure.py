@@ -13,6 +13,7 @@ from ..linalg import svdvals
 from ..signal._bulk import LEAST_LEVELS, fit, rounding, zeros
 from ..spectra import spacing_ratio, wigner_surmise
 from ..tails import hill
+from ._estimate import estimated
 from ._layer import Layer
 from ._metrics import of_spectrum
 from ._row import LayerAnalysis, raw_spacings
@@ -37,8 +38,27 @@ def measure(
         return _measure(layer, window, {"samples": samples, "permutations": permutations}, key)
 
 
-def _measure(layer: Layer, window: int, simulations: dict[str, int], key: int) -> LayerAnalysis:
-    facts: dict[str, Any] = {
+def measure_estimated(layer: Layer, *, window: int = 15, threads: int | None = None, **_: int) -> LayerAnalysis:
+    """As `measure`, without a decomposition and without a copy: what Lanczos' method tells, with standard errors."""
+    with default_threads(threads):
+        facts = _names(layer, window)
+        fault = _fault(layer.weight)
+        if fault is not None:
+            return _faulty(layer, facts, *fault)
+        facts |= estimated(layer.weight, PRECISION.get(layer.dtype, PRECISION["float32"]))
+        return LayerAnalysis(**facts, status="estimated", note=_errors(facts))
+
+
+def _errors(facts: dict[str, Any]) -> str:
+    estimate = facts["estimate"]
+    text = f"estimated by Lanczos' method, {estimate.probes} probes of {estimate.steps} steps"
+    if "sigma" in estimate.stderr:
+        text += f" (sigma ± {estimate.stderr['sigma']:.2g}, outliers ± {estimate.stderr['outliers']:.2g})"
+    return f"{text}: a decomposition does not fit into max_memory"
+
+
+def _names(layer: Layer, window: int) -> dict[str, Any]:
+    return {
         "name": layer.name,
         "kind": layer.kind,
         "source": layer.source,
@@ -48,14 +68,22 @@ def _measure(layer: Layer, window: int, simulations: dict[str, int], key: int) -
         "aspect": min(layer.weight.shape) / max(layer.weight.shape) if layer.weight.size else None,
         "window": window,
     }
+
+
+def _faulty(layer: Layer, facts: dict[str, Any], status: str, note: str) -> LayerAnalysis:
+    if status == "zero":
+        count = min(layer.weight.shape)
+        facts |= {"rank": 0, "zeros": count, "spectral_norm": 0.0, "frobenius_norm": 0.0}
+        facts |= {"entry_sigma": 0.0, "singular_values": np.zeros(count)}
+    return LayerAnalysis(**facts, status=status, note=note)
+
+
+def _measure(layer: Layer, window: int, simulations: dict[str, int], key: int) -> LayerAnalysis:
+    facts = _names(layer, window)
     weight = np.asarray(layer.weight, np.float64)
     fault = _fault(weight)
     if fault is not None:
-        status, note = fault
-        if status == "zero":
-            facts |= {"rank": 0, "zeros": min(weight.shape), "spectral_norm": 0.0, "frobenius_norm": 0.0}
-            facts |= {"entry_sigma": 0.0, "singular_values": np.zeros(min(weight.shape))}
-        return LayerAnalysis(**facts, status=status, note=note)
+        return _faulty(layer, facts, *fault)
     try:
         s = svdvals(weight)
     except (ConvergenceError, MemoryError) as error:

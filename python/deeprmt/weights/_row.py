@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..laws import MarchenkoPastur
 from ..signal import Spikes, invert_spikes, outlier_p_values
 from ..spectra import spacings, unfold
 from ..tails import Hill, hill
+from ._estimate import Estimated
 from ._layer import by
 from ._metrics import COLUMNS, Metrics
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 STATUSES = {
     "ok": "every statistic is there",
     "small": "too few levels for some of the statistics",
+    "estimated": "too large for a decomposition within max_memory: estimated by Lanczos' method",
     "orthogonal": "all singular values are equal: there is no bulk to fit",
     "rank deficient": "levels that are zero up to rounding are left out",
     "vector": "one row or one column: one singular value",
@@ -30,7 +32,7 @@ STATUSES = {
     "out of range": "the squares of the entries leave the range of double precision",
     "failed": "the singular values could not be computed",
 }
-"""In words; a layer is bad in any but the first three."""
+"""In words; a layer is bad in any but the first four."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -103,8 +105,12 @@ class LayerAnalysis:
     metrics : Metrics
         WeightWatcher's metrics of the matrix, each beside what noise gives; `to_dict` lists them as ``alpha``,
         ``alpha_stderr``, ``alpha_p`` and so on.
+    estimate : Estimated or None
+        Where the matrix was too large to decompose: how its numbers were estimated, with their standard errors. There
+        are no spacings and no tail then.
     singular_values : (M,) ndarray
-        Of W, descending, in double precision, zeros included.
+        Of W, descending, in double precision, zeros included. Of an estimated row: outliers that Lanczos' method
+        resolved, and quantiles of its distribution.
 
     Examples
     --------
@@ -159,12 +165,13 @@ class LayerAnalysis:
     hill_stderr: float | None = None
     window: int = 15
     metrics: Metrics | None = field(default=None, repr=False)
+    estimate: Estimated | None = None
     singular_values: Floats = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
     def bad(self) -> bool:
         """Whether this layer could not be analysed as the others were; see `STATUSES`."""
-        return self.status not in ("ok", "small", "orthogonal")
+        return self.status not in ("ok", "small", "estimated", "orthogonal")
 
     @property
     def eigenvalues(self) -> Floats:
@@ -237,6 +244,7 @@ class LayerAnalysis:
         out = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart}
         known = {} if self.metrics is None else self.metrics.columns()
         out |= {name: known.get(name) for name in COLUMNS if name not in out and "_noise" not in name}
+        out["estimate"] = None if self.estimate is None else asdict(self.estimate)
         out |= {"shape": list(self.shape), "stored_shape": list(self.stored_shape), "verdict": self.verdict}
         if arrays:
             curve = self.hill

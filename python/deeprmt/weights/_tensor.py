@@ -121,12 +121,12 @@ class Tensor:
         """Read, and split into matrices by the convention `conv`."""
         order = self.order or tuple(range(len(self.shape)))
         outer, kernel = order[:2], order[2:]
-        if conv == "slices" and self._is_conv():
+        if conv == "slices" and self.is_conv():
             stack = self._entries((*kernel, *outer))
             for place in itertools.product(*(range(self.shape[axis]) for axis in kernel)):
                 yield self._layer(f"[{','.join(map(str, place))}]", stack[place])
             return
-        if conv == "channels" and self._is_conv():
+        if conv == "channels" and self.is_conv():
             matrix = self._entries((outer[0], *kernel, outer[1])).reshape(-1, self.shape[outer[1]])
         else:
             matrix = self._entries(order).reshape(self.matrix_shape)
@@ -151,7 +151,7 @@ class Tensor:
             found = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
             raise ReadError(f"{self.source}: tensor {self.name!r}: {found}") from error
 
-    def _is_conv(self) -> bool:
+    def is_conv(self) -> bool:
         return len(self.shape) > 2 and self.kind in ("", "conv")
 
     def _kind(self) -> str:

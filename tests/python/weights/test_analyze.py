@@ -493,10 +493,12 @@ def test_one_odd_tensor_does_not_stop_the_rest():
     def odd(axes):
         raise MemoryError("Unable to allocate 9 PiB")
 
-    from deeprmt.weights._analyze import _analyze
+    from deeprmt.weights._analyze import _analyze, _Task
     from deeprmt.weights._tensor import Tensor
 
-    (record,) = _analyze(Tensor("w", (3, 3), "float32", "a.npz", odd), window=15, conv="flatten", threads=1)
+    (record,) = _analyze(
+        _Task(0, Tensor("w", (3, 3), "float32", "a.npz", odd), "dense", 0, None), window=15, conv="flatten", threads=1
+    )
     assert (record.name, record.expected) == ("w", False)
     assert record.reason == "a.npz: tensor 'w': Unable to allocate 9 PiB"
 
