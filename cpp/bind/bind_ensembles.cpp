@@ -119,6 +119,7 @@ void bind_ensembles(py::module_ m) {
         },
         "key"_a, "out"_a.noconvert(), "threads"_a);
   });
+  m.def("wishart_block", &ensembles::wishart_block, "m"_a, "n"_a);
   for_types<float, double, std::complex<float>, std::complex<double>>([&]<class T>() {
     m.def(
         "haar",

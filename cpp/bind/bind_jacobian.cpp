@@ -9,6 +9,9 @@ template <class T>
 auto activation(const py::object& phi, const py::object& dphi) {
   return [&phi, &dphi](const T* h, Index n, T* x, T* d) {
     const py::gil_scoped_acquire gil;
+    // NumPy's settings belong to a thread: its warnings would leak from ours. What is not finite is told by the kernel.
+    const py::object quiet = py::module_::import("numpy").attr("errstate")("all"_a = "ignore");
+    quiet.attr("__enter__")();
     const auto evaluate = [&](const char* what, const py::object& function, T* to) {
       const Array<T> given(n, h);
       const Array<T> values = py::array_t < T, py::array::c_style | py::array::forcecast > (function(given));
@@ -16,8 +19,15 @@ auto activation(const py::object& phi, const py::object& dphi) {
                   " must return as many values (", n, ") as it is given");
       std::copy_n(values.data(), n, to);
     };
-    evaluate("phi", phi, x);
-    evaluate("dphi", dphi, d);
+    const auto leave = [&] { quiet.attr("__exit__")(py::none(), py::none(), py::none()); };
+    try {
+      evaluate("phi", phi, x);
+      evaluate("dphi", dphi, d);
+    } catch (...) {
+      leave();
+      throw;
+    }
+    leave();
   };
 }
 

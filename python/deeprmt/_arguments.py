@@ -32,13 +32,18 @@ def shown(value: object) -> str:
 _core_types = (np.dtype(np.float32), np.dtype(np.float64))
 
 
+def refuse_masked(function: str, argument: str, value: ArrayLike) -> None:
+    """A masked entry has no value; the number that lies under the mask is not one."""
+    if np.ma.is_masked(value):
+        count = np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(value)))
+        raise ValueError(f"{function}: {argument} must have no masked entries, found {count}")
+
+
 def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
     """`value` as a C-contiguous float32 or float64 array: float16 widens to float32, other reals to float64."""
     if type(value) is np.ndarray and value.dtype in _core_types and value.flags.c_contiguous and value.flags.aligned:
         return value  # nothing to do: said first, for it takes longer to ask all the rest than to solve a small problem
-    if np.ma.is_masked(value):
-        count = np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(value)))
-        raise ValueError(f"{function}: {argument} must have no masked entries, found {count}")
+    refuse_masked(function, argument, value)
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -42,3 +42,9 @@ def test_a_missing_package_is_an_error(monkeypatch, tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.startswith("deeprmt: cmake_prefix: ")
+
+
+def test_eigen_is_looked_for_with_python_and_named_where_missing(prefix):
+    text = (prefix / "lib/cmake/deeprmt/deeprmtConfig.cmake").read_text()
+    assert "m.files('cmeel-eigen')" in text
+    assert "pip install cmeel-eigen" in text

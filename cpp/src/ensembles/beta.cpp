@@ -38,6 +38,9 @@ void copy_out(const char* function, const std::vector<double>& values, MatOut<T>
   for (Index i = 0; i < out.cols(); ++i) out(0, i) = static_cast<T>(values[static_cast<std::size_t>(i)]);
 }
 
+/// Gives the memory back before the eigenvalues ask for theirs.
+void release(std::vector<double>& values) { std::vector<double>().swap(values); }
+
 void check_shapes(const char* function, const std::vector<double>& shapes) {
   for (const double shape : shapes)
     check::that(std::isfinite(shape), function,
@@ -96,6 +99,8 @@ void hermite_eigenvalues(Stream stream, double beta, MatOut<T> out, int threads)
   gammas(stream, shape, logarithm.data(), e.data());
   for (Index i = 0; i + 1 < n; ++i) e[i] = std::sqrt(static_cast<double>(n - 1 - i) / size * e[i]);
   refuse_overflow<double>("hermite_eigenvalues", e);
+  release(shape);
+  release(logarithm);
   linalg::eigvals_tridiagonal<double>(n, d.data(), e.data(), d.data(), threads);
   copy_out<T>("hermite_eigenvalues", d, out);
 }
@@ -116,6 +121,9 @@ void laguerre_eigenvalues(Stream stream, double n, double beta, MatOut<T> out, i
   gammas(stream, shape, logarithm.data(), entry.data());
   for (std::size_t i = 0; i < entry.size(); ++i) entry[i] = std::sqrt(degrees[i] / n * entry[i]);
   refuse_overflow<double>("laguerre_eigenvalues", entry);
+  release(degrees);
+  release(shape);
+  release(logarithm);
   std::vector<double> values(static_cast<std::size_t>(p));
   linalg::values_of_bidiagonal(p, entry.data(), entry.data() + p, small, values.data(), threads);
   for (double& x : values) x *= x;
@@ -147,6 +155,9 @@ void jacobi_eigenvalues(Stream stream, double a, double b, double beta, MatOut<T
     d[k] = cosine(at) * (k == 0 ? 1 : sine(at + 2));
     if (k > 0) e[k - 1] = sine(at + 4) * cosine(at + 2);
   }
+  release(shape);
+  release(logarithm);
+  release(ratio);
   linalg::values_of_bidiagonal(p, d.data(), e.data(), small, values.data(), threads);
   for (double& x : values) x = std::min(x * x, 1.0);
   copy_out<T>("jacobi_eigenvalues", values, out);

@@ -1,8 +1,10 @@
 #include "deeprmt/ensembles/gaussian.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "deeprmt/core/check.hpp"
+#include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/linalg/product.hpp"
 
@@ -12,6 +14,20 @@ template <class T>
 void ginibre(Stream stream, T sigma, MatOut<T> out, int threads) {
   normals<T>(stream, out, sigma, threads);
 }
+
+namespace {
+
+/// Takes the upper triangle over into the lower one, conjugated.
+template <class T>
+void mirror(MatOut<T> out, int team) {
+  parallel_ranges(out.rows(), 64, team, [&](Index begin, Index end) {
+    for (Index j = 0; j < end; j += 64)  // square tiles, so that the columns read stay in the cache
+      for (Index i = begin; i < end; ++i)
+        for (Index k = j; k < std::min(j + 64, i); ++k) out(i, k) = Eigen::numext::conj(out(k, i));
+  });
+}
+
+}  // namespace
 
 template <class T>
 void goe(Stream stream, MatOut<T> out, int threads) {
@@ -27,11 +43,7 @@ void goe(Stream stream, MatOut<T> out, int threads) {
     row[0] *= on;
     for (Index j = 1; j < n - i; ++j) row[j] *= off;
   });
-  parallel_ranges(n, 64, team, [&](Index begin, Index end) {
-    for (Index j = 0; j < end; j += 64)  // square tiles, so that the columns read stay in the cache
-      for (Index i = begin; i < end; ++i)
-        for (Index k = j; k < std::min(j + 64, i); ++k) out(i, k) = out(k, i);
-  });
+  mirror<T>(out, team);
 }
 
 template <class T>
@@ -48,22 +60,36 @@ void gue(Stream stream, MatOut<std::complex<T>> out, int threads) {
     row[1] = 0;
     for (Index j = 2; j < 2 * (n - i); ++j) row[j] *= off;
   });
-  parallel_ranges(n, 64, team, [&](Index begin, Index end) {
-    for (Index j = 0; j < end; j += 64)  // square tiles, so that the columns read stay in the cache
-      for (Index i = begin; i < end; ++i)
-        for (Index k = j; k < std::min(j + 64, i); ++k) out(i, k) = std::conj(out(k, i));
-  });
+  mirror<std::complex<T>>(out, team);
+}
+
+Index wishart_block(Index m, Index n) {
+  constexpr Index entries = Index{1} << 22, least = 512;  // fewer columns at a time would slow the products down
+  return std::min(n, std::max(entries / std::max<Index>(m, 1), least));
 }
 
 template <class T>
 void wishart(Stream stream, Index n, MatOut<T> out, int threads) {
   check::shape("wishart", "out", out, out.rows(), out.rows());
   check::at_least("wishart", "n", n, 1);
-  Mat<T> g(out.rows(), n);
-  ginibre<T>(stream, std::sqrt(T(1) / static_cast<T>(n)), g, threads);
-  linalg::multiply<T>('N', 'T', 1, g, g, 0, out, threads);
+  const Index m = out.rows(), block = wishart_block(m, n);
+  if (m == 0) return;
+  const T sigma = std::sqrt(T(1) / static_cast<T>(n));
+  Mat<T> g;
+  for (Index left = 0; left < n; left += block) {
+    check_interrupt();
+    const Index cols = std::min(block, n - left), pieces = (cols + 65535) / 65536;
+    if (g.cols() != cols) g.resize(m, cols);
+    parallel_for(m * pieces, useful_threads(60.0 * static_cast<double>(g.size()), threads), [&](Index task) {
+      const Index i = task / pieces, begin = task % pieces * 65536, count = std::min<Index>(65536, cols - begin);
+      T* entries = &g(i, begin);
+      normals<T>(stream, static_cast<std::uint64_t>(i) * n + left + begin, entries, count);
+      for (Index j = 0; j < count; ++j) entries[j] *= sigma;
+    });
+    linalg::multiply<T>('N', 'T', 1, g, g, left > 0 ? 1 : 0, out, threads);
+  }
   // BLAS may round (i, j) and (j, i) differently; the matrix is symmetric to the bit.
-  out.template triangularView<Eigen::StrictlyLower>() = out.transpose().template triangularView<Eigen::StrictlyLower>();
+  mirror<T>(out, useful_threads(20.0 * static_cast<double>(out.size()), threads));
 }
 
 #define DEEPRMT_INSTANTIATE(T)                                \

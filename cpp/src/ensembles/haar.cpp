@@ -4,11 +4,13 @@
 #include <cmath>
 #include <complex>
 #include <type_traits>
+#include <vector>
 
 #include "deeprmt/core/blas.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "deeprmt/core/squares.hpp"
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/qr.hpp"
 
@@ -45,20 +47,22 @@ T phase_of(T x) {
 }
 
 /// Gaussian direction number `index` of length n - index as a reflector v = x - beta e_1, scaled to v_1 = 1 and
-/// conjugated. Returns the phase of beta, the diagonal of R. The last one has nothing to reflect: v = 0, R is the
-/// number itself.
+/// conjugated, and |v|^2. Returns the phase of beta, the diagonal of R. The last one has nothing to reflect: v = 0, R
+/// is the number itself.
 template <class T>
-T draw_reflector(Stream stream, Index n, Index index, T* v) {
+T draw_reflector(Stream stream, Index n, Index index, T* v, double& square) {
   const Index length = n - index;
   draw(stream, static_cast<std::uint64_t>(index) * n, v, length);
   const T phase = phase_of(v[0]);
   if (length == 1) {
     v[0] = 0;
+    square = 0;
     return phase;
   }
-  const T scale = Real<T>(1) / (v[0] + phase * Eigen::Map<Vec<T>>(v, length).norm());
+  const T scale = Real<T>(1) / (v[0] + phase * static_cast<Real<T>>(std::sqrt(sum_of_squares(v, length))));
   for (Index i = 1; i < length; ++i) v[i] = Eigen::numext::conj(v[i] * scale);
   v[0] = 1;
+  square = sum_of_squares(v, length);
   return -phase;
 }
 
@@ -99,9 +103,10 @@ template <class T>
 void draw_block(Stream stream, Index n, Index top, BlockView<T> block, int threads) {
   const Index count = block.vh.rows();
   const double normals_cost = 200.0 * static_cast<double>(block.vh.size());  // in flops of a product
+  std::vector<double> squares(static_cast<std::size_t>(count));
   parallel_for(count, useful_threads(normals_cost, threads), [&](Index j) {
     std::fill_n(&block.vh(j, 0), j, T(0));
-    block.signs[j] = draw_reflector(stream, n, top + j, &block.vh(j, j));
+    block.signs[j] = draw_reflector(stream, n, top + j, &block.vh(j, j), squares[j]);
   });
   // The upper triangle of V^* V in tiles, each one product.
   constexpr Index tile = 96;
@@ -116,7 +121,7 @@ void draw_block(Stream stream, Index n, Index top, BlockView<T> block, int threa
   });
   for (Index j = 0; j < count; ++j) {
     block.t.row(j).head(j).setZero();
-    block.t(j, j) = std::real(block.t(j, j)) > 0 ? block.t(j, j) / Real<T>(2) : T(1);
+    block.t(j, j) = squares[j] > 0 ? static_cast<Real<T>>(squares[j] / 2) : Real<T>(1);
   }
   Mat<T> work;
   invert<T>(block.t, work);

@@ -20,7 +20,7 @@ template <class T>
 void refuse_non_finite(const char* what, Index layer, const Vec<T>& values) {
   for (Index i = 0; i < values.size(); ++i)
     check::that(std::isfinite(values[i]), "singular_values: ", what, " of layer ", layer, " must be finite, found ",
-                values[i], " at unit ", i);
+                check::unsigned_nan(values[i]), " at unit ", i);
 }
 
 /// One network on its way from the input to the output: the signal, and who draws the weights.
@@ -67,7 +67,8 @@ class Walk {
       layer_biases<T>(key_, sample_, layer_, model_.sigma_b, b);
       h += b;
     }
-    refuse_non_finite("the preactivation", layer_, h);
+    check::that(h.array().isFinite().all(), "singular_values: the preactivation of layer ", layer_,
+                " overflows at sigma_w = ", model_.sigma_w, " and sigma_b = ", model_.sigma_b);
     if (done() && !model_.activation_output) return;
     x_.resize(h.size());
     d_.resize(h.size());

@@ -5,6 +5,7 @@
 
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "deeprmt/core/squares.hpp"
 #include "deeprmt/ensembles/haar.hpp"
 #include "deeprmt/linalg/product.hpp"
 
@@ -94,7 +95,7 @@ void layer_biases(std::uint64_t key, std::uint32_t sample, Index layer, T sigma_
 template <class T>
 void sphere_input(std::uint64_t key, std::uint32_t sample, T q, VecOut<T> x) {
   normals<T>({key, sample, input_part}, 0, x.data(), x.size());
-  x *= std::sqrt(q * static_cast<T>(x.size())) / x.norm();
+  x *= std::sqrt(q * static_cast<T>(x.size())) / static_cast<T>(std::sqrt(sum_of_squares(x.data(), x.size())));
 }
 
 #define DEEPRMT_INSTANTIATE(T)                                                                                     \

@@ -13,29 +13,35 @@ namespace {
 
 constexpr Index leaf = 8;  // reflectors at a time; their sums stay in registers
 
+/// Entries after which a sum goes on in double precision: the roundings of a longer one in float add up.
+constexpr Index stretch = 8192;
+
 /// x_i -= c_i v for the `count` rows x_i of `block` and the row v before them, which is then scaled; at the same time
 /// sums_i = x_0 . x_i of the new rows. Rows are `size` long; without v where `scale` is zero.
 template <Index count, class T>
 DEEPRMT_LEAF void pass_fixed(T* block, Index ld, Index size, bool first, const T* c, T scale, T* sums) {
   T* last = block - ld;
-  LoosePack<T> parts[count] = {};
+  const Index whole = size / pack<T> * pack<T>;
+  double totals[count] = {};
   Index l = 0;
-  for (; l + pack<T> <= size; l += pack<T>) {
-    LoosePack<T> x[count];
-    for (Index i = 0; i < count; ++i) x[i] = loose(block + i * ld + l);
-    if (!first) {
-      LoosePack<T>& v = loose(last + l);
-      for (Index i = 0; i < count; ++i) {
-        x[i] -= c[i] * v;
-        loose(block + i * ld + l) = x[i];
+  do {
+    LoosePack<T> parts[count] = {};
+    for (const Index end = std::min(l + stretch, whole); l < end; l += pack<T>) {
+      LoosePack<T> x[count];
+      for (Index i = 0; i < count; ++i) x[i] = loose(block + i * ld + l);
+      if (!first) {
+        LoosePack<T>& v = loose(last + l);
+        for (Index i = 0; i < count; ++i) {
+          x[i] -= c[i] * v;
+          loose(block + i * ld + l) = x[i];
+        }
+        v *= scale;
       }
-      v *= scale;
+      for (Index i = 0; i < count; ++i) parts[i] += x[0] * x[i];
     }
-    for (Index i = 0; i < count; ++i) parts[i] += x[0] * x[i];
-  }
-  for (Index i = 0; i < count; ++i) {
-    sums[i] = sum_at<T>(&parts[i]);
-  }
+    for (Index i = 0; i < count; ++i) totals[i] += static_cast<double>(sum_at<T>(&parts[i]));
+  } while (l < whole);
+  for (Index i = 0; i < count; ++i) sums[i] = static_cast<T>(totals[i]);
   for (; l < size; ++l) {
     if (!first) {
       for (Index i = 0; i < count; ++i) block[i * ld + l] -= c[i] * last[l];
@@ -91,18 +97,25 @@ template <class T>
 DEEPRMT_LEAF void dots_loop(const T* v, const T* x, Index ld, Index rows, Index size, T (*products)[leaf]) {
   constexpr Index row = leaf * pack<T>;
   alignas(64) T sums[most * row];
-  std::fill_n(sums, rows * row, T(0));
   const Index whole = size / pack<T> * pack<T>;
   constexpr Index step = chunk / static_cast<Index>(sizeof(T));
-  for (Index l = 0; l < whole; l += step) {
-    const Index packs = std::min(step, whole - l) / pack<T>;
-    Index i = 0;
-    for (; i + 3 <= rows; i += 3) dots_fixed<3>(v + l, x + i * ld + l, ld, packs, sums + i * row);
-    for (; i < rows; ++i) dots_fixed<1>(v + l, x + i * ld + l, ld, packs, sums + i * row);
+  double totals[most][leaf];
+  for (Index i = 0; i < rows; ++i) std::fill_n(totals[i], leaf, 0.0);
+  for (Index begin = 0; begin < whole; begin += stretch) {
+    const Index end = std::min(begin + stretch, whole);
+    std::fill_n(sums, rows * row, T(0));
+    for (Index l = begin; l < end; l += step) {
+      const Index packs = std::min(step, end - l) / pack<T>;
+      Index i = 0;
+      for (; i + 3 <= rows; i += 3) dots_fixed<3>(v + l, x + i * ld + l, ld, packs, sums + i * row);
+      for (; i < rows; ++i) dots_fixed<1>(v + l, x + i * ld + l, ld, packs, sums + i * row);
+    }
+    for (Index i = 0; i < rows; ++i)
+      for (Index r = 0; r < leaf; ++r) totals[i][r] += static_cast<double>(sum_at<T>(sums + i * row + r * pack<T>));
   }
   for (Index i = 0; i < rows; ++i)
     for (Index r = 0; r < leaf; ++r) {
-      T dot = sum_at<T>(sums + i * row + r * pack<T>);
+      T dot = static_cast<T>(totals[i][r]);
       for (Index l = whole; l < size; ++l) dot += v[r * ld + l] * x[i * ld + l];
       products[i][r] = dot;
     }
@@ -231,13 +244,14 @@ class Panel {
     if (largest == 0) std::fill_n(sums, count, T(0));
     if (largest == 0 || !std::isfinite(largest)) return 1;
     largest = std::max(largest, std::abs(x[0]));
-    std::fill_n(sums, count, T(0));
+    double totals[leaf] = {};
     const int least = std::numeric_limits<T>::min_exponent, greatest = std::numeric_limits<T>::max_exponent;
     const T up = std::ldexp(T(1), std::clamp(-std::ilogb(largest), least, greatest - 2));
     for (Index l = 1; l <= tail; ++l) {
       x[l] *= up;
-      for (Index i = 0; i < count; ++i) sums[i] += x[l] * x[i * ld_ + l];
+      for (Index i = 0; i < count; ++i) totals[i] += static_cast<double>(x[l] * x[i * ld_ + l]);
     }
+    for (Index i = 0; i < count; ++i) sums[i] = static_cast<T>(totals[i]);
     return up;
   }
 
@@ -247,9 +261,9 @@ class Panel {
     if (b == leaf) return clones<dots_loop<T>>(v, x, ld_, count, m_ - k, products);
     for (Index i = 0; i < count; ++i)
       for (Index r = 0; r < b; ++r) {
-        T sum = 0;
-        for (Index l = 0; l < m_ - k; ++l) sum += v[r * ld_ + l] * x[i * ld_ + l];
-        products[i][r] = sum;
+        double sum = 0;
+        for (Index l = 0; l < m_ - k; ++l) sum += static_cast<double>(v[r * ld_ + l] * x[i * ld_ + l]);
+        products[i][r] = static_cast<T>(sum);
       }
   }
 

@@ -9,6 +9,9 @@ from .. import _core
 from .._arguments import RNG, Floats, as_count, as_number
 from ._fill import MOST, filled
 
+HERMITE_ROOM, BIDIAGONAL_ROOM = 22, 27
+"""Numbers of float64 for each eigenvalue that the work takes at most, beside the result."""
+
 
 def _as_beta(function: str, beta: float) -> float:
     return as_number(function, "beta", beta, above=0)
@@ -59,7 +62,8 @@ def hermite_eigenvalues(
 
     Notes
     -----
-    Time O(n^2), memory O(n) beyond the result.
+    Time O(n^2). Beyond the result at most 22 n numbers of float64, for each thread where there are as many samples as
+    threads; what cannot fit is a MemoryError before anything is drawn.
 
     References
     ----------
@@ -78,7 +82,8 @@ def hermite_eigenvalues(
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.hermite_eigenvalues(key, beta, out, threads)
 
-    return filled(name, (1, n), size, dtype, rng, threads, fill)[..., 0, :]
+    room = HERMITE_ROOM * n
+    return filled(name, (1, n), size, dtype, rng, threads, fill, beside=room, work=np.float64)[..., 0, :]
 
 
 def laguerre_eigenvalues(
@@ -118,7 +123,7 @@ def laguerre_eigenvalues(
 
     Notes
     -----
-    Time O(p^2), memory O(p) beyond the result.
+    Time O(p^2). Beyond the result at most 27 p numbers of float64, as in `hermite_eigenvalues`.
 
     References
     ----------
@@ -140,7 +145,8 @@ def laguerre_eigenvalues(
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.laguerre_eigenvalues(key, n, beta, out, threads)
 
-    return filled(name, (1, p), size, dtype, rng, threads, fill)[..., 0, :]
+    room = BIDIAGONAL_ROOM * p
+    return filled(name, (1, p), size, dtype, rng, threads, fill, beside=room, work=np.float64)[..., 0, :]
 
 
 def jacobi_eigenvalues(
@@ -184,7 +190,7 @@ def jacobi_eigenvalues(
 
     Notes
     -----
-    Time O(p^2), memory O(p) beyond the result.
+    Time O(p^2). Beyond the result at most 27 p numbers of float64, as in `hermite_eigenvalues`.
 
     References
     ----------
@@ -205,4 +211,5 @@ def jacobi_eigenvalues(
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.jacobi_eigenvalues(key, a, b, beta, out, threads)
 
-    return filled(name, (1, p), size, dtype, rng, threads, fill)[..., 0, :]
+    room = BIDIAGONAL_ROOM * p
+    return filled(name, (1, p), size, dtype, rng, threads, fill, beside=room, work=np.float64)[..., 0, :]

@@ -40,8 +40,12 @@ def filled(
     fill: Callable[[int, Floats, int], None],
     field: Literal["real", "complex"] = "real",
     beside: int = 0,
+    work: DTypeLike | None = None,
 ) -> Floats:
-    """A stack of matrices of `shape`, filled by the core from a key that `rng` gives; `beside` more of one at work."""
+    """A stack of matrices of `shape`, filled by the core from a key that `rng` gives.
+
+    `beside` says how many entries more, of `work` or else of the result's type, the core takes for each matrix at work.
+    """
     stack = as_size(function, size)
     count = math.prod(stack)
     if count >= 2**32:
@@ -49,8 +53,13 @@ def filled(
     entry = as_entry(function, dtype, field)
     what = f"an array of {count} x {shape[0]} x {shape[1]} {entry} entries"
     inner = as_threads(function, threads)
-    at_work = beside * min(count, inner)
-    refuse_beyond_memory(function, (count + at_work) * math.prod(shape) * entry.itemsize, what, inner)
+    at_work = inner if count >= inner else min(count, 1)
+    room = beside * at_work * np.dtype(entry if work is None else work).itemsize
+    if room > 0:
+        what += ", with the room to make it,"
+    refuse_beyond_memory(function, count * math.prod(shape) * entry.itemsize + room, what, inner)
+    if math.prod(n for n in (*stack, *shape) if n > 0) * entry.itemsize >= 2**63:  # so NumPy counts: without zeros
+        raise ValueError(f"{function}: size must give an array of fewer than 2**63 bytes, zeros aside, got {size!r}")
     out = np.empty((count, *shape), entry)
     fill(as_key(function, rng), out, inner)
     return out.reshape(*stack, *shape)

@@ -181,6 +181,13 @@ def wishart(
     ------
     ValueError, TypeError
         If m or n is below 1; if an argument has the wrong type.
+    MemoryError
+        If the result and what is drawn at a time cannot fit into memory; before anything is drawn.
+
+    Notes
+    -----
+    G is drawn in blocks of columns, so that n may be as large as patience allows: beyond the result, max(2^22, 512 m)
+    entries at most, for each thread where there are as many matrices as threads.
 
     References
     ----------
@@ -198,4 +205,5 @@ def wishart(
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.wishart(key, n, out, threads)
 
-    return filled("wishart", (m, m), size, dtype, rng, threads, fill)
+    beside = m * _core.ensembles.wishart_block(m, n)
+    return filled("wishart", (m, m), size, dtype, rng, threads, fill, beside=beside)

@@ -20,6 +20,7 @@ from .._arguments import (
     as_real,
     as_threads,
     refuse_beyond_memory,
+    refuse_masked,
     refuse_non_finite,
 )
 from ._fill import MOST
@@ -113,6 +114,15 @@ class GaussianOperator(LinearOperator):  # type: ignore[misc]  # SciPy has no ty
             self.threads,
         )
         return np.asarray(out.reshape(-1, *block.shape[1:]))
+
+    def dot(self, x: Any) -> Any:
+        """As of any `LinearOperator`, but masks are told, which SciPy drops."""
+        refuse_masked("GaussianOperator", "x", x)
+        return super().dot(x)
+
+    def __rmatmul__(self, x: Any) -> Any:
+        refuse_masked("GaussianOperator", "x", x)
+        return super().__rmatmul__(x)
 
     def _matvec(self, x: ArrayLike) -> Floats:
         return self._apply(x, False)

@@ -91,4 +91,4 @@ def haar(
     def fill(key: int, out: Floats, threads: int) -> None:
         _core.ensembles.haar(key, by_qr, out, threads)
 
-    return filled("haar", (n, k), size, dtype, rng, threads, fill, field, beside=2 if by_qr else 0)
+    return filled("haar", (n, k), size, dtype, rng, threads, fill, field, beside=2 * n * k if by_qr else 0)

@@ -18,6 +18,7 @@ from .._arguments import (
     as_key,
     as_threads,
     refuse_beyond_memory,
+    refuse_masked,
     refuse_non_finite,
     shown,
 )
@@ -174,9 +175,10 @@ class HaarOperator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
 
     def _apply(self, x: ArrayLike, left: bool, adjoint: bool, conjugated: bool) -> Floats:
         name, n = "HaarOperator.apply", self.shape[0]
+        refuse_masked(name, "x", x)
         given = np.asarray(x)
-        if given.dtype.kind not in "fiubc":
-            raise TypeError(f"{name}: x must be numbers, got dtype {given.dtype}")
+        if given.dtype.kind not in "fiubc" or given.dtype.itemsize > (16 if given.dtype.kind == "c" else 8):
+            raise TypeError(f"{name}: x must be numbers whose parts have at most 64 bits, got dtype {given.dtype}")
         if given.ndim not in (1, 2) or given.shape[0 if left else -1] != n:
             wish = f"({n},) or ({n}, m)" if left else f"({n},) or (m, {n})"
             raise ValueError(f"{name}: x must have shape {wish}, got {given.shape}")
@@ -201,6 +203,15 @@ class HaarOperator(LinearOperator):  # type: ignore[misc]  # SciPy has no types
             if turn:
                 np.conjugate(block, out=block)
         return block.reshape(given.shape)
+
+    def dot(self, x: Any) -> Any:
+        """As of any `LinearOperator`, but masks are told, which SciPy drops."""
+        refuse_masked("HaarOperator", "x", x)
+        return super().dot(x)
+
+    def __rmatmul__(self, x: Any) -> Any:
+        refuse_masked("HaarOperator", "x", x)
+        return super().__rmatmul__(x)
 
     def _matvec(self, x: ArrayLike) -> Floats:
         return self._apply(x, True, self._adjoint_of, self._conjugated)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -67,6 +70,43 @@ def test_gue_moments():
         assert abs(np.mean(values**2) - variance) < 5 * variance * np.sqrt(2 / trials)
         assert abs(values.mean()) < 5 * np.sqrt(variance / trials)
     assert abs(np.mean(upper.real * upper.imag)) < 5 * 0.5 / n / np.sqrt(trials)
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 2**21), (600, 8000)])
+def test_wishart_by_blocks_of_columns(m, n):
+    # The draws are those of ginibre; sums of n products differ by their order: sqrt(n) eps of 1, times 5.
+    g = ginibre(m, n, dtype=np.float32, rng=8).astype(float)
+    eps = np.finfo(np.float32).eps
+    w = wishart(m, n, dtype=np.float32, rng=8, threads=2)
+    assert _core.ensembles.wishart_block(m, n) < n
+    np.testing.assert_allclose(w, g @ g.T, rtol=0, atol=5 * np.sqrt(n) * eps / np.sqrt(min(n, 384)))
+    np.testing.assert_array_equal(w, wishart(m, n, dtype=np.float32, rng=8, threads=1))
+
+
+def test_wishart_of_more_samples_than_fit_into_memory(monkeypatch):
+    # 2 x 10^9 entries are 16 GB, of which 32 MB are drawn at a time: it starts, and is refused only where those do not
+    # fit.
+    asked = []
+    monkeypatch.setattr("deeprmt.ensembles._fill.refuse_beyond_memory", lambda name, size, *rest: asked.append(size))
+    wishart(2, 50, rng=0, threads=1)
+    assert asked == [8 * (2 * 2 + 2 * 50)]
+    assert 2 * _core.ensembles.wishart_block(2, 10**9) == 2**22
+
+
+def test_wishart_answers_an_interrupt():
+    code = """if True:
+        import signal, time
+        from deeprmt.ensembles import wishart
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        start = time.process_time()
+        try:
+            wishart(2000, 10**7, dtype="f4", threads=1)
+        except KeyboardInterrupt:
+            print(time.process_time() - start < 2)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True\n", done.stderr
 
 
 def test_gue_follows_the_semicircle():

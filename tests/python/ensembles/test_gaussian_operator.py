@@ -92,3 +92,16 @@ def test_a_matrix_beyond_memory_acts():
             total += entry[0] * np.float32(1 / np.sqrt(10**7))
         expected.append(total)
     np.testing.assert_allclose(wide @ x, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "product", [lambda q, x: q @ x, lambda q, x: q.T @ x, lambda q, x: q.matvec(x), lambda q, x: x @ q]
+)
+def test_refuses_masks_and_long_doubles(product):
+    q = GaussianOperator(3, rng=0)
+    with pytest.raises(ValueError, match="x must have no masked entries, found 1"):
+        product(q, np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0]))
+    assert product(q, np.ma.masked_array([1.0, 2.0, 3.0])).shape == (3,)
+    if np.dtype(np.longdouble).itemsize > 8:
+        with pytest.raises(TypeError, match="at most 64 bits, got dtype"):
+            product(q, np.ones(3, np.longdouble))

@@ -148,3 +148,16 @@ def test_threads_and_stacks(method, dtype):
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize(("method", "field"), [("householder", "real"), ("householder", "complex"), ("qr", "real")])
+def test_long_columns_in_single_precision(method, field):
+    # Sums of 10^6 squares. The roundings of one sum in float32 would add up to hundreds of eps; that of pieces, and of
+    # each entry, are below 8 eps.
+    q = haar(10**6, 1, field=field, method=method, dtype=np.float32, rng=0).astype(complex)
+    assert abs(np.linalg.norm(q) - 1) < 8 * np.finfo(np.float32).eps
+
+
+def test_size_whose_bytes_cannot_be_counted():
+    with pytest.raises(ValueError, match=r"haar: size must give an array of fewer than 2\*\*63 bytes, zeros aside"):
+        haar(1, size=(2**31, 2**31, 0))

@@ -1,3 +1,4 @@
+import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -296,3 +297,15 @@ def test_weights_whose_square_underflows():
     for name in ("relu", "tanh"):
         s = singular_values(MLP([3] * 4, name, sigma_w=1e-200, sigma_b=0.5), rng=0)
         assert np.isfinite(s).all()
+
+
+def test_overflow_is_called_that_and_no_thread_warns():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="the preactivation of layer 2 overflows at sigma_w = 1e\\+200"):
+            singular_values(MLP([30] * 4, "linear", sigma_w=1e200), trials=4, rng=0, threads=2)
+        # Twice the largest input overflows inside the slope of tanh, on whatever thread.
+        values = singular_values(
+            MLP([30] * 3, "tanh", sigma_w=2e307), x=np.ones(30), trials=8, rng=0, log=True, threads=4
+        )
+    assert values.shape == (8, 30)

@@ -20,7 +20,11 @@ void goe(Stream stream, MatOut<T> out, int threads);
 template <class T>
 void gue(Stream stream, MatOut<std::complex<T>> out, int threads);
 
-/// G G^T of a Ginibre matrix G (m, n) with entry variance 1/n; out (m, m). Scratch: G.
+/// Columns of G that `wishart` draws at a time.
+Index wishart_block(Index m, Index n);
+
+/// G G^T of a Ginibre matrix G (m, n) with entry variance 1/n; out (m, m). Scratch: m wishart_block(m, n) numbers,
+/// which is no more than the larger of 2^22 and 512 m.
 template <class T>
 void wishart(Stream stream, Index n, MatOut<T> out, int threads);
 
