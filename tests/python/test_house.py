@@ -31,7 +31,7 @@ HEAVY = {
     "dask", "h5py", "matplotlib", "mlxtend", "mpi4py", "onnx", "pandas", "rich", "safetensors", "sklearn", "torch",
 }  # fmt: skip
 # Numbers come before files, pictures and print: what computes imports none of these.
-OUTSIDE = {"__main__", "cli", "demo", "plots", "report", "weights"}
+OUTSIDE = {"__main__", "cli", "demo", "plots", "report", "reproduce", "weights"}
 OUTSIDE_MAY_IMPORT = OUTSIDE | {"run", "__init__"}
 
 

@@ -1,0 +1,137 @@
+"""What an experiment gives: numbers beside what was expected of them, a verdict, and a figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .._display import Displayed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def _plain(value: Any) -> Any:
+    """The same with None for numbers that are not finite, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number, and what it should be.
+
+    Attributes
+    ----------
+    what : str
+        In words.
+    value : float
+        As found.
+    expected, tolerance : str
+        In words and numbers, fixed before the run.
+    passed : bool
+        Whether the value is within the tolerance.
+
+    Examples
+    --------
+    >>> Check.near("mean of ten numbers", 0.51, 0.5, 0.05).passed
+    True
+    """
+
+    what: str
+    value: float
+    expected: str
+    tolerance: str
+    passed: bool
+
+    @classmethod
+    def near(cls, what: str, value: float, expected: float, tolerance: float) -> Check:
+        """|value - expected| <= tolerance."""
+        value = float(value)
+        return cls(what, value, f"{expected:.6g}", f"± {tolerance:.3g}", bool(abs(value - expected) <= tolerance))
+
+    @classmethod
+    def least(cls, what: str, value: float, bound: float) -> Check:
+        """value >= bound."""
+        return cls(what, float(value), f"at least {bound:.6g}", "none", float(value) >= bound)
+
+    @classmethod
+    def most(cls, what: str, value: float, bound: float) -> Check:
+        """value <= bound."""
+        return cls(what, float(value), f"at most {bound:.6g}", "none", float(value) <= bound)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; a value that is not finite is None."""
+        value = self.value if math.isfinite(self.value) else None
+        rest = {"expected": self.expected, "tolerance": self.tolerance, "passed": self.passed}
+        return {"what": self.what, "value": value} | rest
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reproduction(Displayed):
+    """An experiment that was run; made by `run`.
+
+    Attributes
+    ----------
+    name, claim, source : str
+        What was run, what is claimed, and by whom.
+    checks : tuple of Check
+        Numbers beside what was expected.
+    data : dict
+        What the figure shows, ready for JSON.
+    settings : dict
+        What it was run with.
+    draw : callable
+        Takes a matplotlib figure and draws on it.
+
+    Examples
+    --------
+    >>> checks = (Check.near("1/2", 0.5, 0.5, 0.0),)
+    >>> found = Reproduction("halves", "1/2 is 0.5", "", checks, {}, {}, lambda figure: None)
+    >>> found.verdict
+    'as expected'
+    """
+
+    name: str
+    claim: str
+    source: str
+    checks: tuple[Check, ...]
+    data: dict[str, Any]
+    settings: dict[str, Any]
+    draw: Callable[[Figure], None] = field(repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check is."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        failed = [check.what for check in self.checks if not check.passed]
+        return f"not as expected: {'; '.join(failed)}" if failed else "as expected"
+
+    def figure(self) -> Figure:
+        """The figure, new each time; belongs to no window."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError('deeprmt.reproduce needs matplotlib: pip install "deeprmt[reproduce]"') from error
+        figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+        self.draw(figure)
+        figure.suptitle(f"{self.claim}\n{self.verdict}", fontsize=10)
+        return figure
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the figure, for JSON."""
+        head = {"name": self.name, "claim": self.claim, "source": self.source, "verdict": self.verdict}
+        checks = {"passed": self.passed, "checks": [check.to_dict() for check in self.checks]}
+        return head | checks | {"settings": dict(self.settings), "data": _plain(self.data)}
+
+    def __repr__(self) -> str:
+        return f"Reproduction({self.name!r}: {self.verdict})"

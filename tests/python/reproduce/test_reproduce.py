@@ -1,0 +1,83 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from deeprmt import cli, reproduce
+from deeprmt.reproduce import Check, Reproduction
+
+NAMES = tuple(reproduce.claims())
+
+
+def test_checks():
+    assert Check.near("x", 1.2, 1.0, 0.25).passed
+    assert not Check.near("x", 1.3, 1.0, 0.25).passed
+    assert not Check.near("x", math.nan, 1.0, 0.25).passed
+    assert Check.least("x", 5, 5).passed
+    assert not Check.most("x", 5.1, 5).passed
+    assert not Check.least("x", math.nan, 0).passed
+    assert Check.near("x", math.inf, 0, 1).to_dict()["value"] is None
+
+
+def test_a_verdict_names_what_failed():
+    checks = (Check.least("good", 1, 0), Check.most("bad", 1, 0))
+    found = Reproduction("n", "c", "s", checks, {}, {}, lambda figure: None)
+    assert not found.passed
+    assert found.verdict == "not as expected: bad"
+    assert json.loads(json.dumps(found.to_dict()))["passed"] is False
+
+
+def test_unknown_names_are_refused(capsys):
+    with pytest.raises(ValueError, match="name must be one of 'spacings'"):
+        reproduce.run("nothing")
+    assert cli.main(["reproduce", "nothing"]) == 2
+    assert "NAME must be one of spacings" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["reproduce", "spacings", "--out", "no/such/folder"])
+
+
+def test_the_command_lists_names(capsys):
+    assert cli.main(["reproduce"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in NAMES)
+    assert cli.main(["reproduce", "--json"]) == 0
+    assert tuple(json.loads(capsys.readouterr().out)) == NAMES
+
+
+def same(a, b):
+    return json.dumps(a, allow_nan=False) == json.dumps(b, allow_nan=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_runs_quickly_and_draws(name):
+    """Small versions: that they run, and give numbers; whether these are as claimed is for the full ones."""
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    found = reproduce.run(name, seed=1, threads=2, quick=True)
+    assert found.name == name
+    assert all(math.isfinite(check.value) for check in found.checks)
+    json.dumps(found.to_dict(), allow_nan=False)
+    figure = found.figure()
+    assert all(ax.has_data() for ax in figure.axes)
+
+
+def test_a_seed_gives_the_same_numbers_on_any_number_of_threads():
+    pytest.importorskip("sklearn")
+    one, three = (reproduce.run("lazy-rich", seed=2, threads=threads, quick=True).to_dict() for threads in (1, 3))
+    assert same(one, three)
+    assert not same(one["data"], reproduce.run("lazy-rich", seed=3, quick=True).to_dict()["data"])
+
+
+def test_the_command_writes_a_figure_and_numbers(tmp_path, capsys):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    code = cli.main(["reproduce", "label-noise", "--quick", "--out", str(tmp_path), "--threads", "1"])
+    text = capsys.readouterr().out
+    content = json.loads((tmp_path / "deeprmt-label-noise.json").read_text())
+    assert code == (0 if content["passed"] else 1)
+    assert content["verdict"] in text
+    assert (tmp_path / "deeprmt-label-noise.png").stat().st_size > 10_000
+    for check in content["checks"]:
+        assert check["what"] in text
+    assert np.isfinite([check["value"] for check in content["checks"]]).all()
