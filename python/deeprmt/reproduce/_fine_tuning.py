@@ -40,7 +40,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     error = float(smallest.std(ddof=1) / np.sqrt(runs))
     checks = (
         Check.least(
-            "rise of the test loss without the smallest tenth: after fine-tuning less before, mean over its standard error",
+            "rise of the test loss without the smallest tenth, after fine-tuning less before: mean over its error",
             float(smallest.mean()) / error,
             2.0,
         ),
