@@ -365,6 +365,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "models",
                 "ntk",
                 "polynomials",
+                "size",
                 "spectra",
                 "tails",
                 "weightwatcher",

@@ -1,5 +1,6 @@
 """Displays: each takes a result and an axes, draws, and returns the axes. They need ``pip install "deeprmt[plot]"``."""
 
+from .changes import changes
 from .deconvolution import deconvolution
 from .freeness import freeness
 from .goodness_of_fit import goodness_of_fit
@@ -20,6 +21,7 @@ from .tail_size import tail_size
 from .training import training
 
 __all__ = [
+    "changes",
     "deconvolution",
     "freeness",
     "goodness_of_fit",

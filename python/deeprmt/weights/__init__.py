@@ -3,6 +3,7 @@
 from ._analysis import Analysis
 from ._analyze import analyze
 from ._apply_filter import FilteredCheckpoint, FilteredLayer, apply_filter
+from ._compare import Comparison, LayerChange, compare
 from ._estimate import Estimated
 from ._filter import Filtered, filter
 from ._layer import Layer, ReadError, Skipped
@@ -13,12 +14,14 @@ from ._row import LayerAnalysis
 
 __all__ = [
     "Analysis",
+    "Comparison",
     "Estimated",
     "Filtered",
     "FilteredCheckpoint",
     "FilteredLayer",
     "Layer",
     "LayerAnalysis",
+    "LayerChange",
     "Layers",
     "Metrics",
     "MetricsTable",
@@ -26,6 +29,7 @@ __all__ = [
     "Skipped",
     "analyze",
     "apply_filter",
+    "compare",
     "filter",
     "layers",
     "load",
