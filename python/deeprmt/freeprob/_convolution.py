@@ -102,7 +102,6 @@ class Convolution(Law):
     @cached_property
     def _gaps(self) -> list[Gap]:
         found = gaps(self._equations)
-        scale = self._scale
         for before, after in pairwise(list(found)):
             if abs(before.sf - after.sf) < 1e-13:  # no mass between: one gap, found from two sides
                 after.low = before.low
@@ -117,9 +116,9 @@ class Convolution(Law):
         found[-1].low = min(found[-1].low, most)
         for gap in found:  # edges at an atom, or at one that has just vanished, lie there
             for at, _ in self._places:
-                if abs(gap.low - at) <= 1e-11 * scale:
+                if abs(gap.low - at) <= 1e-11 * self._equations.unit(at):
                     gap.low = at
-                if abs(gap.high - at) <= 1e-11 * scale:
+                if abs(gap.high - at) <= 1e-11 * self._equations.unit(at):
                     gap.high = at
         return found
 
@@ -173,9 +172,22 @@ class Convolution(Law):
             upper.insert(0, (found[0].low, found[0].sf))
         for (low, above), (high, rest) in zip(lower, upper, strict=False):
             atoms = [mass for at, mass in self._atoms if low <= at <= high]
-            if high - low > 1e-10 * self._scale and above - rest - sum(atoms) > 1e-12:
+            if high - low > 1e-10 * self._equations.unit(high) and above - rest - sum(atoms) > 1e-12:
                 out.append((low, high, above, rest))
+        self._refuse_lost_mass(out)
         return out
+
+    def _refuse_lost_mass(self, intervals: list[tuple[float, float, float, float]]) -> None:
+        """What is found must have all mass: intervals may be too narrow next to the whole, or gaps missed."""
+        inside = {at for at, _ in self._atoms for low, high, *_ in intervals if low <= at <= high}
+        found = sum(above - rest for _, _, above, rest in intervals)
+        found += sum(mass for at, mass in self._atoms if at not in inside)
+        if not abs(found - 1) <= 1e-8:
+            raise ConvergenceError(
+                f"{self._name}: intervals and atoms were found with a mass of {found:.9g} in place of 1 in {self!r}:"
+                " its scales differ by more than doubles resolve",
+                {"mass": found, "intervals": [(low, high) for low, high, *_ in intervals], "atoms": self.atoms()},
+            )
 
     def support(self) -> list[tuple[float, float]]:
         """The intervals (low, high) that carry the continuous part, in ascending order; those that touch are one."""

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 # Newton's method on more unknowns than this takes too long for a density at many points.
 _MOST_UNKNOWNS = 1500
 _SETTLED = 1e-10
+_BESIDE = 1e-6  # of the norm: closer to an atom the solver loses digits
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
@@ -193,7 +194,7 @@ class PolynomialLaw(Law):
         """
         structure = self._structure
         total = sum(mass for _, mass in structure.atoms) + sum(right - left for left, right in structure.levels)
-        inside = sum(m for x, m in structure.atoms if any(low < x < high for low, high in structure.intervals))
+        inside = sum(m for x, m in structure.atoms if any(low < x <= high for low, high in structure.intervals))
         return {
             "size": self._pencil.size,
             "unknowns": self._solver.unknowns,
@@ -239,8 +240,44 @@ class PolynomialLaw(Law):
         y, _, inside = self._within(x)
         out = np.zeros_like(x)
         if inside.any():
-            out[inside] = self._values(y[inside])[0] / self._size
+            at = y[inside]
+            density = np.empty_like(at)
+            away = np.ones(at.shape, bool)
+            for location, _ in self._structure.atoms:
+                away &= np.abs(at - location) >= _BESIDE * self._reach
+            if away.any():
+                density[away] = self._values(at[away])[0]
+            for k in np.flatnonzero(~away).tolist():
+                density[k] = self._beside_atom(at[k])[0]
+            out[inside] = density / self._size
         return out
+
+    @cached_property
+    def _beside(self) -> list[tuple[float, list[tuple[float, float, float]]]]:
+        """Atoms in or at the end of an interval: location, and on each side density, power and cdf at `_BESIDE`."""
+        out = []
+        near = _BESIDE * self._reach
+        for location, _ in self._structure.atoms:
+            sides = []
+            for side in (-1.0, 1.0):
+                density, cdf, bulk = self._values(location + side * near * np.array([1.0, 4.0]))
+                power = math.log(density[1] / density[0]) / math.log(4) if bulk.all() and density.min() > 0 else 0.0
+                power = 0.0 if abs(power) < 0.02 else max(power, -0.99)  # rounding of a smooth density
+                sides.append((float(density[0]) if bulk[0] else 0.0, power, float(cdf[0])))
+            out.append((location, sides))
+        return out
+
+    def _beside_atom(self, y: float) -> tuple[float, float]:
+        """Density and cdf so close to an atom that it drowns all else: as power laws continue them from further off."""
+        location, sides = min(self._beside, key=lambda each: abs(each[0] - y))
+        near = _BESIDE * self._reach
+        side = 1 if y >= location else 0
+        density, power, cdf = sides[side]
+        share = abs(y - location) / near
+        mass = density * near / (1 + power) * (1 - share ** (1 + power))
+        with np.errstate(divide="ignore"):
+            f = density * float(np.float64(share) ** power) if density > 0 else 0.0
+        return f, cdf - mass if side else cdf + mass
 
     def _cdf(self, x: Array) -> Array:
         y, which, inside = self._within(x)
@@ -257,10 +294,19 @@ class PolynomialLaw(Law):
         out = base
         if inside.any():
             at = y[inside]
-            for location, _ in self._structure.atoms:  # right of an atom that lies inside
-                at = np.where(x[inside] == self._centre + self._size * location, location + 1e-8 * self._reach, at)
+            away = np.ones(at.shape, bool)
+            for location, _ in self._structure.atoms:
+                at = np.where(x[inside] == self._centre + self._size * location, location, at)
+                away &= np.abs(at - location) >= _BESIDE * self._reach
+            cdf = np.empty_like(at)
+            if away.any():
+                cdf[away] = self._values(at[away])[1]
+            for k in np.flatnonzero(~away).tolist():
+                cdf[k] = self._beside_atom(at[k])[1]
             bounds = np.array(levels)[which[inside]]
-            out[inside] = np.clip(self._values(at)[1], bounds[:, 0], bounds[:, 1])
+            end = np.array(self._structure.intervals)[which[inside], 1]
+            cdf[at >= end] = 1.0  # clipped to what is there: all of the interval
+            out[inside] = np.clip(cdf, bounds[:, 0], bounds[:, 1])
         return np.asarray(np.clip(out, 0.0, 1.0))
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:

@@ -229,6 +229,10 @@ class Equations:
 
         self.size = mean if rule.product else self.scale  # of x
 
+    def unit(self, x: float) -> float:
+        """The size that distances at x are small or large next to: places of products are known relative to x."""
+        return min(abs(x), self.size) if self.rule.product else self.size
+
     # ---- the sum over explicit sources ----
 
     def _explicit_sums(self, c: Complex) -> tuple[Any, Any, Any]:

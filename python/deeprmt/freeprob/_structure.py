@@ -28,7 +28,7 @@ _NEAR = 1e-6
 
 @dataclass(frozen=True)
 class Structure:
-    """Intervals with a density, the distribution function left and right of each, atoms; how far off an edge may be."""
+    """Intervals with a density, the distribution function at both ends of each, atoms; how far off an edge may be."""
 
     intervals: list[tuple[float, float]]
     levels: list[tuple[float, float]]
@@ -180,7 +180,8 @@ class _Finder:
 
     def edge(self, outside: float, inside: float) -> float:
         """Where the density begins, between a point of a gap and a point that has one."""
-        whole = abs(inside - outside)
+        best, error = inside, np.inf
+        worse = 0
         for _ in range(60):
             points = self.between(outside, inside)
             if points.x.size == 0:  # the solver knows nothing here
@@ -191,18 +192,26 @@ class _Finder:
                 inside if first == points.x.size else float(points.x[first]),
             )
             step = inside - outside
-            if abs(step) < 1e-4 * whole:
-                smooth = self.smooth_edge(outside, inside)
-                if smooth is not None:
-                    return smooth
-                whole = abs(step)
+            smooth = self.smooth_edge(outside, inside)
+            if smooth is not None and smooth[1] < error:
+                best, error = smooth
+                worse = 0
+            elif np.isfinite(error):  # further in, rounding takes the digits, and invents densities beyond the edge
+                worse += 1
+            if error < 1e-16 * self.reach or worse == 3:
+                break
             if abs(step) < 4e-16 * max(abs(outside), abs(inside)) or abs(step) < 1e-17 * self.reach:
                 break
-        self.uncertainty = max(self.uncertainty, abs(inside - outside))
-        return inside
+        if not np.isfinite(error):
+            best, error = inside, abs(inside - outside)
+        self.uncertainty = max(self.uncertainty, error)
+        return 0.0 if abs(best) < 1e-15 * self.reach else best
 
-    def smooth_edge(self, outside: float, inside: float) -> float | None:
-        """Where the square of the density, or of its inverse, has its zero: it is analytic there for most laws."""
+    def smooth_edge(self, outside: float, inside: float) -> tuple[float, float] | None:
+        """Where the square of the density, or of its inverse, has its zero, and how far off that may be.
+
+        For most laws one of them is analytic there.
+        """
         step = inside - outside
         x = inside + 2 * step * np.arange(1, 8) ** 2
         points = self.at(np.sort(x))
@@ -214,7 +223,7 @@ class _Finder:
             roots = [float(_neville(values[order][:count], at[order][:count])) for count in (5, 6, 7)]
             spread = max(roots) - min(roots)
             if spread < 1e-6 and -1.0 - 1e-6 < roots[-1] < 1e-6:
-                return inside + roots[-1] * step
+                return inside + roots[-1] * step, spread * abs(step)
         return None
 
     def jump(self, x: float) -> tuple[float, float]:
@@ -245,7 +254,7 @@ class _Finder:
                 if abs(x - a) <= close:
                     found.intervals[i], found.levels[i] = (float(x), b), (left + mass, right)
                 elif abs(x - b) <= close:
-                    found.intervals[i], found.levels[i] = (a, float(x)), (left, right - mass)
+                    found.intervals[i] = (a, float(x))  # the distribution function at its end has the atom
 
 
 def _neville(x: Array, y: Array) -> float:

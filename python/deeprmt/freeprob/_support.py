@@ -94,6 +94,8 @@ class Piece:
     def grid(self) -> Array:
         """Values of s, dense towards ends that are seams."""
         base = _BASE if len(self.source.gaps) <= _MANY else _COARSE
+        if self.begin < -_END:
+            base = np.concatenate([np.arange(self.begin, -_END), base])
         s = base[(self.begin < base) & (self.end > base)]
         steps = 0.5 ** np.arange(1, 21)
         more = [s, [self.begin, self.end]]
@@ -285,8 +287,10 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
             end = _FAR
         if math.isinf(low):
             begin = -_FAR
+        elif product and 0 < low < high < math.inf:  # a logarithm: as close to low, next to low, as elsewhere
+            begin -= max(0.0, math.log(high / low - 1)) if high > 2 * low else 0.0
         whole = Piece(source, product, numbers, gap, low, high, "", begin, end, (False, False))
-        s = _BASE[(begin <= _BASE) & (end >= _BASE)]
+        s = np.concatenate([np.arange(begin, -_END), _BASE[(begin <= _BASE) & (end >= _BASE)]])
         w = whole.omega(s)
         with np.errstate(all="ignore"):
             g = source.resolvent(w.astype(np.complex128))[0].real
@@ -352,7 +356,7 @@ def gaps(equations: Equations) -> list[Gap]:
     for cell in _NAMES[product]:
         for chosen in _tuples(options, [t for _, t in parts], cell, product):
             found += _gaps_of(chosen, [t for _, t in parts], cell)
-    return _joined(found, product, equations.size)
+    return _joined(found, product, equations)
 
 
 def _is_outer(source: Source, window: tuple[int, float, float]) -> bool:
@@ -663,8 +667,9 @@ def _mass_above(piece: Piece, omega: float) -> float:
     return float(piece.source.law.sf(min(max(omega, low), math.nextafter(high, low))))
 
 
-def _joined(found: list[_Part], product: bool, scale: float) -> list[Gap]:
+def _joined(found: list[_Part], product: bool, equations: Equations) -> list[Gap]:
     """Parts of one gap that meet at a seam become one; the outermost reach to the ends."""
+    scale, unit = equations.size, equations.unit
     found = sorted(each for each in found if each[1] >= each[0])
     out: list[Gap] = []
     last_seam = False
@@ -673,16 +678,16 @@ def _joined(found: list[_Part], product: bool, scale: float) -> list[Gap]:
             continue
         before = out[-1] if out else None
         meets = before is not None and before.key == key and (first or last_seam)
-        near = 1e-4 * (high - low + before.high - before.low) + 1e-12 * scale if before is not None else 0.0
+        near = 1e-4 * (high - low + before.high - before.low) + 1e-12 * unit(low) if before is not None else 0.0
         if before is not None and meets and low - before.high <= near:
             before.high = max(before.high, high)
         else:
             out.append(Gap(low, high, sf, key))
         last_seam = last
-    out = [gap for gap in out if gap.high - gap.low > 1e-9 * scale]
+    out = [gap for gap in out if gap.high - gap.low > 1e-9 * unit(gap.high)]
     # Closed gaps, where two parts of the support touch: away from open ones, for there rounding invents some.
     for low, high, sf, key, *_ in found:
-        if low == high and all(not gap.low - 1e-6 * scale <= low <= gap.high + 1e-6 * scale for gap in out):
+        if low == high and all(not gap.low - 1e-6 * unit(low) <= low <= gap.high + 1e-6 * unit(low) for gap in out):
             out.append(Gap(low, high, sf, key))
     out.sort(key=lambda gap: gap.low)
     if not out or out[-1].sf > 1e-9:

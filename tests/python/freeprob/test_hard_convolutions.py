@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import compression, free_add, free_multiply, free_power
-from deeprmt.laws import Bernoulli, Discrete, Empirical, FussCatalan, MarchenkoPastur, Semicircle
+from deeprmt.laws import Bernoulli, Discrete, Empirical, FussCatalan, MarchenkoPastur, Mixture, Semicircle
 
 coin = Empirical([-1.0, 1.0])
 
@@ -144,3 +145,29 @@ def test_products_stay_between_the_products_of_the_ends():
 def test_fuss_catalan_powers_of_fractions():
     law = free_power(MarchenkoPastur(1.0), 2.5, "product")
     np.testing.assert_allclose(law.pdf([0.1, 1.0, 5.0]), FussCatalan(2.5).pdf([0.1, 1.0, 5.0]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-12, 1e-100])
+def test_products_of_scales_far_apart_lose_no_interval(scale):
+    """The large half of the eigenvalues is Wishart, and the small one too: a Schur complement of fewer freedoms."""
+    law = free_multiply(Discrete([scale, 1.0]), MarchenkoPastur(0.5))
+    small, large = MarchenkoPastur(1 / 3).scale(0.75 * scale), MarchenkoPastur(0.25)
+    # The halves feel each other to first order in the scale.
+    np.testing.assert_allclose(law.support(), [*small.support(), *large.support()], rtol=4 * scale + 1e-13)
+    q = np.array([0.1, 0.3, 0.45])
+    np.testing.assert_allclose(law.ppf(q), small.ppf(2 * q), rtol=20 * scale + 1e-11)
+    np.testing.assert_allclose(law.ppf(0.5 + q), large.ppf(2 * q), rtol=20 * scale + 1e-11)
+    assert law.cdf(0.1) == pytest.approx(0.5, abs=1e-14)
+
+
+def test_small_part_of_a_factor_is_kept():
+    parts = MarchenkoPastur(0.5)
+    law = free_multiply(Mixture([(0.5, parts.scale(1e-12)), (0.5, parts)]), Discrete([1.0, 2.0]))
+    assert len(law.support()) == 2
+    assert law.cdf(1e-6) == pytest.approx(0.5, abs=1e-12)
+    assert 1e-13 < law.ppf(0.1) < 1e-12
+
+
+def test_mass_that_doubles_do_not_resolve_is_an_error():
+    with pytest.raises(ConvergenceError, match="scales differ by more than doubles resolve"):
+        free_add(Discrete([-1e12, 0.0]), Semicircle()).support()

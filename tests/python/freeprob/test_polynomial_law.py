@@ -7,7 +7,7 @@ import pytest
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import PolynomialLaw, free_add, free_multiply, law, symbols
 from deeprmt.freeprob._polynomial_law import _atom_candidates
-from deeprmt.laws import Discrete, Empirical, Law, MarchenkoPastur, Point, Semicircle
+from deeprmt.laws import Bernoulli, Discrete, Empirical, Law, MarchenkoPastur, Point, Semicircle
 
 x, y, z = symbols("x y z")
 S = Semicircle()
@@ -329,3 +329,35 @@ def test_powers_of_sums_diverge_where_they_should(power):
     ((low, high),) = mu.support()
     assert high == pytest.approx(exact.support()[0][1], rel=1e-9)
     assert low == pytest.approx(exact.support()[0][0], rel=1e-9, abs=1e-8)
+
+
+@pytest.mark.parametrize(("offset", "p"), [(0.0, 0.3), (0.5, 0.4), (-2 * math.sqrt(0.4), 0.4)])
+def test_next_to_an_atom(offset, p):
+    """A corner of x is x with p of its variance: its density stands beside the atom, or ends there."""
+    e, x = symbols("e x")
+    found = law(e * x * e, {e: Bernoulli(p), x: Semicircle().shift(offset)})
+    corner = Semicircle(math.sqrt(p)).shift(offset)
+    near = 10.0 ** -np.arange(5, 17)
+    at = np.concatenate([-near, [0.0, 1e-300], near])
+    # The solver leaves 1e-12 at a millionth of the norm from the atom, where the density is known to 1e-6.
+    np.testing.assert_allclose(found.cdf(at), p * corner.cdf(at) + (1 - p) * (at >= 0), rtol=0, atol=3e-12)
+    np.testing.assert_allclose(found.pdf(at), p * corner.pdf(at), rtol=0, atol=3e-6)
+    assert found.report["mass"] == pytest.approx(1, abs=1e-11)
+    assert found.ppf(p * corner.cdf(0.0) + 0.2) == 0.0
+
+
+def test_hard_edges_are_exact():
+    """Of two projections, and two signs: unitaries at a uniform angle, so that the densities diverge at both ends."""
+    p, q = symbols("p q")
+    found = law(1j * (p * q - q * p), {p: Bernoulli(0.5), q: Bernoulli(0.5)})
+    # +- sin(2 angle) / 2: the arcsine law.
+    np.testing.assert_allclose(found.support(), [(-0.5, 0.5)], rtol=0, atol=1e-13)
+    at = np.array([-0.5, -0.49999, -0.3, 0.2, 0.4999999, 0.5])
+    np.testing.assert_allclose(found.cdf(at), 0.5 + np.arcsin(2 * at) / math.pi, rtol=0, atol=1e-11)
+    assert found.report["edge_uncertainty"] < 1e-13
+    found = law(p * q + q * p + p**2, {p: COIN, q: COIN})  # 1 + 2 cos(angle)
+    np.testing.assert_allclose(found.support(), [(-1.0, 3.0)], rtol=0, atol=1e-13)
+    assert found.cdf(found.support()[0][1]) == 1
+    assert found.cdf(found.support()[0][0]) == 0
+    c = symbols("c", selfadjoint=False)
+    assert law(c * c.H, {c: (Semicircle(), Semicircle())}).support()[0][0] == 0
