@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from deeprmt.cli import main
 from deeprmt.weights import _analyze, analyze
 
 COUNT = 6
@@ -57,6 +58,7 @@ def test_results_come_in_the_order_of_the_file_and_the_largest_first(checkpoint)
 
 _KILLED = """
 import os, signal, sys
+from deeprmt.cli import main
 from deeprmt.weights import _analyze, analyze
 measure = _analyze.measure
 done = []
@@ -196,3 +198,16 @@ def test_layers_that_failed_are_tried_again(checkpoint, tmp_path, monkeypatch):
     assert [row.name for row in run(checkpoint, journal=journal).rows if row.status == "failed"] == ["layer1"]
     monkeypatch.undo()
     assert same(run(checkpoint, journal=journal), run(checkpoint))
+
+
+def test_the_command_goes_on_too(checkpoint, tmp_path, capsys):
+    journal, page = str(tmp_path / "journal"), tmp_path / "page.html"
+    command = ["analyze", str(checkpoint), "--journal", journal, "--max-memory", "1GiB", "--html", str(page)]
+    assert main(command) == 1  # one layer is not finite
+    first = capsys.readouterr().out
+    assert main(command) == 1
+    assert capsys.readouterr().out == first
+    assert main([*command, "--window", "9"]) == 2
+    assert "belongs to other settings" in capsys.readouterr().err
+    assert main(["analyze", str(checkpoint), "--max-memory", "much"]) == 2
+    assert "max_memory must be" in capsys.readouterr().err
