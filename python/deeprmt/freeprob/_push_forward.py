@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..laws import Law
 from ..laws._mixture import merged
+from ..laws._reports import as_report
 from ._symbols import Expression, Inverse
 
 __all__ = ["PushForward"]
@@ -49,6 +50,23 @@ class PushForward(Law):
 
     def __repr__(self) -> str:
         return f"PushForward({self.expression!r}, {self.base!r})"
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What inverting f took so far, and the report of the law that was mapped, if it has one.
+
+        `residual` is the largest |f(x) - y|, in units of the far end of the law.
+        """
+        own = {**vars(self).get("_report", {"points": 0, "iterations": 0, "residual": 0.0})}
+        base = as_report(self.base)
+        return own if base is None else {**own, "base": base}
+
+    def _note(self, x: Array, y: Array, iterations: int) -> None:
+        own = vars(self).setdefault("_report", {"points": 0, "iterations": 0, "residual": 0.0})
+        own["points"] += x.size
+        own["iterations"] += iterations
+        size = max(*map(abs, self._hull()), 1e-300)
+        own["residual"] = max(own["residual"], float(np.abs(self._map(x) - y).max(initial=0.0)) / size)
 
     def _refuse_poles(self) -> None:
         ends = [*self.base.support(), *((x, x) for x, _ in self.base.atoms())]
@@ -111,7 +129,9 @@ class PushForward(Law):
         """x in [a, b] with f(x) = y, by Newton's method inside a bracket that shrinks."""
         low, high = np.full_like(y, a), np.full_like(y, b)
         x = (low + high) / 2
+        iterations = 0
         for _ in range(200):
+            iterations += x.size
             excess = (self._map(x) - y) * (1 if rising else -1)
             low, high = np.where(excess <= 0, x, low), np.where(excess >= 0, x, high)
             with np.errstate(all="ignore"):
@@ -122,6 +142,7 @@ class PushForward(Law):
             x = new
             if done.all() or (high - low <= 4e-16 * max(abs(a), abs(b))).all():
                 break
+        self._note(x, y, iterations)
         return x
 
     def _pdf(self, y: Array) -> Array:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import available_threads
 from ..errors import ConvergenceError
-from ..laws import Law
 from ..laws._quadrature import Interval, integrate
 from ..laws._quantile import _pieces, quantile
+from ..laws._reports import Reported
 from ._slopes import Direct
 from ._table import Table
 
@@ -29,7 +29,7 @@ _settled = 1e-10
 _rare = 1e-6
 
 
-class SolvedLaw(Law):
+class SolvedLaw(Reported):
     """A law on [0, inf) given by a chain of free products and affine maps (`_core.freeprob.ExplicitLaw`)."""
 
     @property
@@ -87,12 +87,13 @@ class SolvedLaw(Law):
         inside = _off_zero(x)
         if isinstance(solver, _core.freeprob.ExplicitLaw):
             density, cdf, report = solver.evaluate(inside, available_threads())
-            self._check(report, "x")
+            self._check(report, "x", x.size)
             # Below the range of doubles there may be a little mass.
             return density, np.where(x > 0, np.maximum(cdf, at_zero), at_zero)
         return solver.evaluate(inside) if isinstance(solver, Direct) else solver.evaluate(x)
 
-    def _check(self, report: Any, argument: str) -> None:
+    def _check(self, report: Any, argument: str, points: int) -> None:
+        self._solved(points, report["failed"])
         if report["failed"]:
             raise ConvergenceError(
                 f"{self._name}: {report['failed']} points did not converge, the first at {argument} ="
@@ -104,7 +105,7 @@ class SolvedLaw(Law):
         solver = self._solver
         if isinstance(solver, _core.freeprob.ExplicitLaw):
             density, report = solver.density(_off_zero(x), available_threads())
-            self._check(report, "x")
+            self._check(report, "x", x.size)
         else:
             density = self._evaluate_both(x)[0]
         at_zero = x == 0
@@ -132,7 +133,7 @@ class SolvedLaw(Law):
         upper = np.where(z.imag < 0, np.conj(z), z)
         upper = np.where(upper == 0, -_least, upper)  # the limit from the left, which may be infinite
         g, report = self._solver.resolvent([complex(each) for each in upper], available_threads())
-        self._check(report, "|z|")
+        self._check(report, "|z|", z.size)
         return -np.where(z.imag < 0, np.conj(g), g)
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:

@@ -51,6 +51,13 @@ class Mixture(Parametric):
     def __repr__(self) -> str:
         return f"Mixture([{', '.join(f'({weight!r}, {law!r})' for weight, law in self.parts)}])"
 
+    @property
+    def report(self) -> dict[str, Any]:
+        """Those of the parts that were solved, if any, together: counts added, the largest of residuals."""
+        from ._reports import together
+
+        return together((law for _, law in self.parts), self._name)
+
     def support(self) -> list[tuple[float, float]]:
         """The intervals (low, high) that carry the continuous part, in ascending order."""
         return merged(pair for _, law in self.parts for pair in law.support())

@@ -49,6 +49,11 @@ class Power(Parametric):
     def __repr__(self) -> str:
         return f"{self.base!r}.power({self.exponent!r})"
 
+    @property
+    def report(self) -> Any:
+        """That of the law whose power it is, if that has one."""
+        return self.base.report  # type: ignore[attr-defined]
+
     def support(self) -> list[tuple[float, float]]:
         """The intervals (low, high) that carry the continuous part, in ascending order."""
         out = []

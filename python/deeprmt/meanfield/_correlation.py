@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from .._arguments import Floats, as_count, as_number, as_real
 from .._display import Displayed
 from ..activations import Activation
 from ._critical import homogeneous
-from ._fixed_point import FixedPoint, fixed_point, network, numbers
+from ._fixed_point import FixedPoint, fixed_point, fixed_point_at, network, numbers
 from ._products import product
 
 __all__ = ["DepthScales", "correlation_map", "correlations", "depth_scales"]
@@ -44,6 +44,8 @@ class DepthScales(Displayed):
     sigma_w, sigma_b : float
         As given.
     activation : Activation
+    iterations : int
+        How often solving took the maps of variance and correlation at a point.
 
     Examples
     --------
@@ -63,6 +65,14 @@ class DepthScales(Displayed):
     sigma_w: float
     sigma_b: float
     activation: Activation
+    iterations: int = field(default=0, compare=False, repr=False)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The `iterations`, and as `residual` by how much the maps move ln q_star and c_star."""
+        point = fixed_point_at(self.activation, self.sigma_w, self.sigma_b, self.q_star)
+        moved = abs(float(_Map("depth_scales", point)(np.full(1, self.c_star))[0]) - self.c_star)
+        return {"iterations": self.iterations, "residual": max(moved, point.report["residual"])}
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers, and the activation's name."""
@@ -187,7 +197,7 @@ def depth_scales(activation: str | Activation, sigma_w: float, sigma_b: float = 
     """
     point = fixed_point(*network("depth_scales", activation, sigma_w, sigma_b), q0=q0)
     image = _Map("depth_scales", point)
-    c_star = _fixed_correlation(image, point.chi / image.growth)
+    c_star, iterations = _fixed_correlation(image, point.chi / image.growth)
     chi_c = point.chi / image.growth if c_star == 1 else image.slope(c_star)
     return DepthScales(
         q_star=point.q_star,
@@ -201,6 +211,7 @@ def depth_scales(activation: str | Activation, sigma_w: float, sigma_b: float = 
         sigma_w=point.sigma_w,
         sigma_b=point.sigma_b,
         activation=point.activation,
+        iterations=point.iterations + iterations,
     )
 
 
@@ -212,22 +223,26 @@ def _scale(slope: float) -> float:
     return math.inf if abs(slope - 1) < 1e-14 else -1 / math.log(slope)
 
 
-def _fixed_correlation(image: _Map, chi: float) -> float:
+def _fixed_correlation(image: _Map, chi: float) -> tuple[float, int]:
+    """The stable one, and how often the map was taken."""
     if chi <= 1 + 1e-14:
-        return 1.0
+        return 1.0, 0
+    calls = 0
 
     def drift(c: float) -> float:
+        nonlocal calls
+        calls += 1
         return float(image(np.full(1, c))[0]) - c
 
     at_zero = drift(0.0)
     if at_zero <= 1e-16:
-        return 0.0
+        return 0.0, calls
     below = 0.25
     while drift(1 - below) >= 0:
         below /= 4
         if below < 1e-15:
-            return 1.0  # closer to 1 than rounding tells
-    return float(optimize.brentq(drift, 0.0, 1 - below, xtol=1e-16, rtol=4 * np.finfo(float).eps))
+            return 1.0, calls  # closer to 1 than rounding tells
+    return float(optimize.brentq(drift, 0.0, 1 - below, xtol=1e-16, rtol=4 * np.finfo(float).eps)), calls
 
 
 def correlations(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from scipy import optimize, special
 from .._arguments import Floats, as_number, as_real, refuse_non_finite
 from .._display import Displayed
 from ..activations import Activation, as_activation
-from ._fixed_point import numbers, slope_moments
+from ._fixed_point import fixed_point_at, numbers, slope_moments
 from ._moments import RowFunction, expect, expect_many, least_variance, of_row, rounding
 from ._near_zero import near_zero
 from ._products import Ramps, product
@@ -40,6 +40,8 @@ class CriticalPoint(Displayed):
         mu2 / mu1^2 - 1, mu_k = E phi'^(2k). Times the depth it is the variance of the eigenvalues of J J^T for Haar
         weights, `output="activation"`.
     activation : Activation
+    iterations : int
+        How often solving took what was asked for at a point; 0 where it is explicit.
 
     Examples
     --------
@@ -55,6 +57,13 @@ class CriticalPoint(Displayed):
     q_star: float
     slope_variance: float
     activation: Activation
+    iterations: int = field(default=0, compare=False, repr=False)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The `iterations`, and as `residual` the larger of |chi - 1| and by how much the map moves ln q_star."""
+        point = fixed_point_at(self.activation, self.sigma_w, self.sigma_b, self.q_star)
+        return {"iterations": self.iterations, "residual": max(abs(point.chi - 1), point.report["residual"])}
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers, and the activation's name."""
@@ -151,6 +160,7 @@ def critical_point(
     """
     activation = as_activation("critical_point", activation)
     whole = homogeneous(activation)
+    calls: list[float] = []  # where something was evaluated
     given = {"q_star": q_star, "sigma_b": sigma_b, "slope_variance": slope_variance}
     names = [name for name, value in given.items() if value is not None]
     if len(names) > 1:
@@ -169,10 +179,10 @@ def critical_point(
                 f"critical_point: {activation.name} has a single critical point, with sigma_b = 0,"
                 f" got sigma_b = {bias:g}"
             )
-        q_star = 1.0 if whole else _by_bias(activation, bias)
+        q_star = 1.0 if whole else _by_bias(activation, bias, calls)
     elif slope_variance is not None:
         spread = as_number("critical_point", "slope_variance", slope_variance, above=0)
-        q_star = _by_spread(activation, spread, whole)
+        q_star = _by_spread(activation, spread, whole, calls)
     else:
         q_star = as_number("critical_point", "q_star", 1.0 if q_star is None else q_star, above=0)
     # Of q_star and sigma_b the one that was given stays as it is.
@@ -181,7 +191,7 @@ def critical_point(
         raise ValueError(f"critical_point: {activation.name} has phi' = 0 at q_star = {q_star:g}, so chi = 0")
     if sigma_b is None:
         sigma_b = float(_sigma_b("critical_point", activation, np.full(1, q_star), np.full(1, mu1), whole)[0])
-    return CriticalPoint(1 / math.sqrt(mu1), float(sigma_b), float(q_star), variance / mu1**2, activation)
+    return CriticalPoint(1 / math.sqrt(mu1), float(sigma_b), float(q_star), variance / mu1**2, activation, len(calls))
 
 
 def critical_line(
@@ -389,23 +399,28 @@ def _solved(
     return math.exp(optimize.brentq(gap, low, high, xtol=1e-15, rtol=4 * np.finfo(float).eps))
 
 
-def _by_bias(activation: Activation, bias: float) -> float:
+def _by_bias(activation: Activation, bias: float, calls: list[float]) -> float:
     """The smallest q with sigma_b(q) = bias on the critical line."""
+
+    def excess(log_q: float) -> float:
+        calls.append(log_q)
+        return _excess(activation, math.exp(log_q))
+
     if bias == 0:
         if activation.phi(np.zeros(1)) == 0 and 0.0 not in activation.kinks and activation.dphi(np.zeros(1)) != 0:
             return 0.0  # the end of the line
         grid = np.linspace(math.log(1e-8), math.log(1e8), 75)
         last = 0.0
         for low, high in pairwise(grid):  # no further than needed: wide Gaussians cost time where phi oscillates
-            now = _excess(activation, math.exp(high))
+            now = excess(high)
             if last < 0 <= now:
-                return math.exp(optimize.brentq(lambda x: _excess(activation, math.exp(x)), low, high, xtol=1e-15))
+                return math.exp(optimize.brentq(excess, low, high, xtol=1e-15))
             last = now
         raise ValueError(f"critical_point: {activation.name} has no critical point with sigma_b = 0")
     # Below 1e-8 rounding hides how phi bends; above 1e8 every phi is its own asymptote.
     return _solved(
         activation,
-        lambda q: _excess(activation, q),
+        lambda q: excess(math.log(q)),
         bias**2,
         1e-8,
         f"sigma_b = {bias:g}",
@@ -413,8 +428,9 @@ def _by_bias(activation: Activation, bias: float) -> float:
     )
 
 
-def _by_spread(activation: Activation, spread: float, whole: bool) -> float:
+def _by_spread(activation: Activation, spread: float, whole: bool, calls: list[float]) -> float:
     def value(q: float) -> float:
+        calls.append(q)
         mu1, variance = slope_moments(activation, q)
         return variance / mu1**2 if mu1 > 0 else math.inf
 

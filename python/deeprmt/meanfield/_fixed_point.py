@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,16 @@ from ._moments import expect, expect_many, least_variance, mean_of, rounding, sl
 from ._near_zero import near_zero
 from ._periods import period_mean
 
-__all__ = ["FixedPoint", "ceiling", "fixed_point", "fixed_points", "network", "numbers", "slope_moments"]
+__all__ = [
+    "FixedPoint",
+    "ceiling",
+    "fixed_point",
+    "fixed_point_at",
+    "fixed_points",
+    "network",
+    "numbers",
+    "slope_moments",
+]
 
 # The range in which a fixed point is sought; beyond it lie 0 and infinity.
 _least, _most = 1e-60, 1e60
@@ -45,6 +54,8 @@ class FixedPoint(Displayed):
     sigma_w, sigma_b : float
         As given.
     activation : Activation
+    iterations : int
+        How often solving took the map at a point.
 
     Examples
     --------
@@ -64,6 +75,15 @@ class FixedPoint(Displayed):
     sigma_w: float
     sigma_b: float
     activation: Activation
+    iterations: int = field(default=0, compare=False, repr=False)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The `iterations`, and as `residual` by how much the map moves ln q_star; 0 at 0 and inf."""
+        residual = 0.0
+        if 0 < self.q_star < math.inf:
+            residual = abs(_Drift(self.activation, self.sigma_w, self.sigma_b)(math.log(self.q_star)))
+        return {"iterations": self.iterations, "residual": residual}
 
     @property
     def stability(self) -> str:
@@ -123,7 +143,9 @@ def fixed_point(activation: str | Activation, sigma_w: float, sigma_b: float = 0
     """
     activation, sigma_w, sigma_b = network("fixed_point", activation, sigma_w, sigma_b)
     start = as_number("fixed_point", "q0", q0, above=0)
-    return _point(activation, sigma_w, sigma_b, _flow(_Drift(activation, sigma_w, sigma_b), start))
+    drift = _Drift(activation, sigma_w, sigma_b)
+    q = _flow(drift, start)
+    return fixed_point_at(activation, sigma_w, sigma_b, q, drift.calls)
 
 
 def network(
@@ -137,7 +159,8 @@ def network(
     return activation, sigma_w, sigma_b
 
 
-def _point(activation: Activation, sigma_w: float, sigma_b: float, q: float) -> FixedPoint:
+def fixed_point_at(activation: Activation, sigma_w: float, sigma_b: float, q: float, iterations: int = 0) -> FixedPoint:
+    """The fixed point where q is known."""
     at = min(q, _most)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -157,6 +180,7 @@ def _point(activation: Activation, sigma_w: float, sigma_b: float, q: float) -> 
         sigma_w=sigma_w,
         sigma_b=sigma_b,
         activation=activation,
+        iterations=iterations,
     )
 
 
@@ -186,14 +210,14 @@ def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 
     drift = _Drift(activation, sigma_w, sigma_b)
     weight, bias = drift.weight, drift.bias
     if weight == 0:
-        return (_point(activation, sigma_w, sigma_b, bias),)
+        return (fixed_point_at(activation, sigma_w, sigma_b, bias),)
     grid = np.linspace(math.log(1e-24), math.log(ceiling(activation, weight, bias)), 801)
     if 0 < bias < 1e-24:  # down to where the biases win
         grid = np.concatenate([np.linspace(math.log(bias), grid[0], 200, endpoint=False), grid])
     drifts = drift.many(grid)
     signs = np.where(np.abs(drifts) <= np.where(grid < drift.exact_below, 0.0, rounding), 0, np.sign(drifts))
     if not signs.any():
-        return (_point(activation, sigma_w, sigma_b, 1.0),)
+        return (fixed_point_at(activation, sigma_w, sigma_b, 1.0),)
     roots: list[float] = []
     live = np.flatnonzero(signs)
     for i, j in pairwise(live):
@@ -209,11 +233,11 @@ def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 
             lowest = optimize.minimize_scalar(lambda t, sign=sign: sign * drift(t), bounds=(a, b), method="bounded")
             if sign * drift(lowest.x) < 0:
                 roots += [_root(drift, a, lowest.x), _root(drift, lowest.x, b)]
-    points = [_point(activation, sigma_w, sigma_b, q) for q in sorted(roots)]
+    points = [fixed_point_at(activation, sigma_w, sigma_b, q, drift.calls) for q in sorted(roots)]
     if bias == 0 and float(activation.phi(np.zeros(1))[0]) == 0:
-        points.insert(0, _point(activation, sigma_w, sigma_b, 0.0))
+        points.insert(0, fixed_point_at(activation, sigma_w, sigma_b, 0.0))
     if signs[live[-1]] > 0:
-        points.append(_point(activation, sigma_w, sigma_b, math.inf))
+        points.append(fixed_point_at(activation, sigma_w, sigma_b, math.inf))
     return tuple(points)
 
 
@@ -262,6 +286,7 @@ class _Drift:
 
     def __init__(self, activation: Activation, sigma_w: float, sigma_b: float) -> None:
         self.activation, self.weight, self.bias = activation, sigma_w**2, sigma_b**2
+        self.calls = 0
         self._near = near_zero(activation)
         # Below this ln q the drift is known to relative precision, else to rounding of the map.
         self.exact_below = -math.inf
@@ -271,6 +296,7 @@ class _Drift:
             self._excess = (slope - 1) * (slope + 1)
 
     def __call__(self, log_q: float) -> float:
+        self.calls += 1
         if log_q < self.exact_below:
             return float(self._exact(np.full(1, log_q))[0])
         try:

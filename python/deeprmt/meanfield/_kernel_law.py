@@ -16,6 +16,7 @@ from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ..laws import Empirical, Law, MarchenkoPastur
 from ..laws._quadrature import Interval
+from ..laws._reports import Reported
 from ._intervals import Intervals
 from ._moments import gauss_moment
 
@@ -29,7 +30,7 @@ _least = 1e-20
 _panels = 48  # of 20 nodes, for each interval of a continuous law of the inputs
 
 
-class KernelLaw(Law):
+class KernelLaw(Reported):
     """The law of the eigenvalues of a kernel matrix over n inputs; made by `conjugate_kernel_law` and `ntk_law`.
 
     Attributes
@@ -157,7 +158,7 @@ class KernelLaw(Law):
         density[inside], cdf[inside], report = self._solver.evaluate(
             np.ascontiguousarray(at[inside]), available_threads()
         )
-        self._check(report, "x", self._floor)
+        self._check(report, "x", int(inside.sum()), self._floor)
         close = inside & (u < at)
         if close.any():
             ground = sum(mass for location, mass in atoms if location <= nudge)
@@ -167,7 +168,8 @@ class KernelLaw(Law):
             cdf[close] = ground + mass * share**power
         return density, cdf
 
-    def _check(self, report: Any, argument: str, offset: float = 0.0) -> None:
+    def _check(self, report: Any, argument: str, points: int, offset: float = 0.0) -> None:
+        self._solved(points, report["failed"])
         if report["failed"]:
             raise ConvergenceError(
                 f"KernelLaw: {report['failed']} points did not converge, the first at {argument} ="
@@ -229,7 +231,7 @@ class KernelLaw(Law):
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         upper = [complex(each.real - self._floor, abs(each.imag)) for each in z]
         m, report = self._solver.stieltjes(upper, available_threads())
-        self._check(report, "|z|")
+        self._check(report, "|z|", z.size)
         m = np.where((z.imag == 0) & (np.abs(m.imag) < 1e-13 * np.abs(m)), m.real, m)
         return np.where(z.imag < 0, np.conj(m), m)
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import as_number, available_threads
 from ..errors import ConvergenceError
-from ..laws import Law
 from ..laws._quadrature import Interval, integrate
+from ..laws._reports import Reported
 from ..networks import MLP
 from ._fixed_point import fixed_point
 from ._intervals import Intervals
@@ -33,7 +33,7 @@ _settled = 1e-10
 _narrow = 1e-5
 
 
-class OneSampleNTKLaw(Law):
+class OneSampleNTKLaw(Reported):
     """The law of the eigenvalues of Theta, the tangent kernel at one input over n_L; made by `one_sample_ntk_law`.
 
     Attributes
@@ -288,11 +288,12 @@ class OneSampleNTKLaw(Law):
             density[seen], cdf[seen], report = solver.evaluate(np.ascontiguousarray(x[seen]), available_threads())
         else:
             density[seen], report = solver.density(np.ascontiguousarray(x[seen]), available_threads())
-        self._check(report, "x")
+        self._check(report, "x", int(seen.sum()))
         at_floor = x <= floor
         return density, np.where(at_floor, dict(self._parts[0]).get(floor, 0.0) * (x == floor), cdf)
 
-    def _check(self, report: Any, argument: str) -> None:
+    def _check(self, report: Any, argument: str, points: int) -> None:
+        self._solved(points, report["failed"])
         if report["failed"]:
             raise ConvergenceError(
                 f"OneSampleNTKLaw: {report['failed']} points did not converge, the first at {argument} ="
@@ -313,7 +314,7 @@ class OneSampleNTKLaw(Law):
         upper = np.where(z.imag < 0, np.conj(z), z)
         upper = np.where(upper == 0, -1e-140, upper)
         g, report = solver.resolvent([complex(each) for each in upper], available_threads())
-        self._check(report, "|z|")
+        self._check(report, "|z|", z.size)
         return -np.where(z.imag < 0, np.conj(g), g)
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
