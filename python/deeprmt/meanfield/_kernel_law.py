@@ -229,6 +229,11 @@ class KernelLaw(Reported):
         return self._solve(x - self._floor)[1]
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        at_floor = z == self._floor
+        if at_floor.any() and (dict(self._atoms).get(self._floor, 0.0) > 0 or self._diverges):
+            out = np.full(z.shape, complex(math.inf, 0))
+            out[~at_floor] = self._stieltjes(z[~at_floor])
+            return out
         upper = [complex(each.real - self._floor, abs(each.imag)) for each in z]
         m, report = self._solver.stieltjes(upper, available_threads())
         self._check(report, "|z|", z.size)

@@ -347,3 +347,11 @@ def test_next_to_the_atom_of_very_narrow_layers_there_is_no_density(name, depth)
     x = np.array([5e-324, 1e-300, 1e-20])
     np.testing.assert_array_equal(law.pdf(x), 0.0)
     np.testing.assert_allclose(law.cdf(x), 0.999, rtol=1e-12)
+
+
+def test_stieltjes_at_a_floor_where_the_density_diverges():
+    law = conjugate_kernel_law("tanh", 1.0, depth=3, inputs=MarchenkoPastur(1.0))
+    m = law.stieltjes([0.0, 1.0])
+    assert m[0] == complex(math.inf, 0)
+    assert m[1].imag == pytest.approx(math.pi * law.pdf(1.0), rel=1e-12)
+    assert law.stieltjes(0.0) == complex(math.inf, 0)
