@@ -19,7 +19,7 @@ from ..laws._quadrature import Interval, integrate
 from ._moments import product_moments, sum_moments
 from ._panels import Panels
 from ._solver import Additive, Equations, Multiplicative, State
-from ._sources import Series, Solved, Source, source
+from ._sources import Series, Slopes, Solved, Source, source
 from ._support import Gap, gaps
 
 __all__ = ["FreeProduct", "FreeSum", "Report"]
@@ -480,7 +480,10 @@ class Convolution(Law):
         hidden |= any(isinstance(each, Series | Panels) and each.hull[0] == 0 for each, _ in self._equations.implicit)
         # And where that density does not diverge, the angle of omega falls like x, down to rounding.
         flat = any(isinstance(each, Panels) and each.hull[0] == 0 for each, _ in self._equations.implicit)
-        return (1e-13 if flat else 1e-20) * self._scale if hidden else _LEAST
+        if hidden:
+            return (1e-13 if flat else 1e-20) * self._scale
+        # Far below 0.1^100 the equations are not solved next to a power, and logarithms, at 0.
+        return 1e-100 * self._scale if any(isinstance(each, Slopes) for each, _ in self._equations.implicit) else _LEAST
 
     def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
         """The density of a product close to 0 where the support begins there, and the mass below."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import available_threads
 from ..errors import ConvergenceError
-from ..laws import Law, MarchenkoPastur, Semicircle
+from ..laws import ErfSlope, Law, MarchenkoPastur, Semicircle, TanhSlope
 from ..laws._affine import Affine
 
-__all__ = ["Atoms", "Scaled", "Series", "Solved", "Source", "source"]
+__all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -28,6 +29,10 @@ Complex = NDArray[np.complex128]
 _MOST_COEFFICIENTS = 4096
 _SETTLED = 1e-13
 _RESOLVED = 1e-11
+_BEYOND = 39.0  # deviations, where nothing is left of a Gaussian
+_SHRINKING = 0.5 ** np.arange(0, 54)
+_EVEN = np.linspace(0.0, _BEYOND, 105)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 class Source:
@@ -160,6 +165,42 @@ class Solved(Source):
         return self._argument(w)
 
 
+class Slopes(Source):
+    """The law of a squared slope at a Gaussian, which knows its G as far as the axis.
+
+    The mean argument is an integral over the Gaussian, on panels that shrink towards where x(z) passes w.
+    """
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        m, slope = self.law._sums(np.asarray(w, np.complex128))  # type: ignore[attr-defined]
+        return -m, -slope
+
+    def argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        w = np.asarray(w, np.complex128)
+        w = np.where(w.imag > 0, w, w.real + 0j)
+        law: Any = self.law
+        high = float(self.hull[1])
+        with np.errstate(all="ignore"):
+            close = law._poles(np.where(w == 0, 1e-300, w))[0]
+            real, height = (np.array([getattr(each, part) for each in close]) for part in ("real", "imag"))
+            nearest = np.where(np.isfinite(height), np.abs(height), np.inf).argmin(axis=0)
+            middle = np.nan_to_num(np.abs(real[nearest, np.arange(w.size)]), nan=0.0, posinf=_BEYOND)
+        out = np.zeros(w.shape)
+        for k, centre in enumerate(np.minimum(middle, _BEYOND)):
+            marks = np.concatenate([centre - _SHRINKING, [centre], centre + _SHRINKING[::-1], _EVEN])
+            marks = np.unique(np.clip(marks, 0.0, _BEYOND))
+            half = np.diff(marks)[:, None] / 2
+            z = (marks[:-1, None] + half + half * _NODES).ravel()
+            weight = (half * _WEIGHTS).ravel() * np.exp(-z * z / 2)
+            with np.errstate(all="ignore"):
+                short = law._short(z)  # w - x without the rounding of the smaller one
+                real_part = np.where(short < high / 2, (w[k].real - high) + short, w[k].real - law._x(z))
+            out[k] = math.sqrt(2 / math.pi) * float(weight @ np.arctan2(w[k].imag, real_part))
+        return out
+
+
 class Series(Source):
     """A density as a series of cosines on each interval, and atoms.
 
@@ -270,6 +311,8 @@ def _made(law: Law) -> Source:
         return Atoms(law)
     if isinstance(law, Semicircle) or (isinstance(law, MarchenkoPastur) and not law.singular):
         return Source(law)
+    if isinstance(law, ErfSlope | TanhSlope):
+        return Slopes(law)
     from ._panels import Panels
 
     if not all(math.isfinite(end) for pair in law.support() for end in pair):

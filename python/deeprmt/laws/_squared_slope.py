@@ -105,7 +105,7 @@ class _Falling(Parametric):
         reach = np.sqrt(
             78 + max(0.0, float(self._z(np.array([max(np.abs(v).min(), 1e-300)]).clip(0, self._top))[0]) ** 2)
         )
-        node = np.arange(int(reach / step) + 1) * step
+        node = np.arange(int(min(reach, 39.0) / step) + 1) * step  # beyond 39 weights are 0
         near = np.min([np.abs(np.exp(2j * pi * np.where(p.imag > step, 1j, p / step)) - 1) for p in poles], axis=0)
         out, down = np.empty_like(v), np.empty_like(v)
         for half in (False, True):

@@ -4,10 +4,21 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import compression, free_add, free_multiply, free_power
-from deeprmt.laws import Bernoulli, Discrete, Empirical, FussCatalan, MarchenkoPastur, Mixture, Semicircle
+from deeprmt.laws import (
+    Bernoulli,
+    Discrete,
+    Empirical,
+    ErfSlope,
+    FussCatalan,
+    MarchenkoPastur,
+    Mixture,
+    Semicircle,
+    TanhSlope,
+)
 
 coin = Empirical([-1.0, 1.0])
 
@@ -171,3 +182,28 @@ def test_small_part_of_a_factor_is_kept():
 def test_mass_that_doubles_do_not_resolve_is_an_error():
     with pytest.raises(ConvergenceError, match="scales differ by more than doubles resolve"):
         free_add(Discrete([-1e12, 0.0]), Semicircle()).support()
+
+
+@pytest.mark.parametrize("q", [1e-8, 0.05, 0.3, 5.0])
+def test_products_with_squared_slopes(q):
+    """With M(w) = sum (1 + pi k q)^(-1/2) w^-k and S = 1 / (1 + y), the upper edge is the least of w (1 + M(w))."""
+    law = free_multiply(ErfSlope(q), MarchenkoPastur(1.0))
+    k = np.arange(1, 3000.0)
+    weights = (1 + math.pi * k * q) ** -0.5
+    least = minimize_scalar(lambda w: w * (1 + weights @ w**-k), bounds=(1.02, 2.5), options={"xatol": 1e-9})
+    assert law.support()[0] == (0.0, pytest.approx(least.fun, rel=1e-12))
+    assert law.expect(lambda x: x**3) == pytest.approx(float(law.moment(3)), rel=1e-11)
+    p = np.array([0.01, 0.3, 0.99])
+    np.testing.assert_allclose(law.cdf(law.ppf(p)), p, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("law", "other"), [(TanhSlope(1e-8), "sum"), (TanhSlope(2.0), "sum"), (TanhSlope(2.0), "product")]
+)
+def test_squared_slopes_in_sums_and_products(law, other):
+    found = free_add(law, Semicircle()) if other == "sum" else free_multiply(law, MarchenkoPastur(1.0))
+    assert found.expect(lambda x: x**2) == pytest.approx(float(found.moment(2)), rel=1e-10)
+    low, high = found.ppf([0.45, 0.95])
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    x = (low + high) / 2 + (high - low) / 2 * nodes
+    assert (high - low) / 2 * (weights @ found.pdf(x)) == pytest.approx(0.5, abs=1e-9)
