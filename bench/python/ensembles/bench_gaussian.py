@@ -1,6 +1,6 @@
 import numpy as np
 
-from deeprmt.ensembles import ginibre, goe, gue, wishart
+from deeprmt.ensembles import ginibre, goe, gue, heavy_tailed, wishart
 from harness import Table, copy, gemm
 
 
@@ -21,3 +21,8 @@ def bench(table: Table) -> None:
     table.add(f"goe {n}", lambda: goe(n), ceiling=ceiling, peers={"numpy": numpy_goe})
     table.add(f"gue {n}", lambda: gue(n), ceiling=("copy", copy(16 * n * n)))
     table.add(f"wishart {n}", lambda: wishart(n, n), ceiling=("GEMM", gemm(n)), peers={"numpy": numpy_wishart})
+
+    def numpy_pareto() -> object:
+        return rng.pareto(1.5, (n, n)) * rng.choice([-1.0, 1.0], (n, n))
+
+    table.add(f"heavy_tailed {n}", lambda: heavy_tailed(n, n, 1.5), ceiling=ceiling, peers={"numpy": numpy_pareto})

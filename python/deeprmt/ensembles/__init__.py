@@ -5,6 +5,8 @@ from ._gaussian import ginibre, goe, gue, wishart
 from ._gaussian_operator import GaussianOperator
 from ._haar import haar
 from ._haar_operator import HaarOperator
+from ._heavy_tailed import heavy_tailed
+from ._spiked import spiked
 
 __all__ = [
     "GaussianOperator",
@@ -13,8 +15,10 @@ __all__ = [
     "goe",
     "gue",
     "haar",
+    "heavy_tailed",
     "hermite_eigenvalues",
     "jacobi_eigenvalues",
     "laguerre_eigenvalues",
+    "spiked",
     "wishart",
 ]
