@@ -383,14 +383,21 @@ def _gaps_of_explicit(equations: Equations) -> list[Gap]:
         top *= 2
     y = brentq(lambda y: slope(y, 1 + y), 0.0, top, xtol=1e-300, rtol=1e-14)
     out = [Gap(x(y, 1 + y), math.inf, 0.0, key)]
-    if a[0] < 1:  # one = 1 + y below 0, as far as 1 + a y is above
-        end = (1 / a[0] - 1) * (1 - 1e-15)
-        one = -brentq(lambda s: slope(-1 - s, -s), 0.0, end, xtol=1e-300, rtol=1e-14)
-        out.insert(0, Gap(0.0, x(one - 1, one), 1.0, key))
+    if a[0] < 1:  # y = -1 - s, as far as 1 + a y is above 0; in u, for which differences from 1 keep their digits
+
+        def lower(u: float) -> tuple[float, float]:
+            s = float((1 - a[0]) / a[0] * u)
+            factors = (1 - a) - a * s
+            factors[0] = (1 - a[0]) * (1 - u)
+            place = float(np.exp(t @ np.log(s2 * factors))) * s / (1 + s)
+            return 1 - float(t @ (a * (1 + s) * s / factors)), place
+
+        u = brentq(lambda u: lower(u)[0], 0.0, 1 - 1e-12, xtol=1e-300, rtol=1e-14)
+        out.insert(0, Gap(0.0, lower(u)[1], 1.0, key))
     elif a[0] > 1 and t[0] == 1:  # an atom at 0, and a gap next to it
         low, high = max(1 / a[1:2].max(initial=1.0), 1 / a[0]), 1 / a[0]
         width = low - high
-        if width > 1e-12:
+        if width > 1e-10:  # else the gap ends at the square of that
             y = -brentq(
                 lambda y: slope(-y, 1 - y), high + 1e-15 * width + 2e-16 * high, low - 1e-14 * width, rtol=1e-14
             )

@@ -207,3 +207,11 @@ def test_squared_slopes_in_sums_and_products(law, other):
     nodes, weights = np.polynomial.legendre.leggauss(60)
     x = (low + high) / 2 + (high - low) / 2 * nodes
     assert (high - low) / 2 * (weights @ found.pdf(x)) == pytest.approx(0.5, abs=1e-9)
+
+
+def test_aspects_next_to_one():
+    """Of the square of an aspect 1 - d the support begins at 4 d^3 / 27, to first order."""
+    d = 1e-9
+    law = free_power(MarchenkoPastur(1 - d), 2, "product")
+    assert law.support()[0][0] == pytest.approx(4 * d**3 / 27, rel=1e-6)
+    assert free_multiply(MarchenkoPastur(1 + 1e-12), MarchenkoPastur(0.5)).support()[0][1] > 4
