@@ -385,7 +385,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
   Complex y_slope = start.slope / lead_width_, y_lack = 0;  // of y: to the lead, and what is lacking
   v.log_z = log_lead(p.lead.omega, v.slope);
   v.lack = 0;
-  v.rounding = 1 + std::abs(v.log_z);
+  v.rounding = 1 + std::abs(v.log_z) + 0.5 * lead_power_;  // an omega close to 1 has a logarithm without its digits
   bool first = true;
   auto place = p.rest.begin();
   for (const Segment& now : segments_) {
@@ -403,6 +403,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
       Product product(1);
       for (const Term& t : now.terms) {
         const Complex sum = t.a + inverse;
+        v.rounding += 0.5 * std::abs(t.power);
         if (t.power == 1) {
           product.take(sum, 1);
           continue;
@@ -480,6 +481,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
       place->lack = (g.width * y_lack - excess) * inverse;
       const Complex each = g.power / place->omega;
       count(g.power * std::log(place->omega));
+      v.rounding += 0.5 * g.power;
       v.slope += each * place->to_lead;
       v.lack += each * place->lack;
       v.rounding += 8 * std::abs(each * inverse) * std::min(std::abs(plus), std::abs(goal));

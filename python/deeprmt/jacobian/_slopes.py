@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from ..activations import Activation
+from ..meanfield._moments import mean_of
 
 Array = NDArray[np.float64]
 
@@ -285,6 +286,22 @@ class Direct:
         """The mean of a function, by Gauss nodes in h."""
         d, weights = self._slopes._level(_halved(_halved(self._slopes._breaks())))
         return self._share * np.sum(weights * function(self._scale * d.ravel()).reshape(d.shape))
+
+    def stieltjes(self, z: complex) -> complex:
+        """The mean of 1 / (x - z), to rounding, for z away from the support."""
+        slopes, scale = self._slopes, self._scale
+
+        def mean(part: Callable[[Array], Any]) -> float:
+            return mean_of(slopes.activation, slopes.q, lambda h: part(1 / (scale * slopes.d(h) - z)))
+
+        # The real part changes sign, and is known as well as the whole.
+        rest = 0.0 if self._share == 1 else (1 - self._share) / -z
+        return self._share * complex(mean(np.real), mean(np.imag)) + rest
+
+    def values(self, normal: Array, uniform: Array) -> Array:
+        """From standard normal numbers, and uniform ones that choose the zeros."""
+        x = self._scale * self._slopes.d(math.sqrt(self._slopes.q) * normal)
+        return x if self._share == 1 else np.where(uniform < self._share, x, 0.0)
 
     def evaluate(self, x: Array) -> tuple[Array, Array]:
         """Density and distribution function."""

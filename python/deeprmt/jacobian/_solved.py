@@ -128,6 +128,8 @@ class SolvedLaw(Reported):
         return self._evaluate_both(x)[1]
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        if isinstance(self._solver, Direct):
+            return self._direct_stieltjes(self._solver, z)
         if not isinstance(self._solver, _core.freeprob.ExplicitLaw):
             return super()._stieltjes(z)
         upper = np.where(z.imag < 0, np.conj(z), z)
@@ -135,6 +137,26 @@ class SolvedLaw(Reported):
         g, report = self._solver.resolvent([complex(each) for each in upper], available_threads())
         self._check(report, "|z|", z.size)
         return -np.where(z.imag < 0, np.conj(g), g)
+
+    def _direct_stieltjes(self, solver: Direct, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """Over the Gaussian, but close to the support, where only the density knows the pole."""
+        low, high = solver.bounds
+        margin = 0.01 * (high - low)
+        away = np.maximum(np.abs(z.imag), np.maximum(low - z.real, z.real - high)) > margin
+        out = np.empty(z.shape, complex)
+        out[away] = [solver.stieltjes(complex(each)) for each in z[away]]
+        if not away.all():
+            out[~away] = super()._stieltjes(z[~away])
+        return out
+
+    def _rvs(self, count: int, key: int) -> Array:
+        if not isinstance(self._solver, Direct):
+            return super()._rvs(count, key)
+        normal = np.empty(count)
+        _core.random.normals(key, 0, 0, 0, normal)
+        uniform = np.empty(count)
+        _core.random.uniforms(key, 1, 0, 0, uniform)
+        return self._solver.values(normal, uniform)
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """In ln x towards 0, where mass piles up."""

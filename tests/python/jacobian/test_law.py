@@ -469,3 +469,28 @@ def test_values_near_a_rare_atom_are_not_it():
     mu = law(critical("hard_tanh", "gaussian", [100] * 51, q=0.01))
     assert 0 < mu.atoms()[0][1] < 1e-20
     assert mu.ks_distance(mu.rvs(1000, rng=0)) < 1.95 / 1000**0.5  # is exceeded once in 1000 seeds
+
+
+@pytest.mark.parametrize("name", ["tanh", "sin"])
+@pytest.mark.parametrize(("layers", "q"), [(16, 1e-7), (32, 1e-4), (64, 1e-3), (64, 1e-6), (128, 1e-5)])
+def test_few_points_of_narrow_laws(name, layers, q):
+    """Bulks of relative width q, where rounding of a hundred factors counts: as many points as one likes."""
+    mu = law(critical(name, "haar", [100] * (layers + 1), q=q))
+    levels = np.array([0.1, 0.5, 0.9])
+    few = mu.ppf(levels)
+    # A layer's rounding is 1e-16, beside the width.
+    np.testing.assert_allclose(mu.cdf(few), levels, atol=4e-16 * layers / q)
+    for distance in np.geomspace(1e-14, 1e-2, 13):
+        assert 0 <= mu.cdf(mu.lambda_max * (1 - distance)) <= 1
+
+
+@pytest.mark.parametrize("q0", [1e-16, 1e-8, 1e-6, 1e-3, 0.1])
+def test_the_stieltjes_transform_of_one_diagonal(q0):
+    mu = law(MLP([200] * 3, "tanh", weights="haar", sigma_w=0.9), q0=q0)
+    h, weights = np.polynomial.hermite_e.hermegauss(180)
+    x = 0.9**4 / np.cosh(0.9 * math.sqrt(q0) * h) ** 4
+    for z in (0.3 + 0.5j, -0.5, 1 - 0.3j):
+        exact = np.sum(weights / (x - z)) / math.sqrt(2 * math.pi)
+        assert abs(mu.stieltjes(z) - exact) < 2e-14 * abs(exact)
+    assert mu.ks_distance(mu.rvs(500, rng=0)) < 1.95 / 500**0.5 or q0 < 1e-12
+    assert (np.abs(mu.rvs(500, rng=0) - x.max()) <= 50 * q0 + 1e-15).all()
