@@ -291,7 +291,7 @@ class Direct:
         """The mean of 1 / (x - z), to rounding, for z away from the support."""
         slopes, scale = self._slopes, self._scale
 
-        def mean(part: Callable[[NDArray[np.complex128]], Any]) -> float:
+        def mean(part: Callable[[Any], Any]) -> float:
             return mean_of(slopes.activation, slopes.q, lambda h: part(1 / (scale * slopes.d(h) - z)))
 
         # The real part changes sign, and is known as well as the whole.
