@@ -596,13 +596,38 @@ class Convolution(Law):
 
     def _stieltjes(self, z: Complex) -> Complex:
         points, below, gap = self._raised(z)
-        _, state = self._at(points)
-        m = -self._rule.cauchy(points, state.c)
+        try:
+            m = -self._rule.cauchy(points, self._at(points)[1].c)
+        except ConvergenceError:
+            m = self._one_by_one(points)
         m = np.where(gap, m.real + 0j, m)
         m = np.where(below, np.conj(m), m)
         for at, _ in self._atoms:
             m[z == at] = complex(math.inf, 0)
         return np.asarray(m)
+
+    def _one_by_one(self, z: Complex) -> Complex:
+        """The same where a point at an edge resists: there by continuing m = m_0 + a sqrt(h) + b h from heights h."""
+        out = np.empty_like(z)
+        ends = np.array([end for pair in self.support() for end in pair])
+        for i, each in enumerate(z):
+            try:
+                out[i] = -self._rule.cauchy(z[i : i + 1], self._at(z[i : i + 1])[1].c)[0]
+                continue
+            except ConvergenceError:
+                if each.imag > 1e-8 * self._scale or np.abs(ends - each.real).min() > 1e-12 * self._scale:
+                    raise
+            heights = 1e-9 * self._scale * np.array([1.0, 4.0, 16.0, 64.0])
+            above = each.real + 1j * heights
+            m = -self._rule.cauchy(above, self._at(above)[1].c)
+            found = [(8 * m[k] - 6 * m[k + 1] + m[k + 2]) / 3 for k in (0, 1)]
+            if abs(found[1] - found[0]) > 1e-6 * abs(found[0]):  # no edge like a square root
+                raise ConvergenceError(
+                    f"{self._name}: the Cauchy transform did not converge at z = {complex(each)!r}",
+                    self.report.to_dict(),
+                )
+            out[i] = complex(found[0].real, max(found[0].imag, 0.0))
+        return out
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         points, below, gap = self._raised(z)

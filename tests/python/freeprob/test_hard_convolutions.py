@@ -215,3 +215,12 @@ def test_aspects_next_to_one():
     law = free_power(MarchenkoPastur(1 - d), 2, "product")
     assert law.support()[0][0] == pytest.approx(4 * d**3 / 27, rel=1e-6)
     assert free_multiply(MarchenkoPastur(1 + 1e-12), MarchenkoPastur(0.5)).support()[0][1] > 4
+
+
+def test_stieltjes_at_an_edge():
+    """Of the square of Marchenko-Pastur's law: z = (1 + y)^3 / y, whose edge is at y = 1/2, and m = -(1 + y) / z."""
+    law = free_multiply(MarchenkoPastur(1.0), MarchenkoPastur(1.0))
+    m = law.stieltjes([1.0, 6.75, 8.0])
+    assert m[1] == pytest.approx(-1.5 / 6.75, rel=1e-10)
+    assert 0 <= m[1].imag < 1e-8  # sqrt(ulp) at most
+    np.testing.assert_allclose(m[[0, 2]], law.stieltjes([1.0, 8.0]), rtol=1e-12)
