@@ -295,6 +295,32 @@ class SlopeLaw(Law):
         _core.random.normals(key, 0, 0, 0, z)
         return self._value(self._root * z)
 
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """Over h, but close to the values that there are, where only the density knows the pole."""
+        reach = _reach * self._root
+        values = self._value(np.clip([end for piece in self._pieces for end in piece[:2]], -reach, reach))
+        low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
+        margin = 0.01 * (high - low)
+        away = np.maximum(np.abs(z.imag), np.maximum(low - z.real, z.real - high)) > margin
+        for location in self._flat:
+            away &= np.abs(z - location) > margin
+        out = np.empty(z.shape, complex)
+        out[away] = [self._mean_pole(complex(each)) for each in z[away]]
+        if not away.all():
+            out[~away] = super()._stieltjes(z[~away])
+        return out
+
+    def _mean_pole(self, z: complex) -> complex:
+        """Both parts are known as well as the whole."""
+
+        def mean(part: Callable[[Any], Any]) -> float:
+            def pole(h: Array) -> Any:
+                return 1 / (self._value(h) - z)
+
+            return expect(self.activation, self.q, lambda h: part(pole(h)), lambda h: np.abs(pole(h)))
+
+        return complex(mean(np.real), mean(np.imag))
+
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """Over h."""
         parts = [lambda h: np.real(function(self._value(h)))]

@@ -141,3 +141,12 @@ def test_narrow_gaussians(name):
         )  # phi' has rounding of its own
     two = slope_law(elu(2.0), 0.0)
     assert two.atoms() == [(1.0, 0.5), (2.0, 0.5)]
+
+
+@pytest.mark.parametrize("q", [1e-12, 1e-8, 1e-6, 0.1])
+def test_the_stieltjes_transform_of_narrow_laws(q):
+    h, weights = np.polynomial.hermite_e.hermegauss(150)
+    x = 1 / np.cosh(h * math.sqrt(q)) ** 4
+    for z in (0.3 + 0.5j, -0.5, 1 - 0.3j if q < 1e-3 else -1j):
+        exact = np.sum(weights / (x - z)) / math.sqrt(2 * math.pi)
+        assert abs(slope_law("tanh", q, squared=True).stieltjes(z) - exact) < 2e-14 * abs(exact)
