@@ -48,7 +48,7 @@ def test_masked_entries_are_no_numbers():
         (
             lambda: spectra.unfold([0.0, 1.0], ARRAY),
             ValueError,
-            "unfold: method must be 'gaussian' or a Law, got array",
+            "unfold: method must be one of 'gaussian', 'local', 'polynomial', 'spline' or a Law, got array",
         ),
         (lambda: spectra.wigner_surmise(ARRAY), ValueError, "wigner_surmise: beta must be 1, 2 or 4, got array"),
         (lambda: spectra.wigner_surmise(True), ValueError, "wigner_surmise: beta must be 1, 2 or 4, got True"),

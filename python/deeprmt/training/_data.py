@@ -137,8 +137,9 @@ def noisy_labels(labels: ArrayLike, share: float, *, classes: int | None = None,
 
     Examples
     --------
-    >>> noisy_labels([0, 1, 0, 1], 0.5, rng=0)
-    array([1, 0, 0, 1])
+    >>> labels = np.tile([0, 1, 2], 100)
+    >>> int((noisy_labels(labels, 0.2, rng=0) != labels).sum())
+    60
     """
     name = "noisy_labels"
     y = as_labels(name, "labels", labels)

@@ -288,7 +288,9 @@ def test_critical_point_and_back(q_star, name):
     point = critical_point(name, q_star=q_star)
     again = critical_point(name, sigma_b=point.sigma_b)
     assert again.q_star == pytest.approx(q_star, rel=1e-9)
-    assert fixed_point(name, point.sigma_w, point.sigma_b, q0=q_star).q_star == pytest.approx(q_star, rel=1e-10)
+    found = fixed_point(name, point.sigma_w, point.sigma_b, q0=q_star)
+    # Rounding of the map, some eps, moves its fixed point by that over 1 - chi_q: 4e-10 for hard_tanh at q* = 0.03.
+    assert found.q_star == pytest.approx(q_star, rel=max(1e-10, 8 * 2.0**-52 / (1 - found.chi_q)))
 
 
 def test_own_activations():
