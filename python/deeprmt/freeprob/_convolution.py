@@ -717,7 +717,10 @@ class FreeProduct(Convolution):
 
     @staticmethod
     def _combined(here: float, at: float, t: float) -> float:
-        return here * at**t if at > 0 else -1.0
+        try:
+            return here * at**t if at > 0 else -1.0
+        except OverflowError:
+            return math.inf
 
     @cached_property
     def _atoms(self) -> list[tuple[float, float]]:

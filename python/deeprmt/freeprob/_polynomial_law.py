@@ -21,7 +21,7 @@ from ._letter_law import LetterLaw, letter_law
 from ._linearise import Linearisation, factored, linearise
 from ._push_forward import PushForward
 from ._structure import Structure, find_structure
-from ._symbols import Expression, Inverse, Letter, as_letters
+from ._symbols import Expression, Inverse, Letter, as_letters, as_pair
 
 __all__ = ["PolynomialLaw", "law"]
 
@@ -424,6 +424,20 @@ def _law_of(expression: Expression, laws: Mapping[Letter, Law]) -> Law:
     value = expression._constant()
     if value is not None:
         return Point(float(np.real(value)))
+    # Squares of moments would leave the range of doubles.
+    for letter in expression.letters:
+        size = max(map(abs, laws[letter]._hull()))
+        if math.isfinite(size) and not 1e-60 < size < 1e60:
+            size = 2.0 ** round(math.log2(size))
+            with np.errstate(over="ignore", invalid="ignore"):
+                expression = expression._substituted({letter: Expression({(letter,): size})})
+            laws = {**laws, letter: laws[letter].scale(1 / size)}
+    size = max((abs(c) for c in expression._terms.values()), default=0.0)
+    if size == 0:
+        return Point(0.0)
+    if not 1e-60 < size < 1e60:
+        size = 2.0 ** round(math.log2(size))
+        return _law_of(expression / size, laws).scale(size)
     if len(expression.letters) == 1:
         (letter,) = expression.letters
         return PushForward.of(expression, laws[letter])
@@ -506,13 +520,9 @@ def law(expression: Any, laws: Mapping[Any, Any]) -> Law:
         if letter.selfadjoint:
             given[letter] = value if isinstance(value, Law) else Empirical(value)
             continue
-        if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(each, Law) for each in value)):
-            raise TypeError(
-                f"{function}: {letter.name} is not self-adjoint and needs a pair of laws (of u and v in u + 1j * v,"
-                f" free of each other), got {shown(value)}"
-            )
+        first, second = as_pair(function, letter, value)
         u, v = Letter(f"{letter.name}.real"), Letter(f"{letter.name}.imag")
-        given |= {u: value[0], v: value[1]}
+        given |= {u: first, v: second}
         parts[letter] = Expression({(u,): 1.0, (v,): 1j})
     for letter in expression.letters:
         if letter not in given and letter not in parts:

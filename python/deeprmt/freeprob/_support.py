@@ -336,6 +336,7 @@ def _crossing(piece: Piece, s: Array, level: float) -> float | None:
 # ---- gaps of the convolution ----
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a place beyond the range of doubles is none
 def gaps(equations: Equations) -> list[Gap]:
     """The gaps, ascending; the first begins at -inf (0 for a product), the last ends at inf."""
     product = equations.rule.product
@@ -373,7 +374,9 @@ def _gaps_of_explicit(equations: Equations) -> list[Gap]:
     key = (0,) * a.size
 
     def x(y: float, one: float) -> float:
-        return math.exp(t @ np.log(s2 * np.abs((1 - a) + a * one)) + math.log(abs(one / y)))
+        # (1 - a) + a * one is 1 + a y, whose digits high powers need where y is small
+        factors = np.log(s2) + (np.log1p(a * y) if y > 0 else np.log(np.abs((1 - a) + a * one)))
+        return math.exp(t @ factors + math.log(abs(one / y)))
 
     def slope(y: float, one: float) -> float:
         return 1 - float(t @ (a * y * one / ((1 - a) + a * one)))
@@ -390,7 +393,7 @@ def _gaps_of_explicit(equations: Equations) -> list[Gap]:
             factors = (1 - a) - a * s
             factors[0] = (1 - a[0]) * (1 - u)
             place = float(np.exp(t @ np.log(s2 * factors))) * s / (1 + s)
-            return 1 - float(t @ (a * (1 + s) * s / factors)), place
+            return max(1 - float(t @ (a * (1 + s) * s / factors)), -1e300), place
 
         u = brentq(lambda u: lower(u)[0], 0.0, 1 - 1e-12, xtol=1e-300, rtol=1e-14)
         out.insert(0, Gap(0.0, lower(u)[1], 1.0, key))

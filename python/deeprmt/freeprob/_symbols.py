@@ -357,8 +357,9 @@ class Expression:
 
         Parameters
         ----------
-        laws : {symbol: Law or array_like}
-            A law on the real line for each variable; an array stands for the law of its values.
+        laws : {symbol: Law, array_like, or pair of Law}
+            A law on the real line for each variable; an array stands for the law of its values. A symbol that is not
+            self-adjoint takes a pair of laws, of u and v in u + 1j v, as in `law`.
         n : int
             The size of the matrices.
         rng : optional
@@ -385,10 +386,18 @@ class Expression:
         size = as_count(function, "n", n)
         generator = np.random.default_rng(rng)
         matrices = {}
-        for letter, value in as_letters(function, "laws", laws).items():
+
+        def matrix(value: Any) -> NDArray[np.float64]:
             law = value if isinstance(value, Law) else Empirical(value)
             basis = np.asarray(haar(size, rng=generator))
-            matrices[Expression({(letter,): 1.0})] = basis * law.ppf((np.arange(size) + 0.5) / size) @ basis.T
+            return np.asarray(basis * law.ppf((np.arange(size) + 0.5) / size) @ basis.T)
+
+        for letter, value in as_letters(function, "laws", laws).items():
+            if not letter.selfadjoint:
+                u, v = as_pair(function, letter, value)
+                matrices[Expression({(letter,): 1.0})] = matrix(u) + 1j * matrix(v)
+            else:
+                matrices[Expression({(letter,): 1.0})] = matrix(value)
         values = self.evaluate(matrices)
         return np.asarray(np.linalg.eigvalsh((values + np.conj(values.T)) / 2))
 
@@ -444,6 +453,16 @@ def as_letters(function: str, argument: str, mapping: Any) -> dict[Letter, Any]:
             raise TypeError(f"{function}: the keys of {argument} must be symbols, got {shown(key)}")
         out[word[0]] = value
     return out
+
+
+def as_pair(function: str, letter: Letter, value: Any) -> tuple[Law, Law]:
+    """The laws of u and v in u + 1j * v, which stands for a letter that is not self-adjoint."""
+    if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(each, Law) for each in value)):
+        raise TypeError(
+            f"{function}: {letter.name} is not self-adjoint and needs a pair of laws (of u and v in u + 1j * v,"
+            f" free of each other), got {shown(value)}"
+        )
+    return value
 
 
 def _as_expression(value: Any) -> Expression | None:

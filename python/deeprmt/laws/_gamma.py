@@ -70,7 +70,7 @@ class Gamma(Parametric):
 
     def var(self) -> np.float64:
         """The variance."""
-        return np.float64(self.shape * self._scale**2)
+        return np.float64(self.shape * self._scale * self._scale)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         # From shape a - 1 to a: m_a = (1 + y m_(a-1)) / (a - 1), which loses nothing to speak of while y is small.

@@ -72,9 +72,10 @@ class QuarterCircle(Parametric):
         return (2 * self.sigma) ** k * 4 / (3 * pi) * prod(j / (j + 1.5) for j in range(1, (k + 1) // 2))
 
     def _stieltjes(self, z: Complex) -> Complex:
-        return (
-            _series_or(z / self.sigma, _quarter, [self._moment(k) / self.sigma**k for k in range(_TERMS)]) / self.sigma
-        )
+        unit = (
+            self if self.sigma == 1 else QuarterCircle()
+        )  # high powers of sigma are beyond the range of doubles early
+        return _series_or(z / self.sigma, _quarter, [unit._moment(k) for k in range(_TERMS)]) / self.sigma
 
 
 class Circular(Parametric):
@@ -140,7 +141,7 @@ class Circular(Parametric):
 
     def var(self) -> np.float64:
         """The variance."""
-        return self._shadow.var() if self._shadow else np.float64(self.sigma**2 / 18)
+        return self._shadow.var() if self._shadow else np.float64(self.sigma * self.sigma / 18)
 
     def _stieltjes(self, z: Complex) -> Complex:
         if self._shadow:

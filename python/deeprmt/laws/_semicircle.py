@@ -70,7 +70,7 @@ class Semicircle(Parametric):
 
     def var(self) -> np.float64:
         """The variance."""
-        return np.float64(self.sigma**2)
+        return np.float64(self.sigma * self.sigma)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         edge = 2 * self.sigma

@@ -389,7 +389,7 @@ def _solved(
     while value(math.exp(high)) < goal:
         low, high = high, high + 0.5
         if high > math.log(1e8):
-            raise ValueError(f"critical_point: {activation.name} has no critical point with {none}")
+            raise ValueError(f"critical_point: {activation.name} has no critical point with {none} up to q_star = 1e8")
     if low == high:
         raise ValueError(f"critical_point: {activation.name} has its critical point with {none} {below}")
 
@@ -421,7 +421,7 @@ def _by_bias(activation: Activation, bias: float, calls: list[float]) -> float:
     return _solved(
         activation,
         lambda q: excess(math.log(q)),
-        bias**2,
+        bias * bias,
         1e-8,
         f"sigma_b = {bias:g}",
         "below q_star = 1e-8; give q_star",

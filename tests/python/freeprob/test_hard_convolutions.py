@@ -224,3 +224,10 @@ def test_stieltjes_at_an_edge():
     assert m[1] == pytest.approx(-1.5 / 6.75, rel=1e-10)
     assert 0 <= m[1].imag < 1e-8  # sqrt(ulp) at most
     np.testing.assert_allclose(m[[0, 2]], law.stieltjes([1.0, 8.0]), rtol=1e-12)
+
+
+def test_high_powers_of_a_product():
+    # S = (1 + a y)^-t: the edge is where y = 1 / (a t) nearly, e a t (1 + 3 / (2 t)) for large t
+    for t in (1e8, 1e12, 1e300):
+        edge = free_power(MarchenkoPastur(0.5), t, "product").support()[-1][1]
+        assert edge == pytest.approx(math.e * t / 2 * (1 + 1.5 / t), rel=1e-12)

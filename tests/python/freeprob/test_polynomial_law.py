@@ -361,3 +361,18 @@ def test_hard_edges_are_exact():
     assert found.cdf(found.support()[0][0]) == 0
     c = symbols("c", selfadjoint=False)
     assert law(c * c.H, {c: (Semicircle(), Semicircle())}).support()[0][0] == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_sizes_near_the_ends_of_doubles():
+    plain = law(x * x + y, {x: S, y: S})
+    ends = np.array(plain.support()[0])
+    # the same law in other units, to the accuracy of edges
+    np.testing.assert_allclose(np.array(law(1e300 * (x * x + y), {x: S, y: S}).support()[0]) / 1e300, ends, rtol=1e-9)
+    tiny = law(x * x + y, {x: Semicircle(1e-70), y: Semicircle(1e-140)})
+    np.testing.assert_allclose(np.array(tiny.support()[0]) / 1e-140, ends, rtol=1e-9)
+    assert tiny.cdf(1e-140) == pytest.approx(plain.cdf(1.0), abs=1e-10)
+    with pytest.raises(ValueError, match="range of doubles"):
+        law(1e308 * (x * x + y), {x: S, y: S})
+    with pytest.raises(ValueError, match="coefficients must be finite"):
+        law(1e100 * x * x + y, {x: Semicircle(1e150), y: S})

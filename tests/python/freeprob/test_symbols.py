@@ -10,6 +10,8 @@ from deeprmt.freeprob._linearise import factored, linearise
 from deeprmt.laws import Semicircle
 
 x, y, z = symbols("x y z")
+C = symbols("c", selfadjoint=False)
+SQUARE = C * C.H
 
 
 def hermitian(seed, n=4):
@@ -117,6 +119,10 @@ def test_matrices_come_in_stacks_and_samples_follow_laws():
     values = (x * y + y * x).sample({x: Semicircle(), y: [1.0, -1.0]}, 300, rng=0)
     # {x, e} has the square sum of squares of entries / n: 4 int over the half that does not cancel; 2 in the limit
     assert np.mean(values**2) == pytest.approx(2, abs=0.05)
+    half = Semicircle(0.5**0.5)
+    values = SQUARE.sample({C: (half, half)}, 300, rng=0)  # Marchenko-Pastur of aspect 1
+    assert np.mean(values**2) == pytest.approx(2, abs=0.05)
+    assert values[0] > -1e-12
 
 
 @pytest.mark.parametrize(
@@ -142,6 +148,7 @@ def test_matrices_come_in_stacks_and_samples_follow_laws():
         (lambda: x([1]), TypeError, "must be a dict"),
         (lambda: Expression({})({}), ValueError, "at least one"),
         (lambda: (x * y).sample({x: [1.0], y: [2.0]}, 5), ValueError, "must be self-adjoint"),
+        (lambda: SQUARE.sample({C: Semicircle()}, 5), TypeError, "c is not self-adjoint and needs a pair of laws"),
         (lambda: setattr(x, "degree", 3), AttributeError, "cannot be changed"),
     ],
 )

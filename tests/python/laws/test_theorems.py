@@ -21,6 +21,7 @@ from deeprmt.laws import (
     ErfSlope,
     Exponential,
     FussCatalan,
+    Gamma,
     KestenMcKay,
     Law,
     MarchenkoPastur,
@@ -259,3 +260,13 @@ def test_densities_are_fast():
             law.pdf(x)
             best = min(best, time.thread_time() - start)
         assert best < 0.02
+
+
+@pytest.mark.parametrize("sigma", [1e-100, 1e-30, 1e30, 1e100])
+def test_quarter_circles_of_any_size(sigma):
+    z = np.array([0.5, 3.0 + 0.5j, 40.0 + 1j])
+    np.testing.assert_allclose(QuarterCircle(sigma).stieltjes(z * sigma) * sigma, QuarterCircle().stieltjes(z), 1e-13)
+
+
+def test_variances_beyond_doubles():
+    assert Gamma(1.0, 1e300).var() == math.inf

@@ -389,6 +389,7 @@ def test_results_are_plain():
         (lambda: critical_point("relu", sigma_b=0.1), "single critical point"),
         (lambda: critical_point("sigmoid", q_star=0.1), "no critical point with q_star = 0.1"),
         (lambda: critical_point("softplus", sigma_b=0.1), "no critical point with sigma_b = 0.1"),
+        (lambda: critical_point("tanh", sigma_b=1e300), "no critical point with sigma_b = 1e[+]300 up to q_star = 1e8"),
         (lambda: critical_point("tanh", slope_variance=-1), "slope_variance must be finite and above 0"),
         (lambda: critical_point("tanh", slope_variance=1, sigma_b=1), "got both"),
         (lambda: critical_point("softplus", sigma_b=0), "no critical point with sigma_b = 0"),
