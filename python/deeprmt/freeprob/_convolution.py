@@ -31,6 +31,7 @@ _NODES = 64
 _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
 _CLOSE_TO_CUSP = 1e-8
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
+_EMPTY = 1e-10  # of mass, between an end and where a solver that fails in a thin tail stops
 _SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not settle
 _WALKS = 200  # points at most that are reached by walking along the axis
 _NOTHING = 1e-9  # of mass: an atom that is about to appear
@@ -381,10 +382,11 @@ class Convolution(Law):
         """For the ends (interval, 0 or 1): (least, distance, density there, exponent).
 
         Closer than `least` the density is const distance^exponent: in units of the width or of the rounding of x, and
-        further out where rounding keeps the equations from being solved.
+        further out where rounding keeps the equations from being solved, and as far as 0.01 in a tail next to empty.
         """
         out = {}
         for i, (low, high, *_) in enumerate(self._intervals_with_sf):
+            far = 0.01 * (high - low)
             for side, edge in ((0, low), (1, high)):
                 if side == 0 and low == 0 and self._rule.product:
                     continue  # there x has digits enough
@@ -399,10 +401,15 @@ class Convolution(Law):
                     try:
                         density = self._inner(i, x, least > 1e-4 * (high - low))[0]
                     except ConvergenceError:
-                        if least > 1e-3 * (high - low):
+                        if least >= far:
                             raise
-                        least *= 8
+                        least = 8 * least if least <= far / 10 else far
                         continue
+                    if least == far and density[1] * 4 * least > _EMPTY:
+                        raise ConvergenceError(
+                            f"{self._name}: no point close to the end {edge!r} of the support could be solved",
+                            {**self.report.to_dict(), "x": float(x[0])},
+                        )
                     if (density > 0).all() or least > 1e-3 * (high - low):
                         break
                     least *= 8

@@ -694,7 +694,7 @@ def _joined(found: list[_Part], product: bool, equations: Equations) -> list[Gap
         else:
             out.append(Gap(low, high, sf, key))
         last_seam = last
-    out = [gap for gap in out if gap.high - gap.low > 1e-9 * unit(gap.high)]
+    out = [gap for gap in out if gap.high - gap.low > 1e-12 * unit(gap.high)]
     # Closed gaps, where two parts of the support touch: away from open ones, for there rounding invents some.
     for low, high, sf, key, *_ in found:
         if low == high and all(not gap.low - 1e-6 * unit(low) <= low <= gap.high + 1e-6 * unit(low) for gap in out):

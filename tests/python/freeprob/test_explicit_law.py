@@ -250,7 +250,7 @@ def test_an_infinite_mean_and_a_failed_solver_say_so():
         eigenvalues("linear", "gaussian", 2).expect(lambda x: 1 / x)
     mu = eigenvalues("tanh", "haar", 2)
     with pytest.raises(ConvergenceError, match="2 points did not converge, the first at x = 0") as caught:
-        mu._check({"failed": 2, "first_failure": 0.5}, "x")
+        mu._check({"failed": 2, "first_failure": 0.5}, "x", 2)
     assert caught.value.report["failed"] == 2
     # E 1 / eigenvalue of tanh is finite: (E cosh^4 h / sigma_w^2)^L.
     h, weights = np.polynomial.hermite_e.hermegauss(80)

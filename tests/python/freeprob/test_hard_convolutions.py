@@ -18,6 +18,7 @@ from deeprmt.laws import (
     Mixture,
     Semicircle,
     TanhSlope,
+    TracyWidom,
 )
 
 coin = Empirical([-1.0, 1.0])
@@ -231,3 +232,29 @@ def test_high_powers_of_a_product():
     for t in (1e8, 1e12, 1e300):
         edge = free_power(MarchenkoPastur(0.5), t, "product").support()[-1][1]
         assert edge == pytest.approx(math.e * t / 2 * (1 + 1.5 / t), rel=1e-12)
+
+
+@pytest.mark.parametrize("short", [1e-5, 1e-6, 1e-7])
+def test_a_gap_about_to_close(short):
+    # x = w - s w / (1 - w^2) is stationary where (1 - u)^2 = s (1 + u), u = w^2; s = 1 - rest
+    sigma = 1 - short
+    rest = (1 - sigma) * (1 + sigma)
+    b = 3 - rest
+    u = 2 * rest / (b + math.sqrt(b * b - 4 * rest))
+    edge = math.sqrt(u) * (rest - u) / (1 - u)
+    law = free_add(Discrete([-1, 1]), Semicircle(sigma))
+    (_, low), (high, _) = law.support()
+    # w is known to about 1e-8 where P is flat, P to the rounding of 1
+    assert -low == high == pytest.approx(edge, abs=1e-12)
+    assert law.pdf(0.0) == 0
+    assert law.ppf(0.5) == low
+    assert law.cdf(0.0) == pytest.approx(0.5, abs=1e-15)
+
+
+def test_a_law_without_an_end_where_next_to_nothing_is_left():
+    law = free_add(TracyWidom(1), Semicircle(0.1))
+    low = law.support()[0][0]
+    # The tails of the parts are cut where 1e-13 is left; the law's are no larger than those at a distance of 0.2.
+    assert 0 < law.cdf(-8.3) < TracyWidom(1).cdf(-8.1) + 1e-12
+    assert 1 - 1e-12 < law.cdf(11.5) <= 1
+    assert (np.diff(law.cdf(np.linspace(low - 0.1, low + 1, 50))) >= 0).all()
