@@ -134,4 +134,4 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "ww_softrank_p": ("p (ww softrank)", "How often a copy has as large an eigenvalue as the matrix."),
     "dtype": ("dtype", "How the entries are stored. Arithmetic is in double precision."),
 }
-"""In the order of the table. `verdict`, `note`, `source` and the tensor's own shape stand beside a layer instead."""
+"""In the order of the table. `verdict`, `note`, `source`, `estimate` and the tensor's shape stand beside a layer."""

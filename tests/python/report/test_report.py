@@ -117,7 +117,7 @@ def test_every_number_is_explained(analysis, page):
     shown = {name for name, value in analysis.rows[0].to_dict().items() if not isinstance(value, str)}
     from deeprmt.report._glossary import GLOSSARY
 
-    assert shown - {"stored_shape", "window"} <= set(GLOSSARY)
+    assert shown - {"stored_shape", "window", "estimate"} <= set(GLOSSARY)  # those stand beside a layer
     values = {float(value) for value in page.values("data-value")}
     row = analysis.rows[0]
     assert {row.sigma, row.bulk_ks, row.spacing_ratio, row.hill_xi, row.stable_rank, row.entropy} <= values
