@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..laws import FussCatalan, Law, MarchenkoPastur
+from ..laws import Beta, FussCatalan, Law, MarchenkoPastur
 from ..laws._mixture import merged
 from ..laws._quadrature import Interval, integrate
 from ._moments import product_moments, sum_moments
 from ._panels import Panels
 from ._solver import Additive, Equations, Multiplicative, State
-from ._sources import Series, Slopes, Solved, Source, source
+from ._sources import Series, Slopes, Solved, Source, mirrored, source
 from ._support import Gap, gaps
 
 __all__ = ["FreeProduct", "FreeSum", "Report"]
@@ -54,7 +55,8 @@ class Report:
         The largest relative residual of the equations at the solutions: the relative error of an unknown that would
         explain it.
     accuracy : float
-        How well the laws that went in are resolved, where that is less well than rounding.
+        How well the laws that went in are resolved, where that is less well than rounding: up to such a part of their
+        mass, and of their widths at the ends.
     """
 
     points: int
@@ -91,7 +93,7 @@ class Convolution(Law):
 
     @cached_property
     def _equations(self) -> Equations:
-        return Equations(self._rule, [(factor(law), t) for law, t in self.parts])
+        return Equations(self._rule, [(factor(law, self._rule.product), t) for law, t in self.parts])
 
     @property
     def report(self) -> Report:
@@ -653,7 +655,7 @@ def _next(one: Complex, two: Complex, three: Complex) -> Complex:
     return np.where(new.imag > 0, new, new.real + 0.5j * three.imag)
 
 
-def factor(law: Law) -> Source:
+def factor(law: Law, product: bool = False) -> Source:
     """A law as a source; where a series does not resolve what is itself a convolution, its own equations are used.
 
     Raises
@@ -665,6 +667,9 @@ def factor(law: Law) -> Source:
         law = FreeProduct([(MarchenkoPastur(1.0), law.s)])
         return Solved(law, law._resolvent, law._mean_argument)
     out = source(law)
+    if out.accuracy > 1e-11 and not product and isinstance(law, Beta):
+        with suppress(ConvergenceError):
+            return mirrored(law)
     if out.accuracy > 1e-9 and isinstance(law, Convolution):
         return Solved(law, law._resolvent, law._mean_argument)
     if out.accuracy > 1e-6:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import available_threads
 from ..errors import ConvergenceError
-from ..laws import ErfSlope, Law, MarchenkoPastur, Semicircle, TanhSlope
+from ..laws import Beta, ErfSlope, Law, MarchenkoPastur, Semicircle, TanhSlope
 from ..laws._affine import Affine
 
-__all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
+__all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "mirrored", "source"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -323,8 +323,24 @@ def _made(law: Law) -> Source:
     try:
         other = Panels(law)
     except ConvergenceError:
+        # Nothing closer to an end than the first point is seen.
+        out.accuracy = max(out.accuracy, (math.pi / (4 * _MOST_COEFFICIENTS)) ** 2)
         return out
     return other if other.accuracy < out.accuracy else out
 
 
 _cached = lru_cache(maxsize=64)(_made)
+
+
+@lru_cache(maxsize=64)
+def mirrored(law: Beta) -> Source:
+    """A law that diverges at 1, where doubles are too far apart to see how, by its mirror image, which does so at 0.
+
+    Next to 0 digits are lost in turn, which sums do not need.
+    """
+    from ._panels import Panels
+
+    image = Beta(law.b, law.a)
+    out = Scaled(image.scale(-1.0).shift(1.0), Panels(image))
+    out.law = law
+    return out

@@ -10,6 +10,7 @@ from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import compression, free_add, free_multiply, free_power
 from deeprmt.laws import (
     Bernoulli,
+    Beta,
     Discrete,
     Empirical,
     ErfSlope,
@@ -258,3 +259,13 @@ def test_a_law_without_an_end_where_next_to_nothing_is_left():
     assert 0 < law.cdf(-8.3) < TracyWidom(1).cdf(-8.1) + 1e-12
     assert 1 - 1e-12 < law.cdf(11.5) <= 1
     assert (np.diff(law.cdf(np.linspace(low - 0.1, low + 1, 50))) >= 0).all()
+
+
+def test_a_density_that_diverges_at_one():
+    law = free_add(Beta(0.5, 0.5), Beta(2, 0.5))
+    # G of a beta law is hyp2f1(1, a; a + b; 1/w) / w: dP/dc = 0 solved with 30 digits
+    assert law.support()[0][0] == pytest.approx(0.33333336334309610, rel=1e-12)
+    assert law.report.accuracy < 1e-12
+    # A product needs the digits next to 0 instead; what is not resolved there is said.
+    product = free_multiply(Beta(2, 0.5), MarchenkoPastur(0.5))
+    assert 1e-9 < product.report.accuracy < 1e-6
