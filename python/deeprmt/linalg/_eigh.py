@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._arguments import Floats
+from ._complex import is_complex, refuse_not_hermitian
 from ._values import values_of, vectors_of
 
 __all__ = ["Eigh", "eigh", "eigvalsh"]
@@ -33,26 +34,27 @@ class Eigh(NamedTuple):
 
 
 def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
-    """Eigenvalues of a real symmetric matrix, or of each matrix of a stack.
+    """Eigenvalues of a real symmetric or Hermitian matrix, or of each matrix of a stack.
 
     Parameters
     ----------
-    a : (..., n, n) array_like of real
+    a : (..., n, n) array_like
         Symmetric to rounding: entries (i, j) and (j, i) may differ by 100 eps times the largest entry; what is used
-        is their mean. float32 stays float32; other reals become float64.
+        is their mean. float32 stays float32; other reals become float64. Complex matrices, Hermitian in the same way,
+        are solved as real ones of twice the order, which takes about eight times the work of a real one of order n.
     threads : int, optional
         Default: every core this process may use. Never changes the result.
 
     Returns
     -------
-    (..., n) ndarray
+    (..., n) ndarray of float32 or float64
         Ascending. Errors are below (n + 20) eps times the largest absolute eigenvalue, most of them near sqrt(n) eps.
 
     Raises
     ------
     ValueError, TypeError
-        If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is not
-        real.
+        If an entry is not finite, or `a` is not square or not symmetric (the first such pair is named); if `a` is no
+        array of numbers.
     MemoryError
         If the work, a copy of each matrix that is worked on at once and 640 n numbers beside it, cannot fit into
         memory; before it starts.
@@ -66,6 +68,8 @@ def eigvalsh(a: ArrayLike, *, threads: int | None = None) -> Floats:
     >>> eigvalsh([[0.0, 1.0], [1.0, 0.0]])
     array([-1.,  1.])
     """
+    if is_complex(a):
+        refuse_not_hermitian("eigvalsh", a)
     return values_of("eigvalsh", _core.linalg.eigvalsh, a, threads)
 
 

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arguments import Floats, as_stack, as_threads, refuse_non_finite
+from ._complex import is_complex, real_form
 from ._room import entries_for_values, refuse_large
 from ._which import as_which
 
@@ -20,6 +22,8 @@ _little = 2**15
 
 def values_of(function: str, kernel: Callable[[Floats, int], Floats], a: ArrayLike, threads: int | None) -> Floats:
     """`kernel`, which says what is wrong with a single matrix, for (..., m, n)."""
+    if is_complex(a):
+        return np.ascontiguousarray(values_of(function, kernel, real_form(function, a), threads)[..., ::2])
     stack = as_stack(function, "a", a)
     inner = 1
     if threads is not None or stack.nbytes > _little:
