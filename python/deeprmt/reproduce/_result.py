@@ -33,7 +33,7 @@ class Check:
     value : float
         As found.
     expected, tolerance : str
-        In words and numbers, fixed before the run.
+        In words and numbers.
     passed : bool
         Whether the value is within the tolerance.
 
