@@ -14,7 +14,13 @@ _real = {np.dtype(np.complex64): np.float32, np.dtype(np.complex128): np.float64
 
 def is_complex(a: ArrayLike) -> bool:
     """Whether these are matrices of complex entries, in any byte order."""
-    return np.ndim(a) >= 2 and np.iscomplexobj(a)
+    if type(a) is np.ndarray and a.dtype.kind == "f":
+        return False  # said first: small matrices take no longer than the questions
+    try:
+        array = np.asanyarray(a)
+    except ValueError:
+        return False  # a ragged sequence, which is refused where real numbers are asked for
+    return array.ndim >= 2 and array.dtype.kind == "c"
 
 
 def real_form(function: str, a: ArrayLike) -> Floats:

@@ -63,6 +63,7 @@ def test_real_matrices_as_complex_ones():
     ("call", "error", "says"),
     [
         (lambda: svdvals(np.array([[1, np.nan + 1j]])), ValueError, r"svdvals: a must be finite, found .*\(0, 1\)"),
+        (lambda: svdvals([[1j, 2], [3]]), ValueError, "svdvals: a must be an array of real numbers, got a ragged"),
         (lambda: svdvals(np.array([1j, 2])), TypeError, "svdvals: a must be real"),
         (lambda: svdvals(np.ones((2, 2), np.clongdouble)), TypeError, "svdvals: a must be complex64 or complex128"),
         (lambda: svdvals(np.ma.masked_array([[1j, 2]], [[True, False]])), ValueError, "must have no masked entries"),
