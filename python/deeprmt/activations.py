@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ._arguments import as_number
+from ._arguments import as_count, as_number
 from ._pieces import Derivative, as_elementwise, kinks_of, parity_of, slopes_of
 
-__all__ = ["Activation", "as_activation", "elu", "leaky_relu", "names", "shifted_relu"]
+__all__ = ["Activation", "as_activation", "elu", "leaky_relu", "names", "rectified_power", "shifted_relu"]
 
 Function = Callable[[Any], Any]
 
@@ -223,6 +223,16 @@ def _elu_slope(alpha: float, h: Any) -> Any:
     return np.where(h > 0, np.ones_like(h), alpha * np.exp(np.minimum(h, 0)))
 
 
+def _rectified_power(order: int, h: Any) -> Any:
+    return np.heaviside(h, 0) if order == 0 else np.maximum(h, 0) ** order
+
+
+def _rectified_power_slope(order: int, h: Any) -> Any:
+    if order <= 1:
+        return order * np.heaviside(h, 0)
+    return order * np.maximum(h, 0) ** (order - 1)
+
+
 def _leaky_relu(slope: float, h: Any) -> Any:
     return np.where(np.greater(h, 0), h, slope * np.asarray(h))
 
@@ -391,6 +401,34 @@ def elu(alpha: float = 1.0) -> Activation:
     return Activation(_With(_elu, (alpha,)), _With(_elu_slope, (alpha,)), name=f"elu({alpha:g})", kinks=(0.0,))
 
 
+def rectified_power(order: int) -> Activation:
+    """max(h, 0)^order, whose kernel is the arc-cosine kernel of that order; 0 is the step from 0 to 1, also "step".
+
+    Parameters
+    ----------
+    order : int
+        From 0 to 20.
+
+    Returns
+    -------
+    Activation
+        The slope of the step is 0: what happens at the jump is left out.
+
+    Examples
+    --------
+    >>> rectified_power(2).phi(np.array([-1.0, 3.0]))
+    array([0., 9.])
+    """
+    order = as_count("rectified_power", "order", order, least=0, most=20)
+    return Activation(
+        _With(_rectified_power, (order,)),
+        _With(_rectified_power_slope, (order,)),
+        name=f"rectified_power({order})" if order else "step",
+        kinks=(0.0,),
+        slopes=(0.0, float(order)) if order <= 1 else None,
+    )
+
+
 _named: dict[str, Activation] = {
     activation.name: activation
     for activation in (
@@ -416,6 +454,9 @@ _named: dict[str, Activation] = {
 names: tuple[str, ...] = tuple(_named)
 """The activations that have a name: gelu is h Phi(h) exactly, erf_unit is erf(sqrt(pi) h / 2), of slope 1 at 0;
 shifted_relu is max(h, -1/2); leaky_relu has slope 0.01 (`leaky_relu(slope)` for others)."""
+
+
+_step = rectified_power(0)  # no gradient passes through it: it is not among the names
 
 
 def as_activation(function: str, value: str | Activation) -> Activation:
@@ -446,6 +487,8 @@ def as_activation(function: str, value: str | Activation) -> Activation:
         return value
     if not isinstance(value, str):
         raise TypeError(f"{function}: activation must be a name or an Activation, got {value!r}")
+    if value == "step":
+        return _step
     if value not in _named:
         raise ValueError(f"{function}: activation must be an Activation or one of {', '.join(names)}, got {value!r}")
     return _named[value]

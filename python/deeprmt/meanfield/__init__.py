@@ -9,6 +9,7 @@ from ._correlation import DepthScales, correlation_map, correlations, depth_scal
 from ._critical import CriticalLine, CriticalPoint, critical_line, critical_point
 from ._fixed_point import FixedPoint, fixed_point, fixed_points
 from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
+from ._kernels import Kernels, kernels, nngp, ntk
 from ._learning_rate import MaxLearningRate, max_learning_rate
 from ._moments import gauss_moment
 from ._one_sample import OneSampleNTKLaw, one_sample_ntk_law
@@ -23,6 +24,7 @@ __all__ = [
     "DepthScales",
     "FixedPoint",
     "KernelLaw",
+    "Kernels",
     "MaxLearningRate",
     "OneSampleNTKLaw",
     "PhaseDiagram",
@@ -37,7 +39,10 @@ __all__ = [
     "fixed_points",
     "gauss_moment",
     "gauss_product",
+    "kernels",
     "max_learning_rate",
+    "nngp",
+    "ntk",
     "ntk_law",
     "one_sample_ntk_law",
     "phase_diagram",

@@ -1,0 +1,382 @@
+"""Covariance and tangent kernels of networks of infinite width, between inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import (
+    Floats,
+    as_choice,
+    as_count,
+    as_real,
+    as_threads,
+    refuse_beyond_memory,
+    refuse_non_finite,
+)
+from ..activations import Activation
+from ._fixed_point import network
+from ._products import product
+
+__all__ = ["Kernels", "kernels", "nngp", "ntk"]
+
+Array = NDArray[np.float64]
+Layers = Literal["last", "all"]
+Parametrization = Literal["ntk", "standard"]
+
+
+class Kernels(NamedTuple):
+    """The two kernels of one network; made by `kernels`.
+
+    Attributes
+    ----------
+    nngp : ndarray
+        K, the covariance of the preactivations.
+    ntk : ndarray
+        Theta, the tangent kernel.
+
+    Examples
+    --------
+    >>> both = kernels([[1.0, 0.0], [0.0, 1.0]], depth=2, activation="relu", sigma_w=2**0.5)
+    >>> both.nngp.round(6).tolist(), both.ntk.round(6).tolist()
+    ([[1.0, 0.31831], [0.31831, 1.0]], [[2.0, 0.31831], [0.31831, 2.0]])
+    """
+
+    nngp: Floats
+    ntk: Floats
+
+
+def nngp(
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    depth: int,
+    activation: str | Activation,
+    sigma_w: float,
+    sigma_b: float = 0.0,
+    layers: Layers = "last",
+    out: Floats | None = None,
+    threads: int | None = None,
+) -> Floats:
+    """Covariance K^depth(x, y) of the preactivations of a network whose hidden layers are infinitely wide.
+
+    K^1 = sigma_w^2 x.y / n_0 + sigma_b^2, and K^(l+1) = sigma_w^2 E phi(u) phi(v) + sigma_b^2, (u, v) Gaussian with the
+    covariance K^l of the two inputs [1]_. K^depth is the covariance of outputs of a network with `depth` weights.
+
+    Parameters
+    ----------
+    x : (n, n_0) array_like of real
+        Inputs, a row each. float32 stays float32 (if y is float32 too); other reals become float64.
+    y : (m, n_0) array_like of real, optional
+        Other inputs. Default: x; then the kernel is computed once for each pair.
+    depth : int
+        The number of weight matrices, at least 1.
+    activation : str or Activation
+        A name of `deeprmt.activations.names`, "step", or one's own.
+    sigma_w, sigma_b : float
+        Standard deviations, >= 0: weights have variance sigma_w^2 / n_in, biases sigma_b^2.
+    layers : {"last", "all"}
+        "all" gives K^1, ..., K^depth.
+    out : ndarray, optional
+        Where to write; a `numpy.memmap` for more than fits into memory. Of the result's shape and type, C-contiguous.
+    threads : int, optional
+        Default: every core this process may use. Never changes the result.
+
+    Returns
+    -------
+    (n, m) or (depth, n, m) ndarray
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the inputs are no finite matrices of one width; if depth, sigma_w or sigma_b is out of range; if a variance
+        leaves the range of the type.
+
+    Notes
+    -----
+    Accurate for nearly parallel and antiparallel inputs too: their angle is taken from differences of the inputs, and
+    goes from layer to layer as an angle.
+
+    References
+    ----------
+    .. [1] J. Lee, Y. Bahri et al., Deep neural networks as Gaussian processes, ICLR (2018), arXiv:1711.00165.
+
+    Examples
+    --------
+    >>> nngp([[1.0, 0.0], [0.0, 1.0]], depth=3, activation="relu", sigma_w=2**0.5).round(6)
+    array([[1.      , 0.493731],
+           [0.493731, 1.      ]])
+    """
+    task = _Task("nngp", x, y, depth, activation, sigma_w, sigma_b, layers)
+    k = task.room("out", out)
+    task.run(k, None, threads)
+    return k
+
+
+def ntk(
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    depth: int,
+    activation: str | Activation,
+    sigma_w: float,
+    sigma_b: float = 0.0,
+    parametrization: Parametrization = "ntk",
+    widths: int | Sequence[int] | None = None,
+    biases: bool = True,
+    layers: Layers = "last",
+    out: Floats | None = None,
+    threads: int | None = None,
+) -> Floats:
+    """Neural tangent kernel Theta^depth(x, y) of one output of a network whose hidden layers are infinitely wide.
+
+    Theta^1 = K^1 and Theta^(l+1) = K^(l+1) + sigma_w^2 E phi'(u) phi'(v) Theta^l, K as in `nngp` [1]_.
+
+    Parameters
+    ----------
+    x, y, depth, activation, sigma_w, sigma_b
+        As for `nngp`.
+    parametrization : {"ntk", "standard"}
+        What is trained: in "ntk" w and beta ~ N(0, 1), where W = sigma_w w / sqrt(n_in) and b = sigma_b beta. In
+        "standard" W and b themselves: then Theta^1 = x.y + 1 and
+        Theta^(l+1) = n_l E phi(u) phi(v) + 1 + sigma_w^2 E phi'(u) phi'(v) Theta^l, which grows with the widths.
+    widths : int or sequence of int, optional
+        Only for "standard": the widths n_1, ..., n_(depth-1) of the hidden layers, or one for all.
+    biases : bool
+        Whether biases are trained as well. In "ntk" this makes no difference if sigma_b is 0.
+    layers, out, threads
+        As for `nngp`.
+
+    Returns
+    -------
+    (n, m) or (depth, n, m) ndarray
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `nngp`; if widths are missing or not wanted.
+
+    Notes
+    -----
+    phi' jumps at the kink of relu and its like, and so the kernel has a cusp where x and y are parallel: it is linear
+    in the angle. A correlation of x and y knows an angle of 0 to the root of its rounding only. Here the error of
+    angles is a few roundings.
+
+    References
+    ----------
+    .. [1] A. Jacot, F. Gabriel, C. Hongler, Neural tangent kernel, NeurIPS (2018), arXiv:1806.07572.
+
+    Examples
+    --------
+    >>> ntk([[1.0, 0.0], [0.0, 1.0]], depth=3, activation="relu", sigma_w=2**0.5).round(6)
+    array([[3.      , 0.685709],
+           [0.685709, 3.      ]])
+    """
+    task = _Task("ntk", x, y, depth, activation, sigma_w, sigma_b, layers)
+    task.train(parametrization, widths, biases)
+    theta = task.room("out", out)
+    task.run(None, theta, threads)
+    return theta
+
+
+def kernels(
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    depth: int,
+    activation: str | Activation,
+    sigma_w: float,
+    sigma_b: float = 0.0,
+    parametrization: Parametrization = "ntk",
+    widths: int | Sequence[int] | None = None,
+    biases: bool = True,
+    layers: Layers = "last",
+    out: tuple[Floats, Floats] | None = None,
+    threads: int | None = None,
+) -> Kernels:
+    """The results of `nngp` and `ntk`, in the time of the latter.
+
+    Parameters
+    ----------
+    x, y, depth, activation, sigma_w, sigma_b, parametrization, widths, biases, layers, threads
+        As for `nngp` and `ntk`.
+    out : tuple of two ndarrays, optional
+        Where to write.
+
+    Returns
+    -------
+    Kernels
+        With `nngp` and `ntk`; also a tuple of the two.
+
+    Examples
+    --------
+    >>> k, theta = kernels([[1.0], [-1.0]], depth=2, activation="erf", sigma_w=1.0, sigma_b=0.5)
+    >>> k.round(6).tolist()
+    [[0.756497, -0.031966], [-0.031966, 0.756497]]
+    """
+    task = _Task("kernels", x, y, depth, activation, sigma_w, sigma_b, layers)
+    task.train(parametrization, widths, biases)
+    if out is not None and not (isinstance(out, tuple | list) and len(out) == 2):
+        raise TypeError("kernels: out must be two arrays")
+    k = task.room("out[0]", None if out is None else out[0])
+    theta = task.room("out[1]", None if out is None else out[1])
+    if out is not None and np.may_share_memory(k, theta):
+        raise ValueError("kernels: the two arrays of out must not overlap")
+    task.run(k, theta, threads)
+    return Kernels(k, theta)
+
+
+class _Task:
+    """What is computed from what: K' = weight F + bias, Theta' = from_inputs F + constant + weight D Theta.
+
+    F and D are the duals of phi and of phi'.
+    """
+
+    def __init__(
+        self,
+        function: str,
+        x: ArrayLike,
+        y: ArrayLike | None,
+        depth: int,
+        activation: str | Activation,
+        sigma_w: float,
+        sigma_b: float,
+        layers: str,
+    ) -> None:
+        self.function = function
+        self.activation, sigma_w, sigma_b = network(function, activation, sigma_w, sigma_b)
+        self.depth = as_count(function, "depth", depth)
+        self.all = as_choice(function, "layers", layers, ("last", "all")) == "all"
+        self.x = _inputs(function, "x", x)
+        self.y = self.x if y is None else _inputs(function, "y", y)
+        self.symmetric = y is None
+        if self.x.shape[1] != self.y.shape[1]:
+            raise ValueError(f"{function}: x and y must be of one width, got shapes {self.x.shape} and {self.y.shape}")
+        self.dtype = np.float32 if self.x.dtype == self.y.dtype == np.float32 else np.float64
+        self.weight, self.bias = sigma_w**2, sigma_b**2
+        # Of the tangent kernel: the factor of each layer's inputs, and what biases add.
+        self.from_inputs, self.constant = [self.weight] * self.depth, self.bias
+
+    def train(self, parametrization: str, widths: int | Sequence[int] | None, biases: bool) -> None:
+        hidden = self.depth - 1
+        if as_choice(self.function, "parametrization", parametrization, ("ntk", "standard")) == "ntk":
+            if widths is not None:
+                raise ValueError(f"{self.function}: widths must be left out unless parametrization is 'standard'")
+            self.constant = self.bias if biases else 0.0
+            return
+        if widths is None and hidden:
+            raise ValueError(f"{self.function}: widths must be given where parametrization is 'standard'")
+        if widths is None or isinstance(widths, int | np.integer):
+            each = [as_count(self.function, "widths", widths)] * hidden if widths is not None else []
+        else:
+            each = [as_count(self.function, "widths", width) for width in widths]
+        if len(each) != hidden:
+            raise ValueError(f"{self.function}: widths must be those of the {hidden} hidden layers, got {len(each)}")
+        self.from_inputs = [float(width) for width in (self.x.shape[1], *each)]
+        self.constant = float(biases)
+
+    def room(self, argument: str, out: Floats | None) -> Floats:
+        shape: tuple[int, ...] = (len(self.x), len(self.y))
+        if self.all:
+            shape = (self.depth, *shape)
+        if out is None:
+            size = math.prod(shape) * np.dtype(self.dtype).itemsize
+            refuse_beyond_memory(self.function, size, f"a kernel of shape {shape}")
+            return np.empty(shape, self.dtype)
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"{self.function}: {argument} must be an ndarray, got {type(out).__name__}")
+        if out.shape != shape or out.dtype != self.dtype:
+            raise ValueError(
+                f"{self.function}: {argument} must have shape {shape} and dtype {np.dtype(self.dtype)}, got"
+                f" {out.shape} and {out.dtype}"
+            )
+        if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+            raise ValueError(f"{self.function}: {argument} must be writeable and C-contiguous")
+        if np.may_share_memory(out, self.x) or np.may_share_memory(out, self.y):
+            raise ValueError(f"{self.function}: {argument} must not overlap the inputs")
+        return out
+
+    # ---- the diagonals ----
+
+    def variances(self, x: Floats, tangent: bool) -> Array:
+        """K^l(x, x) of each input, a row a layer."""
+        square = _mean_square(x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            q = self.weight * square + self.bias
+            theta = self.from_inputs[0] * square + self.constant
+        out = np.empty((self.depth, len(x)))
+        most = float(np.finfo(self.dtype).max)
+        for layer in range(self.depth):
+            if layer:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    second = self.dual(q, q, np.ones_like(q), 0)
+                    if tangent:
+                        slope = self.dual(q, q, np.ones_like(q), 1)
+                        theta = self.from_inputs[layer] * second + self.constant + self.weight * slope * theta
+                    q = self.weight * second + self.bias
+            out[layer] = q
+            for what, values in (("variance", q), ("tangent kernel", theta)) if tangent else (("variance", q),):
+                bad = values[~(np.abs(values) < most)]
+                if bad.size:
+                    raise ValueError(
+                        f"{self.function}: the {what} leaves the range of {np.dtype(self.dtype)} in layer {layer + 1},"
+                        f" found {bad[0]:g}"
+                    )
+        return out
+
+    def dual(self, a: Array, b: Array, c: Array, derivative: int) -> Array:
+        least = 1e-200
+        return product(self.activation, np.maximum(a, least), np.maximum(b, least), c, derivative)
+
+    # ---- the kernels ----
+
+    def run(self, k: Floats | None, theta: Floats | None, threads: int | None) -> None:
+        as_threads(self.function, threads)
+        tangent = theta is not None
+        qx = self.variances(self.x, tangent)
+        qy = qx if self.symmetric else self.variances(self.y, tangent)
+        n0 = self.x.shape[1]
+        y = self.y.astype(np.float64)
+        rows = max(1, 2**20 // max(1, len(y)))
+        for begin in range(0, len(self.x), rows):
+            part = slice(begin, begin + rows)
+            gram = self.x[part].astype(np.float64) @ y.T / n0
+            now = self.weight * gram + self.bias
+            tangents = self.from_inputs[0] * gram + self.constant
+            for layer in range(self.depth):
+                if layer:
+                    a, b = qx[layer - 1, part, None], qy[layer - 1]
+                    size = np.sqrt(a) * np.sqrt(b)
+                    c = np.clip(np.divide(now, size, out=np.zeros_like(now), where=size > 0), -1, 1)
+                    if self.symmetric:
+                        i = np.arange(begin, begin + len(c))
+                        c[i - begin, i] = 1.0
+                    a, b, flat = (each.ravel() for each in np.broadcast_arrays(a, b, c))
+                    second = self.dual(a, b, flat, 0).reshape(c.shape)
+                    if tangent:
+                        slope = self.dual(a, b, flat, 1).reshape(c.shape)
+                        tangents = self.from_inputs[layer] * second + self.constant + self.weight * slope * tangents
+                    now = self.weight * second + self.bias
+                for out, values in ((k, now), (theta, tangents)):
+                    if out is not None and self.all:
+                        out[layer, part] = values
+                    elif out is not None and layer == self.depth - 1:
+                        out[part] = values
+
+
+def _inputs(function: str, argument: str, value: ArrayLike) -> Floats:
+    array = as_real(function, argument, value)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(f"{function}: {argument} must have the shape (inputs, width), got {array.shape}")
+    refuse_non_finite(function, argument, array)
+    return array
+
+
+def _mean_square(x: Floats) -> Array:
+    """|x|^2 / n_0 of each row, scaled so that squares do not overflow."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.einsum("ij,ij->i", x, x, dtype=np.float64) / x.shape[1])
