@@ -23,6 +23,17 @@ Array<T> multiply(const Array<T>& a, const Array<T>& b, int threads) {
   return out;
 }
 
+/// a b^T, without a copy of b that lies the other way.
+template <class T>
+Array<T> multiply_transposed(const Array<T>& a, const Array<T>& b, int threads) {
+  const auto left = view("a", a), right = view("b", b);
+  check::that(left.cols() == right.cols(), "multiply_transposed: a has ", left.cols(), " columns, b has ",
+              right.cols());
+  auto out = empty<T>(left.rows(), right.rows());
+  without_gil([&, c = view_mut(out)]() mutable { linalg::multiply<T>('N', 'T', 1, left, right, 0, c, threads); });
+  return out;
+}
+
 /// A stack of matrices (..., m, n), and what it holds.
 template <class T>
 struct Stack {
@@ -223,6 +234,7 @@ void bind_linalg(py::module_ m) {
     m.def("eigh", &eigh<T>, "a"_a.noconvert(), "which"_a, "threads"_a);
     m.def("lyapunov_steps", &lyapunov_steps<T>, "stack"_a.noconvert(), "frame"_a.noconvert(), "threads"_a);
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
+    m.def("multiply_transposed", &multiply_transposed<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
     m.def("probes", &probes<T>, "key"_a, "first"_a, "gaussian"_a, "out"_a.noconvert(), "threads"_a);
     m.def("orthonormal_step", &orthonormal_step<T>, "basis"_a.noconvert(), "used"_a, "last"_a, "before"_a, "next"_a,
           "w"_a.noconvert(), "threads"_a);

@@ -202,7 +202,8 @@ def _relu(h: Any) -> Any:
 
 
 def _relu_slope(h: Any) -> Any:
-    return np.heaviside(h, 0)
+    h = np.asarray(h, np.result_type(h, np.float16))
+    return np.where(np.isnan(h), h, (h > 0).astype(h.dtype))  # four times as fast as np.heaviside(h, 0)
 
 
 def _shifted_relu(shift: float, h: Any) -> Any:

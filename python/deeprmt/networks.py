@@ -26,11 +26,13 @@ from ._arguments import (
     refuse_non_finite,
 )
 from ._fixing_rotation import FixingRotation, fixing_rotation
+from ._tangent_kernel import Outputs, TangentOperator, as_inputs, tangent_kernel
 from .activations import Activation, as_activation
 
-__all__ = ["MLP", "FixingRotation", "Network", "fixing_rotation"]
+__all__ = ["MLP", "FixingRotation", "Network", "TangentOperator", "fixing_rotation"]
 
 Output = Literal["preactivation", "activation"]
+Parametrization = Literal["standard", "ntk", "mup"]
 
 
 def _times(w: Floats, signal: Floats, threads: int) -> Floats:
@@ -58,11 +60,38 @@ class MLP:
         Standard deviation of the weights times sqrt(n_{l-1}); positive.
     sigma_b : float
         Standard deviation of the biases, N(0, sigma_b^2); not negative.
+    parametrization : {"standard", "ntk", "mup"}
+        How far a step of gradient descent moves each layer: see `rates`. "standard" and "ntk" have the same weights
+        before training. "mup" divides those of the last layer by sqrt(n_{L-1}).
 
     Attributes
     ----------
     depth : int
         L, the number of weight matrices.
+    rates : (weight rates, bias rates)
+        One a layer; networks that are drawn carry them.
+
+    Notes
+    -----
+    W_l = s w with w trained at rate eta moves as W_l trained at rate eta s^2 does: all that a parametrization does to
+    gradient descent, with momentum or without, is a factor of the rate of each layer, and that is how it is kept here.
+
+    =========== ================= ================= ================= ===========
+    of          W_1               W_2 .. W_{L-1}    W_L               b_l
+    =========== ================= ================= ================= ===========
+    "standard"  1                 1                 1                 1
+    "ntk"       sigma_w^2 / n_0   sigma_w^2 / n_in  sigma_w^2 / n_in  sigma_b^2
+    "mup"       n_1               1                 1 / n_{L-1}       n_l
+    =========== ================= ================= ================= ===========
+
+    "ntk" is h = sigma_w w x / sqrt(n_in) + sigma_b beta with w and beta trained from N(0, 1) [1]_. "mup" is the
+    table of [2]_ for gradient descent. With one layer nothing is wide, and "mup" is "standard".
+
+    References
+    ----------
+    .. [1] A. Jacot, F. Gabriel, C. Hongler, Neural tangent kernel, NeurIPS (2018), arXiv:1806.07572.
+    .. [2] G. Yang et al., Tensor programs V: tuning large neural networks via zero-shot hyperparameter transfer,
+       NeurIPS (2021), arXiv:2203.03466.
 
     Raises
     ------
@@ -84,6 +113,7 @@ class MLP:
     weights: Literal["gaussian", "haar"]
     sigma_w: float
     sigma_b: float
+    parametrization: Parametrization
 
     def __init__(
         self,
@@ -93,6 +123,7 @@ class MLP:
         weights: Literal["gaussian", "haar"] = "gaussian",
         sigma_w: float,
         sigma_b: float = 0.0,
+        parametrization: Parametrization = "standard",
     ) -> None:
         try:
             widths = tuple(as_count("MLP", "each width", n) for n in widths)
@@ -105,11 +136,36 @@ class MLP:
         object.__setattr__(self, "weights", as_choice("MLP", "weights", weights, ("gaussian", "haar")))
         object.__setattr__(self, "sigma_w", as_number("MLP", "sigma_w", sigma_w, above=0.0))
         object.__setattr__(self, "sigma_b", as_number("MLP", "sigma_b", sigma_b, least=0.0))
+        kind = as_choice("MLP", "parametrization", parametrization, ("standard", "ntk", "mup"))
+        object.__setattr__(self, "parametrization", kind)
 
     @property
     def depth(self) -> int:
         """The number of weight matrices."""
         return len(self.widths) - 1
+
+    @property
+    def rates(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """By what the rate of a step is multiplied: for the weights of each layer, and for its biases."""
+        depth, widths = self.depth, self.widths
+        if self.parametrization == "ntk":
+            return tuple(self.sigma_w**2 / n for n in widths[:-1]), (self.sigma_b**2,) * depth
+        if self.parametrization == "mup" and depth > 1:
+            return (float(widths[1]), *[1.0] * (depth - 2), 1 / widths[-2]), tuple(map(float, widths[1:]))
+        return (1.0,) * depth, (1.0,) * depth
+
+    def _refuse_small_output(self, function: str) -> None:
+        """For what takes all layers' weights to be of variance sigma_w^2 / n."""
+        if self._last_scale != 1:
+            raise ValueError(
+                f'{function}: mlp.parametrization must be "standard" or "ntk": "mup" draws smaller weights in the last'
+                " layer"
+            )
+
+    @property
+    def _last_scale(self) -> float:
+        """What "mup" multiplies the last layer's weights by."""
+        return 1 / math.sqrt(self.widths[-2]) if self.parametrization == "mup" and self.depth > 1 else 1.0
 
     def sample(self, rng: RNG = None, *, dtype: DTypeLike = np.float64, threads: int | None = None) -> Network:
         """Draw weights and biases.
@@ -150,7 +206,9 @@ class MLP:
             _core.jacobian.layer(key, 0, layer, self.weights == "haar", self.sigma_w, self.sigma_b, w, b, threads)
             weights.append(w)
             biases.append(b)
-        return Network(tuple(weights), tuple(biases), self.activation)
+        if self._last_scale != 1:
+            weights[-1] *= weights[-1].dtype.type(self._last_scale)
+        return Network(tuple(weights), tuple(biases), self.activation, *self.rates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +223,9 @@ class Network:
         b_1 .. b_L. Default: zero.
     activation : str or Activation
         Applied after every layer but, for the default output, the last.
+    weight_rates, bias_rates : sequence of float, optional
+        By what training multiplies the rate of its steps, and the tangent kernel the squares of derivatives, for each
+        layer; not negative. Default: 1. An `MLP` sets them by its parametrization.
 
     Raises
     ------
@@ -183,6 +244,8 @@ class Network:
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...] = field(default=())
     activation: Activation = field(default="linear")  # type: ignore[assignment]
+    weight_rates: tuple[float, ...] = field(default=())
+    bias_rates: tuple[float, ...] = field(default=())
 
     def __post_init__(self) -> None:
         weights = tuple(as_real("Network", f"weights[{i}]", w) for i, w in enumerate(self.weights))
@@ -210,6 +273,12 @@ class Network:
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
         object.__setattr__(self, "activation", as_activation("Network", self.activation))
+        for what in ("weight_rates", "bias_rates"):
+            values = getattr(self, what)
+            rates = [as_number("Network", f"{what}[{i}]", rate, least=0.0) for i, rate in enumerate(values)]
+            if len(rates) not in (0, len(weights)):
+                raise ValueError(f"Network: {what} must be one for each of {len(weights)} layers, got {len(rates)}")
+            object.__setattr__(self, what, tuple(rates) or (1.0,) * len(weights))
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -306,8 +375,9 @@ class Network:
     def one_sample_ntk(self, x: ArrayLike, *, biases: bool = False, threads: int | None = None) -> Floats:
         """The tangent kernel of the outputs f = h_L at one input, over n_L.
 
-        Theta = (1 / n_L) sum over all weights of df/dw (df/dw)^T, in the standard parametrization: every weight is
-        trained as it stands. Gradient descent on |f - y|^2 / (2 n_L) turns the residual by I - eta Theta a step.
+        Theta = (1 / n_L) sum over all weights of df/dw (df/dw)^T, times `weight_rates`: in the standard parametrization
+        every weight is trained as it stands. Gradient descent on |f - y|^2 / (2 n_L) turns the residual by
+        I - eta Theta a step. `ntk` has other conventions, and more inputs.
 
         Parameters
         ----------
@@ -355,7 +425,10 @@ class Network:
         with np.errstate(over="ignore", invalid="ignore"):
             for where in np.ndindex(stack):
                 # Theta = sum_l (|x_{l-1}|^2 + 1) A_l A_l^T / n_L, A_l = dh_L / dh_l from the last layer down.
-                below = [(float(each[where]) + biases) / last for each in squares]
+                below = [
+                    (float(each[where]) * of_weights + biases * of_biases) / last
+                    for each, of_weights, of_biases in zip(squares, self.weight_rates, self.bias_rates, strict=True)
+                ]
                 kernel = out[where]
                 kernel.flat[:: last + 1] += below[-1]
                 a = None
@@ -368,6 +441,112 @@ class Network:
                 kernel *= 0.5
         refuse_non_finite("one_sample_ntk", "the kernel", out)
         return out
+
+    def ntk(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        outputs: Outputs = "trace",
+        same: bool = False,
+        biases: bool = True,
+        threads: int | None = None,
+    ) -> Floats:
+        """The neural tangent kernel of the outputs f = h_L: derivatives by all weights at x, times those at y.
+
+        Theta_op(x, y) = sum over parameters of rate df_o(x)/dw df_p(y)/dw, the rates being `weight_rates` and
+        `bias_rates`: all 1 in the standard parametrization, and those that make Theta converge to `meanfield.ntk` as
+        widths grow if the network was drawn with ``parametrization="ntk"``.
+
+        Parameters
+        ----------
+        x : (n, n_0) or (n_0,) array_like of real
+            Inputs. A single one without an axis of its own gives a result without it.
+        y : (m, n_0) or (n_0,) array_like of real, optional
+            Others. Default: x; the kernel is then symmetric to the last bit.
+        outputs : {"trace", "diagonal", "full"}
+            The trace over outputs divided by n_L (the kernel itself, if there is one output); each output with itself;
+            each with each.
+        same : bool
+            Each input with itself alone: the diagonal blocks.
+        biases : bool
+            Whether biases are trained too.
+        threads : int, optional
+            Default: every core this process may use. Never changes the result.
+
+        Returns
+        -------
+        (n, m), (n, m, n_L) or (n, m, n_L, n_L) ndarray
+            In the type of the weights; with `same` (n,), (n, n_L) or (n, n_L, n_L).
+
+        Raises
+        ------
+        ValueError, TypeError
+            If shapes do not fit, or the kernel or a signal is not finite; if y is given beside `same`.
+        MemoryError
+            If the kernel cannot fit into memory; before it is computed.
+
+        Notes
+        -----
+        Layer by layer: the products of inputs to the layer, entry by entry times those of the derivatives by its
+        preactivations. Beside the result memory holds signals and slopes, 2 (n + m) numbers a unit, and 64 MiB or
+        what one output needs; "full" needs all outputs' derivatives by one layer.
+
+        References
+        ----------
+        .. [1] A. Jacot, F. Gabriel, C. Hongler, Neural tangent kernel, NeurIPS (2018), arXiv:1806.07572.
+
+        Examples
+        --------
+        >>> net = Network([[[2.0]], [[3.0]]], activation="relu")
+        >>> net.ntk([[1.0], [-1.0]], biases=False)  # 2^2 + 3^2 1^2, and a unit that is off
+        array([[13.,  0.],
+               [ 0.,  0.]])
+        >>> wide = MLP([8, 500, 500, 3], "relu", sigma_w=2**0.5, parametrization="ntk").sample(rng=0)
+        >>> wide.ntk(np.ones((5, 8)), outputs="full").shape, wide.ntk(np.ones(8), outputs="full").shape
+        ((5, 5, 3, 3), (3, 3))
+        """
+        return tangent_kernel(self, x, y, outputs, bool(same), bool(biases), as_threads("ntk", threads))
+
+    def ntk_operator(self, x: ArrayLike, *, biases: bool = True, threads: int | None = None) -> TangentOperator:
+        """The tangent kernel over n inputs and all outputs without its n n_L x n n_L entries.
+
+        Parameters
+        ----------
+        x : (n, n_0) array_like of real
+            Inputs.
+        biases : bool
+            Whether biases are trained too.
+        threads : int, optional
+            Default: every core this process may use. Never changes the result.
+
+        Returns
+        -------
+        TangentOperator
+            A `scipy.sparse.linalg.LinearOperator`: for the largest eigenvalue by Lanczos' method, or for steps of
+            linearised training. Vectors hold all outputs of the first input, then those of the second.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If x has the wrong shape or is not finite, or a signal is not finite.
+        MemoryError
+            If signals cannot fit into memory.
+
+        Examples
+        --------
+        >>> net = MLP([5, 40, 2], "tanh", sigma_w=1.5).sample(rng=0)
+        >>> x = np.random.default_rng(0).normal(size=(7, 5))
+        >>> dense = net.ntk(x, outputs="full").transpose(0, 2, 1, 3).reshape(14, 14)
+        >>> bool(np.allclose(net.ntk_operator(x) @ np.arange(14.0), dense @ np.arange(14.0)))
+        True
+        """
+        name = "ntk_operator"
+        threads = as_threads(name, threads)
+        rows, _ = as_inputs(name, "x", self, x)
+        need = 4 * len(rows) * sum(self.widths) * rows.itemsize
+        refuse_beyond_memory(name, need, f"signals of {len(rows)} inputs", threads)
+        return TangentOperator(self, rows, bool(biases), threads)
 
     def _signals(
         self, function: str, x: ArrayLike, output: str, threads: int, result: int = 0

@@ -243,6 +243,7 @@ def law(
     output = as_choice("jacobian.law", "output", output, ("preactivation", "activation"))
     if not isinstance(mlp, MLP):
         raise TypeError(f"jacobian.law: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
+    mlp._refuse_small_output("jacobian.law")
     if q0 is not None:
         q0 = as_number("jacobian.law", "q0", q0, above=0)
     q = variances(mlp, mlp.depth - (output == "preactivation"), q0)

@@ -182,6 +182,7 @@ def singular_values(
     """
     if not isinstance(mlp, MLP):
         raise TypeError(f"singular_values: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
+    mlp._refuse_small_output("singular_values")
     trials = as_count("singular_values", "trials", trials)
     if not isinstance(log, bool | np.bool_):
         raise TypeError(f"singular_values: log must be True or False, got {log!r}")

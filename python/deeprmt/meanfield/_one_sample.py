@@ -417,6 +417,12 @@ def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None) -> OneSampleNTKLaw:
     name = "one_sample_ntk_law"
     if not isinstance(mlp, MLP):
         raise TypeError(f"{name}: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
+    mlp._refuse_small_output(name)
+    if mlp.parametrization == "ntk":
+        raise ValueError(
+            f'{name}: mlp.parametrization must be "standard"; with "ntk" and equal widths n the kernel is that one'
+            " times sigma_w^2 / n"
+        )
     if len(set(mlp.widths[1:])) != 1:
         raise ValueError(f"{name}: mlp.widths must be equal from the first hidden layer on, got {list(mlp.widths)}")
     second = _stationary(name, mlp) if q0 is None else as_number(name, "q0", q0, above=0)

@@ -44,7 +44,8 @@ class Trainer:
     loss : {"cross-entropy", "squared"}
         Mean over samples of -log softmax(F) at the label, or of |F - y|^2 / 2.
     rate : float
-        Of steps, above 0.
+        Of steps, above 0; each layer's is multiplied by the network's `weight_rates` and `bias_rates`, by which it
+        is trained in the parametrization of its `MLP`.
     momentum : float, default 0
         v <- momentum v - rate gradient, w <- w + v; in [0, 1).
     batch : int, optional
@@ -132,6 +133,7 @@ class Trainer:
         self._start = network
         self.weights = [w.copy() for w in network.weights]
         self.biases = [b.copy() for b in network.biases]
+        self._rates = [*network.weight_rates, *network.bias_rates]
         self._velocity = [np.zeros_like(each) for each in (*self.weights, *self.biases)]
         self._before = self._initial(self._x)
         self.epoch = 0
@@ -142,7 +144,7 @@ class Trainer:
     def network(self) -> Network:
         """A copy of the network as it is now."""
         weights, biases = (tuple(each.copy() for each in arrays) for arrays in (self.weights, self.biases))
-        return Network(weights, biases, self.activation)
+        return Network(weights, biases, self.activation, self._start.weight_rates, self._start.bias_rates)
 
     def __repr__(self) -> str:
         widths = " -> ".join(map(str, self._start.widths))
@@ -204,10 +206,11 @@ class Trainer:
                     f"Trainer: the loss is {loss} in epoch {self.epoch}: take a rate below {self.rate:g}",
                     {"epoch": self.epoch, "loss": loss, "rate": self.rate},
                 )
-            rate, momentum = self.dtype.type(self.rate), self.dtype.type(self.momentum)
-            for array, v, slope in zip((*self.weights, *self.biases), self._velocity, slopes, strict=True):
+            momentum = self.dtype.type(self.momentum)
+            arrays = (*self.weights, *self.biases)
+            for array, v, slope, factor in zip(arrays, self._velocity, slopes, self._rates, strict=True):
                 v *= momentum
-                slope *= rate
+                slope *= self.dtype.type(self.rate * factor)
                 v -= slope
                 array += v
         return loss

@@ -247,3 +247,45 @@ def test_the_result_keeps_what_was_asked_for():
     values = train(network, x, one_hot(y, 2) + 0.5, epochs=1, rate=0.1, loss="squared")
     assert np.isnan(values.accuracies).all()
     assert values.to_dict()["accuracies"] == [None, None]
+
+
+def test_parametrizations_are_what_their_formulas_say():
+    """h = sigma_w w x / sqrt(n) + sigma_b beta, trained by w and beta: the same function as with rates of its own."""
+    rng = np.random.default_rng(3)
+    x, y, sigma_w, sigma_b, rate = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), 1.4, 0.3, 0.1
+    mlp = MLP([3, 6, 2], "tanh", sigma_w=sigma_w, sigma_b=sigma_b, parametrization="ntk")
+    net = mlp.sample(0)
+    trainer = Trainer(net, x, y, loss="squared", rate=rate)
+    scales = [sigma_w / np.sqrt(3), sigma_w / np.sqrt(6)]
+    w = [each / scale for each, scale in zip(net.weights, scales, strict=True)]
+    beta = [each / sigma_b for each in net.biases]
+    for _ in range(3):
+        h = scales[0] * x @ w[0].T + sigma_b * beta[0]
+        delta = (scales[1] * np.tanh(h) @ w[1].T + sigma_b * beta[1] - y) / len(x)
+        back = scales[1] * delta @ w[1] / np.cosh(h) ** 2
+        w[1] -= rate * scales[1] * delta.T @ np.tanh(h)
+        w[0] -= rate * scales[0] * back.T @ x
+        beta[1] -= rate * sigma_b * delta.sum(axis=0)
+        beta[0] -= rate * sigma_b * back.sum(axis=0)
+        trainer.step()
+    for scale, each, wanted in zip(scales, trainer.weights, w, strict=True):
+        np.testing.assert_allclose(each, scale * wanted, rtol=1e-12, atol=1e-13)
+    for each, wanted in zip(trainer.biases, beta, strict=True):
+        np.testing.assert_allclose(each, sigma_b * wanted, rtol=1e-12, atol=1e-13)
+    assert trainer.network.weight_rates == net.weight_rates
+    assert trainer.network.bias_rates == net.bias_rates
+
+
+@pytest.mark.parametrize("parametrization", ["standard", "ntk", "mup"])
+def test_a_small_step_moves_outputs_by_the_tangent_kernel(parametrization):
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    net = MLP([4, 8, 7, 2], "tanh", sigma_w=1.4, sigma_b=0.5, parametrization=parametrization).sample(1)
+    before, kernel = net.forward(x), net.ntk(x, outputs="full")
+    rate = 1e-6
+    trainer = Trainer(net, x, y, loss="squared", rate=rate)
+    trainer.step()
+    moved = (trainer.outputs(x) - before) / rate
+    wanted = -np.einsum("ijop,jp->io", kernel, before - y) / len(x)
+    # The step's second order: about rate times the largest eigenvalue of the kernel (some hundreds in "mup").
+    np.testing.assert_allclose(moved, wanted, rtol=0, atol=1e-3 * np.abs(wanted).max())
