@@ -16,7 +16,7 @@ from ._info import cmake_prefix, show_versions, versions
 from ._write import write
 from .errors import ConvergenceError
 from .report import printable, require_matplotlib
-from .weights import Analysis, FilteredCheckpoint, ReadError, analyze, apply_filter
+from .weights import Analysis, FilteredCheckpoint, ReadError, analyze, apply_filter, compare, series
 from .weights._files import is_checkpoint_name
 from .weights._filter import METHODS
 from .weights._roles import SPLITS
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_analyze(commands)
+    _add_compare(commands)
     _add_filter(commands)
     _add_reproduce(commands)
     _add_info(commands)
@@ -374,26 +375,27 @@ exit code:
 
 
 def _add_analyze(commands: Any) -> None:
-    parser = _add(commands, "analyze", _analyze, "spectra of trained weights, layer by layer", _ANALYZE)
+    parser = _add(commands, "analyze", _analyze, "spectra of trained weights, layer by layer", _ANALYZE, draws=True)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders")
     parser.add_argument("--html", type=_new_file, metavar="FILE", help="write a self-contained page with figures")
     parser.add_argument("--arrays", action="store_true", help="JSON with singular values, spacings and Hill curves")
-    parser.add_argument(
-        "--conv",
-        choices=CONVENTIONS,
-        default="flatten",
-        help="convolutions as one matrix of their output channels, as one for each kernel place, or as one of their "
-        "input channels (default flatten)",
-    )
-    parser.add_argument(
-        "--split",
-        choices=SPLITS,
-        default="parts",
-        help="packed attention and recurrent layers in queries, keys, values and gates, by heads too, or as stored "
-        "(default parts)",
-    )
-    parser.add_argument("--heads", type=_count, metavar="N", help="of attention (default: as config.json has it)")
+    _add_matrices(parser)
     parser.add_argument("--window", type=_count, default=15, metavar="N", help="of the unfolding (default 15)")
+    parser.add_argument(
+        "--samples",
+        type=_seed,
+        default=199,
+        metavar="N",
+        help="simulated matrices of noise a shape, for p-values; 0: none (default %(default)s)",
+    )
+    parser.add_argument(
+        "--permutations",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="copies of each matrix with its entries permuted, for rand_distance, num_rand_spikes and ww_softrank; "
+        "each costs as much as the matrix, and p-values need 19 (default %(default)s)",
+    )
     parser.add_argument(
         "--max-memory",
         metavar="SIZE",
@@ -418,6 +420,9 @@ def _analyze(options: argparse.Namespace) -> int:
             conv=options.conv,
             split=options.split,
             heads=options.heads,
+            samples=options.samples,
+            permutations=options.permutations,
+            rng=options.seed,
             max_memory=options.max_memory,
             journal=options.journal,
             threads=options.threads,
@@ -441,6 +446,125 @@ def _analyze(options: argparse.Namespace) -> int:
     if failed or not analysis.rows:
         return 2
     return 0 if analysis.complete else 1
+
+
+def _add_matrices(parser: argparse.ArgumentParser) -> None:
+    """How tensors become matrices."""
+    parser.add_argument(
+        "--conv",
+        choices=CONVENTIONS,
+        default="flatten",
+        help="convolutions as one matrix of their output channels, as one for each kernel place, or as one of their "
+        "input channels (default flatten)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        default="parts",
+        help="packed attention and recurrent layers in queries, keys, values and gates, by heads too, or as stored "
+        "(default parts)",
+    )
+    parser.add_argument("--heads", type=_count, metavar="N", help="of attention (default: as config.json has it)")
+
+
+# ---- compare ----
+
+_COMPARE = """\
+Two checkpoints of one model, before and after: the spectrum of each layer's change, the
+overlap of its leading singular vectors, whether it left the bulk. Three or more, in the
+order of time: every layer over the training, and when it left the bulk. PATH as for
+deeprmt analyze; layers belong together by name and shape. Put PATH before --json.
+
+exit code:
+  0  every layer is in all checkpoints
+  1  some are not, or could not be compared
+  2  wrong usage, or nothing could be read
+"""
+
+
+def _add_compare(commands: Any) -> None:
+    parser = _add(commands, "compare", _compare, "checkpoints of one model, layer by layer", _COMPARE)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders, at least two")
+    parser.add_argument("--html", type=_new_file, metavar="FILE", help="write a self-contained page with figures")
+    parser.add_argument(
+        "--labels", metavar="A,B,...", help="names of the checkpoints, such as epochs (default: their paths)"
+    )
+    parser.add_argument("--vectors", type=_count, metavar="K", help="singular vectors to compare (default: outliers)")
+    _add_matrices(parser)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    if len(options.paths) < 2:
+        raise ValueError("at least two checkpoints are needed, got one PATH")
+    labels = _short_paths(options.paths) if options.labels is None else options.labels.split(",")
+    if len(labels) != len(options.paths):
+        raise ValueError(f"--labels must name {len(options.paths)} checkpoints, got {len(labels)}")
+    if options.html is not None:
+        require_matplotlib()  # now, not after the work
+    settings = {"k": options.vectors, "conv": options.conv, "split": options.split, "heads": options.heads}
+    settings |= {"threads": options.threads, "progress": True}
+    if len(options.paths) == 2:
+        found: Any = compare(*options.paths, **settings)
+        heads, cells = _CHANGES, [[_cell(getattr(row, name)) for name in _CHANGES] for row in found.rows]
+        gone = {"the first": found.only_base, "the second": found.only_tuned}
+        notes = [f"{row.name}: {row.note}" for row in found.rows if row.note]
+    else:
+        found = series(options.paths, labels=labels, **settings)
+        left = found.left_bulk
+        counts = found.table("outliers")
+        heads = {"name": "layer", "left": "left the bulk", **{str(at): name for at, name in enumerate(labels)}}
+        cells = [[name, left.get(name) or "-", *map(_cell, counts[name])] for name in found.names]
+        gone = {"some": found.left_out}
+        notes = [f"{row.name}: {row.checkpoint}: {row.analysis.note}" for row in found.rows if row.analysis.bad]
+    if options.json != "-":
+        print(_aligned([list(heads.values()), *cells]))
+        print("\n".join(map(printable, notes)), end="\n" if notes else "")
+    for where, names in gone.items():
+        if names:
+            print(printable(f"only in {where}: {', '.join(names)}"), file=sys.stderr)
+    text = json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n"
+    failed = _write_all(
+        options,
+        {"json": lambda: _write_json(options.json, text), "html": lambda: found.to_html(options.html)},
+    )
+    missing = any(gone.values()) or any("nothing changed" not in note for note in notes)
+    return failed or int(missing)
+
+
+_CHANGES = {
+    "name": "layer",
+    "shape": "shape",
+    "relative_change": "change",
+    "change_rank": "rank",
+    "change_stable_rank": "stable rank",
+    "change_outliers": "outliers of it",
+    "base_outliers": "outliers",
+    "tuned_outliers": "after",
+    "k": "k",
+    "left_overlap": "left overlap",
+    "right_overlap": "right",
+}
+
+
+def _short_paths(paths: Sequence[str]) -> list[str]:
+    """The names of files, or where two are alike the whole paths."""
+    names = [Path(path).name for path in paths]
+    return names if len(set(names)) == len(names) else list(paths)
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    """Text left, numbers right; a long name loses its middle."""
+    lines = [[printable(cell) for cell in line] for line in lines]
+    for line in lines:
+        if len(line[0]) > _LONGEST_NAME:
+            line[0] = f"{line[0][: _LONGEST_NAME // 2 - 1]}…{line[0][-(_LONGEST_NAME // 2) :]}"
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
 
 
 # ---- filter ----
@@ -516,19 +640,11 @@ def _filter(options: argparse.Namespace) -> int:
 def _filter_table(done: FilteredCheckpoint) -> str:
     heads = ("layer", "shape", "rank", "of", "sigma", "kept")
     cells = [
-        [printable(_cell(each)) for each in (row.name, row.shape, row.rank, row.levels, row.sigma, row.kept)]
-        for row in done.rows
-    ]
-    widths = [max(len(line[i]) for line in [list(heads), *cells]) for i in range(len(heads))]
-    lines = [
-        "  ".join(
-            c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in [list(heads), *cells]
+        [_cell(each) for each in (row.name, row.shape, row.rank, row.levels, row.sigma, row.kept)] for row in done.rows
     ]
     notes = [f"{printable(row.name)}: left as it is: {printable(row.note)}" for row in done.rows if row.note]
     written = f"{_many(len(done.untouched), 'other tensor')} copied; written: {printable(', '.join(done.files))}"
-    return "\n".join([*lines, "", *notes, written])
+    return "\n".join([_aligned([list(heads), *cells]), "", *notes, written])
 
 
 def _write_json(path: str, text: str) -> None:

@@ -221,9 +221,20 @@ def test_what_the_machine_or_a_solver_cannot_do_is_one_line(monkeypatch, capsys,
 
 
 def test_the_seed_says_where_it_has_no_effect():
-    assert "nothing is drawn at random" in deeprmt_command("analyze", "--help").stdout
+    assert "nothing is drawn at random" in deeprmt_command("compare", "--help").stdout
     assert "nothing is drawn at random" in deeprmt_command("info", "--help").stdout
     assert "of whatever is drawn at random" in deeprmt_command("demo", "--help").stdout
+
+
+def test_permuted_copies_follow_the_seed(net, capsys):
+    def run(*arguments):
+        assert cli.main(["analyze", str(net), "--samples", "9", "--permutations", "2", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)["rows"][0]
+
+    one, other = run(), run("--seed", "1")
+    assert one["rand_distance"] == run()["rand_distance"] != other["rand_distance"]
+    assert one["alpha_p"] >= 0.1  # one in ten at least, of nine matrices
+    assert one["alpha"] == other["alpha"]
 
 
 def test_as_a_module():

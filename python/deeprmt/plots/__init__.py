@@ -12,6 +12,7 @@ from .phase_diagram import phase_diagram
 from .plateau import plateau
 from .porter_thomas import porter_thomas
 from .power_law import power_law
+from .series import series
 from .shrinkage import shrinkage
 from .spacing import spacing
 from .spectral_density import spectral_density
@@ -33,6 +34,7 @@ __all__ = [
     "plateau",
     "porter_thomas",
     "power_law",
+    "series",
     "shrinkage",
     "spacing",
     "spectral_density",

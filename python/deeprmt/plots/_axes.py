@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,17 +14,73 @@ ESTIMATE = "#1f4e79"
 QUIET = "#7f7f7f"
 
 
-def as_axes(ax: Axes | None) -> Axes:
-    """`ax`, or the one axes of a new figure."""
+def as_axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
+    """`ax`, or the one axes of a new figure, of that many inches."""
     try:
         import matplotlib.pyplot as pyplot
     except ImportError as error:
         raise ImportError('deeprmt.plots needs matplotlib: pip install "deeprmt[plot]"') from error
     if ax is None:
-        _, ax = pyplot.subplots(layout="constrained")
+        _, ax = pyplot.subplots(layout="constrained", figsize=size)
     return ax
 
 
 def tidy(ax: Axes) -> None:
     """No frame where there is nothing to read."""
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def heat(
+    ax: Axes,
+    cells: Any,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    texts: Sequence[Sequence[str]] | None = None,
+    bar: bool = True,
+) -> Any:
+    """Draw a matrix as coloured cells with their numbers, as far as these can be read; what is NaN is hatched."""
+    import numpy as np
+    from matplotlib.ticker import NullLocator
+
+    shown = np.ma.masked_invalid(cells)
+    ax.patch.set(hatch="////", edgecolor="#c8c8c8", facecolor="none", linewidth=0)
+    image = ax.imshow(shown, aspect="auto", cmap="YlGnBu", interpolation="nearest")
+    low, high = image.get_clim()
+    if not (high > low):  # one value everywhere: pale, not the end of the scale
+        image.set_clim(low, low + 1)
+        low, high = image.get_clim()
+    few = len(columns) <= 16 and len(rows) <= 80
+    if few:
+        for (y, x), value in np.ndenumerate(shown):
+            if value is np.ma.masked or not np.isfinite(value):
+                continue
+            text = texts[y][x] if texts is not None else f"{value:.3g}"
+            dark = (float(value) - low) / (high - low) > 0.6
+            ax.text(x, y, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+    step = max(1, -(-len(rows) // 80))
+    ax.set_yticks(range(0, len(rows), step), [shortened(each) for each in rows[::step]], fontsize=7)
+    every = max(1, -(-len(columns) // 16))
+    long = max((len(str(each)) for each in columns), default=0) > 8
+    ax.set_xticks(
+        range(0, len(columns), every),
+        [shortened(str(each), 24) for each in columns[::every]],
+        fontsize=8,
+        rotation=30 if long else 0,
+        ha="right" if long else "center",
+        rotation_mode="anchor" if long else None,
+    )
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    if bar and not few:
+        ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02)
+    return image
+
+
+def shortened(name: str, most: int = 44) -> str:
+    """A long name without its middle, and no mathematics where a name has dollars."""
+    from ..report import printable  # which imports this file
+
+    text = printable(name).replace("$", r"\$")
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-(most // 2) :]}"

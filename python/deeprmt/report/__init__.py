@@ -4,6 +4,7 @@ from ._analysis import analysis_page, analysis_sections, analysis_table
 from ._blocks import figure, page, printable, table
 from ._comparison import comparison_page
 from ._layer import draw_layer, require_matplotlib
+from ._series import draw_layer_over_time, series_page
 
 __all__ = [
     "analysis_page",
@@ -11,9 +12,11 @@ __all__ = [
     "analysis_table",
     "comparison_page",
     "draw_layer",
+    "draw_layer_over_time",
     "figure",
     "page",
     "printable",
     "require_matplotlib",
+    "series_page",
     "table",
 ]

@@ -3,7 +3,8 @@
 from ._analysis import Analysis
 from ._analyze import analyze
 from ._apply_filter import FilteredCheckpoint, FilteredLayer, apply_filter
-from ._compare import Comparison, LayerChange, compare
+from ._change import LayerChange
+from ._compare import Comparison, compare
 from ._estimate import Estimated
 from ._filter import Filtered, filter
 from ._layer import Layer, ReadError, Skipped
@@ -11,6 +12,7 @@ from ._load import Layers, layers, load
 from ._metrics import Metrics, metrics
 from ._metrics_table import MetricsTable
 from ._row import LayerAnalysis
+from ._series import Series, SeriesRow, series
 
 __all__ = [
     "Analysis",
@@ -26,6 +28,8 @@ __all__ = [
     "Metrics",
     "MetricsTable",
     "ReadError",
+    "Series",
+    "SeriesRow",
     "Skipped",
     "analyze",
     "apply_filter",
@@ -34,4 +38,5 @@ __all__ = [
     "layers",
     "load",
     "metrics",
+    "series",
 ]

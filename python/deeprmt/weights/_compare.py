@@ -2,99 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from .._arguments import as_choice, as_count, as_threads, default_threads
 from .._display import Displayed
 from .._info import versions
 from .._write import write
-from ..linalg import svd, svdvals
 from ..run import Progress
 from ..run._progress import reporting
-from ..signal._bulk import LEAST_LEVELS, fit, zeros
+from ._change import LayerChange, Side, difference
 from ._layer import Layer, ReadError
 from ._load import prepared
 from ._roles import SPLITS
 from ._sources import plan
-from ._tensor import CONVENTIONS, PRECISION, Tensor
+from ._tensor import CONVENTIONS, Tensor
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerChange(Displayed):
-    """How one layer differs between two checkpoints; None is what matrices like these do not have.
-
-    Attributes
-    ----------
-    name : str
-        In the tuned checkpoint.
-    shape : tuple of int
-        Of the matrix.
-    relative_change : float
-        The Frobenius norm of the difference over that of the base.
-    change_rank : int
-        Singular values of the difference that are not zero up to rounding of the stored entries.
-    change_stable_rank : float
-        The sum of the squared singular values of the difference over the largest: about the rank of an update of low
-        rank, and min(shape) / (1 + sqrt(aspect))^2 for noise.
-    change_outliers : int
-        Singular values of the difference beyond the end of its own noise, see `deeprmt.signal.fit_bulk`.
-    base_outliers, tuned_outliers : int
-        Of the two matrices.
-    k : int
-        The number of leading singular vectors that are compared.
-    left_overlap, right_overlap : float
-        The mean squared cosine of the principal angles between the spans of the leading k singular vectors: 1 for one
-        span.
-    left_chance, right_chance : float
-        What two random spans give, k over the dimension.
-    note : str
-        What could not be had, and why.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from deeprmt import weights
-    >>> base = np.random.default_rng(0).normal(size=(60, 50))
-    >>> (row,) = weights.compare({"w": base}, {"w": base + 40 / np.sqrt(3000)}).rows
-    >>> row.change_rank, row.base_outliers, row.tuned_outliers, row.left_bulk
-    (1, 0, 1, True)
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    relative_change: float | None = None
-    change_rank: int | None = None
-    change_stable_rank: float | None = None
-    change_outliers: int | None = None
-    base_outliers: int | None = None
-    tuned_outliers: int | None = None
-    k: int | None = None
-    left_overlap: float | None = None
-    right_overlap: float | None = None
-    left_chance: float | None = None
-    right_chance: float | None = None
-    note: str = ""
-
-    @property
-    def left_bulk(self) -> bool | None:
-        """Whether more singular values lie beyond the noise than before; None where either has no bulk."""
-        if self.base_outliers is None or self.tuned_outliers is None:
-            return None
-        return self.tuned_outliers > self.base_outliers
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers."""
-        return asdict(self) | {"shape": list(self.shape), "left_bulk": self.left_bulk}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -221,75 +149,34 @@ def compare(
     as_choice("compare", "split", split, SPLITS)
     heads = None if heads is None else as_count("compare", "heads", heads)
     inner = as_threads("compare", threads)
-    old, new = (_tensors(each, split, heads) for each in (base, tuned))
-    shared = [name for name, what in new.items() if name in old and _shape(old[name]) == _shape(what)]
+    old, new = (tensors_of(each, split, heads) for each in (base, tuned))
+    shared = [name for name, what in new.items() if name in old and shape_of(old[name]) == shape_of(what)]
     if not shared:
         raise ValueError("compare: base and tuned must share a layer of one name and shape, found none")
     rows: list[LayerChange] = []
     with default_threads(inner), reporting(progress, len(shared)) as report:
         for done, name in enumerate(shared, 1):
-            pairs = zip(_layers(old[name], conv), _layers(new[name], conv), strict=True)
-            rows += [_change(one, other, k) for one, other in pairs]
+            pairs = zip(layers_of(old[name], conv), layers_of(new[name], conv), strict=True)
+            rows += [difference(Side(one), Side(other), k) for one, other in pairs]
             report(done)
     rest = [[name for name in each if name not in set(shared)] for each in (old, new)]
     return Comparison(rows, rest[0], rest[1], versions())
 
 
-def _tensors(source: Any, split: str, heads: int | None) -> dict[str, Tensor | Layer]:
-    work, skipped = prepared(*plan("compare", source), split, heads)
+def tensors_of(source: Any, split: str, heads: int | None, function: str = "compare") -> dict[str, Tensor | Layer]:
+    """By name; nothing is read yet."""
+    work, skipped = prepared(*plan(function, source), split, heads)
     found = {each.name: each for each in work}
     if not found:
-        raise ReadError(skipped[0].reason if skipped else "compare: a source holds no weights at all")
+        raise ReadError(skipped[0].reason if skipped else f"{function}: a source holds no weights at all")
     return found
 
 
-def _shape(what: Tensor | Layer) -> tuple[int, ...]:
+def shape_of(what: Tensor | Layer) -> tuple[int, ...]:
+    """Of the matrix."""
     return what.matrix_shape if isinstance(what, Tensor) else what.weight.shape
 
 
-def _layers(what: Tensor | Layer, conv: str) -> Iterator[Layer]:
+def layers_of(what: Tensor | Layer, conv: str) -> Iterator[Layer]:
+    """The matrices of a tensor."""
     return iter((what,)) if isinstance(what, Layer) else what.layers(conv)
-
-
-def _change(base: Layer, tuned: Layer, k: int | None) -> LayerChange:
-    shape = base.weight.shape
-    old, new = (np.asarray(each.weight, np.float64) for each in (base, tuned))
-    if not (np.isfinite(old).all() and np.isfinite(new).all()):
-        return LayerChange(name=tuned.name, shape=shape, note="some entries are NaN or infinite")
-    if min(shape) == 0 or not old.any() or not new.any():
-        return LayerChange(name=tuned.name, shape=shape, note="every entry is zero")
-    precision = max(PRECISION.get(each.dtype, PRECISION["float32"]) for each in (base, tuned))
-    before, after = _outliers(svdvals(old), shape, precision), _outliers(svdvals(new), shape, precision)
-    count = min(k or max(before or 0, 1), min(shape))
-    one, other = svd(old, k=count), svd(new, k=count)
-    found: dict[str, Any] = {
-        "k": count,
-        "base_outliers": before,
-        "tuned_outliers": after,
-        "left_overlap": _overlap(one.u.T, other.u.T),
-        "right_overlap": _overlap(one.vt, other.vt),
-        "left_chance": count / shape[0],
-        "right_chance": count / shape[1],
-    }
-    size = math.sqrt(float(np.einsum("ij,ij", old, old)))
-    difference = new - old
-    found["relative_change"] = math.sqrt(float(np.einsum("ij,ij", difference, difference))) / size
-    if found["relative_change"] == 0:
-        return LayerChange(name=tuned.name, shape=shape, change_rank=0, note="nothing changed", **found)
-    s = svdvals(difference)
-    # Each entry of the difference is off by the rounding of the two that were stored, which is that of the larger.
-    stored = precision / 2 * size / math.sqrt(old.size) * (math.sqrt(shape[0]) + math.sqrt(shape[1]))
-    found["change_rank"] = int(np.count_nonzero(s > max(max(shape) * 2.0**-52 * s[0], stored)))
-    found["change_stable_rank"] = float((s**2).sum() / s[0] ** 2)
-    found["change_outliers"] = _outliers(s, shape, precision)
-    return LayerChange(name=tuned.name, shape=shape, **found)
-
-
-def _outliers(s: Any, shape: tuple[int, int], precision: float) -> int | None:
-    rank = s.size - zeros(s, shape, precision)
-    return fit(s, shape, rank).outliers if rank >= LEAST_LEVELS else None
-
-
-def _overlap(one: Any, other: Any) -> float:
-    cosines = one @ other.T
-    return float(min(1.0, np.einsum("ij,ij", cosines, cosines) / len(one)))
