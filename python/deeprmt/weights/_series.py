@@ -63,7 +63,7 @@ class SeriesRow(Displayed):
     >>> from deeprmt import weights
     >>> start = np.random.default_rng(0).normal(size=(60, 50))
     >>> first, last = weights.series([{"w": start}, {"w": start + 40 / np.sqrt(3000)}]).rows
-    >>> first.outliers, last.outliers, last.change.change_rank, last.left_overlap
+    >>> first.outliers, last.outliers, last.change.change_rank, round(last.left_overlap, 9)
     (0, 1, 1, 1.0)
     """
 

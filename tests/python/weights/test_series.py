@@ -42,9 +42,9 @@ def test_numbers_are_those_of_comparisons_with_the_first(found):
     assert (rows[0].change, rows[0].relative_change) == (None, 0.0)
     for t, row in zip(TIMES[1:], rows[1:], strict=True):
         (change,) = compare({"w": START}, {"w": START + t * LEARNT}).rows
-        for name, value in change.to_dict().items():
-            expected = value if isinstance(value, str | list) else pytest.approx(value, rel=1e-12)
-            assert getattr(row.change, name) == expected or name == "shape", name
+        for name in ("relative_change", "change_rank", "tuned_outliers", "k", "left_overlap", "right_overlap"):
+            # Small overlaps are sums of cosines that cancel.
+            assert getattr(row.change, name) == pytest.approx(getattr(change, name), rel=1e-9, abs=1e-13), name
         assert row.relative_change == pytest.approx(t * np.linalg.norm(LEARNT) / np.linalg.norm(START), rel=1e-12)
         assert row.change.change_singular_values[:2] == pytest.approx([60 * t, 60 * t], rel=1e-9)  # an exact rank
 
