@@ -39,15 +39,20 @@ def refuse_masked(function: str, argument: str, value: ArrayLike) -> None:
         raise ValueError(f"{function}: {argument} must have no masked entries, found {count}")
 
 
+def as_array(function: str, argument: str, value: ArrayLike) -> NDArray[Any]:
+    """`value` as an array of any type, without masks."""
+    refuse_masked(function, argument, value)
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{function}: {argument} must be an array of real numbers, got a ragged sequence") from error
+
+
 def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
     """`value` as a C-contiguous float32 or float64 array: float16 widens to float32, other reals to float64."""
     if type(value) is np.ndarray and value.dtype in _core_types and value.flags.c_contiguous and value.flags.aligned:
         return value  # nothing to do: said first, for it takes longer to ask all the rest than to solve a small problem
-    refuse_masked(function, argument, value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{function}: {argument} must be an array of real numbers, got a ragged sequence") from error
+    array = as_array(function, argument, value)
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         raise TypeError(f"{function}: {argument} must be real numbers of at most 64 bits, got dtype {array.dtype}")
     if array.dtype.kind == "f" and array.dtype.itemsize <= 4:  # in any byte order
@@ -129,6 +134,15 @@ def as_number(
         wish = f"above {above:g}" if above is not None else f"at least {least:g}" if least > -math.inf else "a number"
         raise ValueError(f"{function}: {argument} must be finite and {wish}, got {shown(value)}")
     return number
+
+
+def as_beta(function: str, value: int, choices: tuple[int, ...]) -> int:
+    """The Dyson index: 1, 2, 4, or those of them (and 0, of Poisson levels) that `choices` names."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or value not in choices:
+        wish = f"{', '.join(map(str, choices[:-1]))} or {choices[-1]}"
+        raise ValueError(f"{function}: beta must be {wish}, got {shown(value)}")
+    return int(value)
 
 
 def as_choice(function: str, argument: str, value: str, choices: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import shown
+from .._arguments import as_beta
 from ._law import Array
 from ._parametric import Parametric
 from ._tables import LogFunction, log_function
@@ -27,10 +27,8 @@ class Tabulated(Parametric):
     _domain = ""
 
     def __init__(self, beta: int, function: str) -> None:
-        number = isinstance(beta, int | float | np.integer | np.floating) and not isinstance(beta, bool)
-        if not number or beta not in (1, 2, 4):
-            raise ValueError(f"{function}: beta must be 1, 2 or 4, got {shown(beta)}")
-        self._set(beta=int(beta))
+        index = as_beta(function, beta, (1, 2, 4))
+        self._set(beta=index)
 
     def __repr__(self) -> str:
         return f"{self._name}(beta={self.beta})"

@@ -7,7 +7,7 @@ from math import gamma, inf
 import numpy as np
 from scipy.special import gammainc, gammaincc, gammaincinv, gammaln, xlogy
 
-from .._arguments import shown
+from .._arguments import as_beta
 from ._law import Array
 from ._parametric import Parametric
 
@@ -33,12 +33,10 @@ class WignerSurmise(Parametric):
     _rate: float
 
     def __init__(self, beta: int) -> None:
-        number = isinstance(beta, int | float | np.integer | np.floating) and not isinstance(beta, bool)
-        if not number or beta not in (1, 2, 4):
-            raise ValueError(f"wigner_surmise: beta must be 1, 2 or 4, got {shown(beta)}")
-        shape = (int(beta) + 1) / 2
+        index = as_beta("wigner_surmise", beta, (1, 2, 4))
+        shape = (index + 1) / 2
         rate = (gamma(shape + 0.5) / gamma(shape)) ** 2  # b; makes the mean 1
-        self._set(beta=int(beta), _shape=shape, _rate=rate)
+        self._set(beta=index, _shape=shape, _rate=rate)
 
     def __repr__(self) -> str:
         return f"WignerSurmise(beta={self.beta})"

@@ -157,7 +157,7 @@ def lyapunov_exponents(
     name = "lyapunov_exponents"
     inner = as_threads(name, threads)
     skip = as_count(name, "burn_in", burn_in, least=0)
-    wanted = None if steps is None else as_count(name, "steps", steps)
+    wanted = None if steps is None else as_count(name, "steps", steps, most=2**62)
     if callable(factors):
         if wanted is None:
             raise ValueError(f"{name}: steps must be given where factors is a function")

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
 from .. import _core
-from .._arguments import Floats, as_count, as_dtype, as_real, refuse_non_finite, shown
+from .._arguments import Floats, as_array, as_count, as_dtype, as_real, refuse_non_finite, shown
 
 Apply = Callable[[Floats], Any]
 
@@ -165,8 +165,8 @@ def _from_sparse(function: str, value: Any, dtype: DTypeLike | None, symmetric: 
 
 
 def _from_dense(function: str, value: Any, dtype: DTypeLike | None, symmetric: bool, threads: int) -> Operator:
-    if np.iscomplexobj(value):
-        raise TypeError(f"{function}: operator must be real, got dtype {np.asarray(value).dtype}")
+    if (given := as_array(function, "operator", value)).dtype.kind == "c":
+        raise TypeError(f"{function}: operator must be real, got dtype {given.dtype}")
     array = as_real(function, "operator", value)
     if array.ndim != 2:
         raise ValueError(f"{function}: operator must have two axes, got {array.ndim}")

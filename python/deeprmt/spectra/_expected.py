@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from .._arguments import as_real, refuse_non_finite, shown
+from .._arguments import as_beta, as_real, refuse_non_finite
 
 __all__ = ["expected_number_variance", "expected_rigidity"]
 
@@ -27,9 +27,7 @@ def _as_lengths(function: str, value: ArrayLike) -> Array:
 
 
 def _as_index(function: str, beta: int) -> int:
-    if isinstance(beta, bool | str) or beta not in (0, 1, 2, 4):
-        raise ValueError(f"{function}: beta must be 0, 1, 2 or 4, got {shown(beta)}")
-    return int(beta)
+    return as_beta(function, beta, (0, 1, 2, 4))
 
 
 def _sine(turns: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import polygamma, psi, xlogy
 
-from .._arguments import as_count, refuse_non_finite, shown
+from .._arguments import as_array, as_beta, as_count, refuse_non_finite
 
 __all__ = [
     "MeanAndDeviation",
@@ -39,7 +39,7 @@ class MeanAndDeviation(NamedTuple):
 
 def _weights(function: str, vectors: ArrayLike) -> Array:
     """|u|^2 over its sum, along the axis of the entries: the last but one, or the only one."""
-    u = np.asarray(vectors)
+    u = as_array(function, "vectors", vectors)
     if u.dtype.kind not in "fiubc":
         raise TypeError(f"{function}: vectors must be numbers, got dtype {u.dtype}")
     if u.ndim < 1 or u.shape[max(u.ndim - 2, 0)] < 1:
@@ -115,9 +115,7 @@ def vector_entropy(vectors: ArrayLike) -> Any:
 
 def _share(function: str, n: int, beta: int) -> tuple[int, float]:
     count = as_count(function, "n", n)
-    if isinstance(beta, bool | str) or beta not in (1, 2):
-        raise ValueError(f"{function}: beta must be 1 or 2, got {shown(beta)}")
-    return count, beta / 2
+    return count, as_beta(function, beta, (1, 2)) / 2
 
 
 def expected_inverse_participation_ratio(n: int, beta: int = 1) -> MeanAndDeviation:

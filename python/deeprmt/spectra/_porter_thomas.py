@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 
-from .._arguments import as_choice, as_count, as_number, as_real, as_threads, refuse_non_finite
+from .._arguments import as_array, as_choice, as_count, as_number, as_real, as_threads, refuse_non_finite
 from .._display import Displayed
 from ._localization import MeanAndDeviation, expected_inverse_participation_ratio, expected_vector_entropy
 from ._vector_null import distance, p_values
@@ -74,7 +74,8 @@ class PorterThomas(Displayed):
     def threshold(self) -> Array:
         """The lower end of the band of random vectors: 1/2 less `sigmas` standard deviations of a windowed mean."""
         k = np.arange(self.p_values.size)
-        count = np.minimum(k + self.window, k.size - 1) - np.maximum(k - self.window, 0) + 1
+        window = min(self.window, k.size)
+        count = np.minimum(k + window, k.size - 1) - np.maximum(k - window, 0) + 1
         return np.asarray(0.5 - self.sigmas / np.sqrt(12 * count))
 
     @property
@@ -190,7 +191,7 @@ def porter_thomas(
     kind = as_choice(_name, "law", law, ("sphere", "normal"))
     band = as_number(_name, "sigmas", sigmas, above=0.0)
     workers = as_threads(_name, threads)
-    columns = np.asarray(vectors)
+    columns = as_array(_name, "vectors", vectors)
     if columns.ndim != 2:
         raise ValueError(f"{_name}: vectors must have two axes, got {columns.ndim}")
     n, count = columns.shape
@@ -236,6 +237,7 @@ def _block(columns: Any, start: int, law: str) -> tuple[Array, Array, Array]:
 
 def _windowed(p: Array, width: int) -> Array:
     """Means over the entries up to `width` places away."""
+    width = min(width, p.size)  # more reach no further
     sums = np.concatenate([[0.0], np.cumsum(p)])
     k = np.arange(p.size)
     high, low = np.minimum(k + width + 1, p.size), np.maximum(k - width, 0)

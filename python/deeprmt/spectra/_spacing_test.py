@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import kstwo
 
-from .._arguments import as_count, as_rows, as_threads, shown
+from .._arguments import as_beta, as_count, as_rows, as_threads, shown
 from .._display import Displayed
 from ..ensembles import hermite_eigenvalues, laguerre_eigenvalues
 from ..laws import Law, MarchenkoPastur, Semicircle, Spacing, WignerSurmise
@@ -152,6 +152,7 @@ def spacing_correlation(spacings: ArrayLike, most: int = 5) -> tuple[Array, Arra
     if not np.isfinite(rows).all():
         raise ValueError(f"{name}: spacings must be finite")
     s = rows.astype(np.float64)
+    s /= np.abs(s).max() or 1.0  # a correlation knows no unit, and no square overflows
     s -= s.mean()
     variance = float((s * s).mean())
     if not variance > 0:
@@ -291,8 +292,7 @@ def spacing_test(
     if stack:
         raise ValueError(f"{_name}: levels must have one axis, got {len(stack) + 1}")
     x = np.asarray(rows[0], dtype=np.float64)
-    if isinstance(beta, bool | str) or beta not in (1, 2, 4):
-        raise ValueError(f"{_name}: beta must be 1, 2 or 4, got {shown(beta)}")
+    beta = as_beta(_name, beta, (1, 2, 4))
     count, workers = as_count(_name, "trials", trials, least=19), as_threads(_name, threads)
     window = as_count(_name, "window", window)
     sides = (0, 0)

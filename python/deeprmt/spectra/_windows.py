@@ -206,10 +206,10 @@ def _prepare(
 ) -> tuple[Array, tuple[int, ...], Array, float, int]:
     carried = unfolded.trust if isinstance(unfolded, Unfolded) else float("inf")
     limit = carried
-    if trust is not None and trust != np.inf:
-        limit = as_number(function, "trust", trust, least=0)
-    elif trust is not None:
+    if isinstance(trust, float | np.floating) and trust == np.inf:
         limit = float("inf")
+    elif trust is not None:
+        limit = as_number(function, "trust", trust, least=0)
     rows, stack = as_rows(function, "unfolded", unfolded)
     at = as_real(function, "lengths", lengths).astype(np.float64)
     refuse_non_finite(function, "lengths", at)
