@@ -211,6 +211,9 @@ def _prepare(
     elif trust is not None:
         limit = as_number(function, "trust", trust, least=0)
     rows, stack = as_rows(function, "unfolded", unfolded)
+    if rows.shape[1] < 2:
+        raise ValueError(f"{function}: unfolded must be at least 2 levels, got {rows.shape[1]}")
+    refuse_non_finite(function, "unfolded", rows.reshape(*stack, rows.shape[1]))
     at = as_real(function, "lengths", lengths).astype(np.float64)
     refuse_non_finite(function, "lengths", at)
     beyond = at[at > limit]

@@ -149,9 +149,9 @@ def test_the_unfolding_says_how_far_it_can_be_trusted():
 @pytest.mark.parametrize(
     ("levels", "lengths", "says"),
     [
-        ([0.0], 1.0, "number of levels must be at least 2, got 1"),
+        ([0.0], 1.0, "unfolded must be at least 2 levels, got 1"),
         ([0.0, 2.0, 1.0], 1.0, "levels must ascend"),
-        ([0.0, np.nan], 1.0, "levels must be finite"),
+        ([0.0, np.nan], 1.0, "unfolded must be finite"),
         ([0.0, 1.0], 1.0, "below the span of the levels, 1 in row 0, got 1"),
         ([1.0, 1.0], 0.5, "below the span of the levels, 0"),
         ([0.0, 1.0], -0.5, "lengths must be (at least|above) 0"),
