@@ -26,7 +26,7 @@ from ._arguments import (
     refuse_non_finite,
 )
 from ._fixing_rotation import FixingRotation, fixing_rotation
-from ._tangent_kernel import Outputs, TangentOperator, as_inputs, tangent_kernel
+from ._tangent_kernel import Outputs, TangentOperator, as_inputs, signals, tangent_kernel
 from .activations import Activation, as_activation
 
 __all__ = ["MLP", "FixingRotation", "Network", "TangentOperator", "fixing_rotation"]
@@ -507,6 +507,56 @@ class Network:
         ((5, 5, 3, 3), (3, 3))
         """
         return tangent_kernel(self, x, y, outputs, bool(same), bool(biases), as_threads("ntk", threads))
+
+    def conjugate_kernel(
+        self, x: ArrayLike, y: ArrayLike | None = None, *, layer: int | None = None, threads: int | None = None
+    ) -> Floats:
+        """The Gram matrix of the signals in a hidden layer, over its width: x_l(x) . x_l(y) / n_l.
+
+        Parameters
+        ----------
+        x : (n, n_0) array_like of real
+            Inputs.
+        y : (m, n_0) array_like of real, optional
+            Others. Default: x.
+        layer : int, optional
+            l from 0, the inputs themselves, to L - 1, the last hidden layer. Default: L - 1.
+        threads : int, optional
+            Default: every core this process may use. Never changes the result.
+
+        Returns
+        -------
+        (n, m) ndarray
+            In the type of the weights. Its spectrum is `meanfield.conjugate_kernel_law` where n grows with the widths.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If shapes do not fit, a signal is not finite, or there is no such layer.
+        MemoryError
+            If it cannot fit into memory; before it is computed.
+
+        Examples
+        --------
+        >>> Network([np.eye(2), np.ones((1, 2))], activation="relu").conjugate_kernel([[1.0, 3.0], [-1.0, 1.0]])
+        array([[5. , 1.5],
+               [1.5, 0.5]])
+        """
+        name = "conjugate_kernel"
+        threads = as_threads(name, threads)
+        last = self.depth - 1
+        at = last if layer is None else as_count(name, "layer", layer, least=0, most=last)
+        rows, _ = as_inputs(name, "x", self, x)
+        columns = rows if y is None else as_inputs(name, "y", self, y)[0]
+        need = len(rows) * len(columns) + 2 * (len(rows) + len(columns)) * sum(self.widths[:-1])
+        refuse_beyond_memory(name, need * rows.itemsize, f"a kernel over {len(rows)} x {len(columns)} inputs", threads)
+        left = signals(name, "x", self, rows, threads).inputs[at]
+        right = left if y is None else signals(name, "y", self, columns, threads).inputs[at]
+        with np.errstate(over="ignore", invalid="ignore"):
+            out = _core.linalg.multiply_transposed(left, right, threads)
+            out /= out.dtype.type(self.widths[at])
+        refuse_non_finite(name, "the kernel", out)
+        return out if right is not left else (out + out.T) * out.dtype.type(0.5)
 
     def ntk_operator(self, x: ArrayLike, *, biases: bool = True, threads: int | None = None) -> TangentOperator:
         """The tangent kernel over n inputs and all outputs without its n n_L x n n_L entries.

@@ -9,6 +9,7 @@ from ._correlation import DepthScales, correlation_map, correlations, depth_scal
 from ._critical import CriticalLine, CriticalPoint, critical_line, critical_point
 from ._fixed_point import FixedPoint, fixed_point, fixed_points
 from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
+from ._kernel_spectrum import KernelSpectrum, kernel_spectrum
 from ._kernels import Kernels, kernels, nngp, ntk
 from ._learning_rate import MaxLearningRate, max_learning_rate
 from ._moments import gauss_moment
@@ -24,6 +25,7 @@ __all__ = [
     "DepthScales",
     "FixedPoint",
     "KernelLaw",
+    "KernelSpectrum",
     "Kernels",
     "MaxLearningRate",
     "OneSampleNTKLaw",
@@ -39,6 +41,7 @@ __all__ = [
     "fixed_points",
     "gauss_moment",
     "gauss_product",
+    "kernel_spectrum",
     "kernels",
     "max_learning_rate",
     "nngp",

@@ -13,8 +13,10 @@ from .._arguments import as_real, refuse_non_finite, shown
 from .._display import Displayed
 from ..laws import Law
 from ..linalg import eigvalsh
-from ..networks import MLP, Network
-from ._one_sample import one_sample_ntk_law
+from ..linalg._largest import largest_eigenvalue
+from ..networks import MLP, Network, TangentOperator
+from ._kernels import ntk
+from ._one_sample import OneSampleNTKLaw, one_sample_ntk_law
 
 __all__ = ["MaxLearningRate", "max_learning_rate"]
 
@@ -70,11 +72,11 @@ class MaxLearningRate(Displayed):
 
 
 def max_learning_rate(
-    source: Law | MLP | Network | ArrayLike,
+    source: Law | MLP | Network | TangentOperator | ArrayLike,
     x: ArrayLike | None = None,
     *,
     q0: float | None = None,
-    biases: bool = False,
+    biases: bool | None = None,
     threads: int | None = None,
 ) -> MaxLearningRate:
     """The largest stable learning rate of gradient descent, in the linear regime of a wide network.
@@ -83,15 +85,15 @@ def max_learning_rate(
 
     Parameters
     ----------
-    source : MLP, Network, Law or array_like
-        What has Theta: an MLP, by the limit law of its kernel at one input; a network, by its kernel at the input x; a
-        law, by its upper end; or the kernel itself, a symmetric matrix.
-    x : (n_0,) array_like of real, optional
-        For a network: the input.
+    source : MLP, Network, Law, networks.TangentOperator or array_like
+        What has Theta: an MLP, by the limit law of its kernel at one input, or by its infinitely wide limit at many; a
+        network, by its own kernel; a law, by its upper end; or the kernel itself, a symmetric matrix or an operator.
+    x : (n_0,) or (n, n_0) array_like of real, optional
+        One input, or those of a training set: a network needs it, an MLP takes it.
     q0 : float, optional
-        For an MLP: see `one_sample_ntk_law`.
-    biases : bool
-        For a network: whether biases are trained too.
+        For an MLP at one input: |x|^2 / n_0 instead of x; see `one_sample_ntk_law`.
+    biases : bool, optional
+        Whether biases are trained too. Default: with a training set, not at one input.
     threads : int, optional
         Default: every core this process may use. Never changes the result.
 
@@ -107,10 +109,15 @@ def max_learning_rate(
 
     Notes
     -----
-    The loss fixes the unit of eta. For MLPs and networks it is |f - y|^2 / (2 n_L) at one input in the standard
-    parametrization (every weight is trained as it stands) [1]_; a loss without 1 / n_L bears an eta that is n_L times
-    smaller. A kernel over n inputs, given as a matrix or as `ntk_law`, belongs to the loss sum |f - y|^2 / 2 over
-    inputs: for the mean over inputs multiply eta by n.
+    The loss fixes the unit of eta.
+
+    - One input: |f - y|^2 / (2 n_L) [1]_. A loss without 1 / n_L bears an eta that is n_L times smaller.
+    - A training set: the mean over inputs of |f - y|^2 / 2, as `training.train` has it with ``loss="squared"``, whose
+      `rate` this is then. Theta / n is never formed: Lanczos' method finds its largest eigenvalue.
+    - A matrix, an operator or `ntk_law`: the sum over inputs of |f - y|^2 / 2. For the mean multiply eta by n.
+
+    Each layer's rate is eta times that of the parametrization. Momentum m moves the border up to
+    2 (1 + m) / lambda_max.
 
     References
     ----------
@@ -124,31 +131,80 @@ def max_learning_rate(
     (0.295343, 0.147672)
     >>> float(max_learning_rate([[2.0, 0.0], [0.0, 4.0]]))
     0.5
+    >>> mlp = MLP([8, 1000, 1000, 1], "relu", sigma_w=2**0.5, parametrization="ntk")
+    >>> x = np.random.default_rng(0).normal(size=(50, 8))
+    >>> wide, finite = max_learning_rate(mlp, x), max_learning_rate(mlp.sample(rng=0), x)
+    >>> bool(abs(wide.stability / finite.stability - 1) < 0.2)
+    True
     """
-    if x is not None and not isinstance(source, Network):
-        raise TypeError(f"{_name}: x must be left out unless source is a Network, got {shown(x)}")
-    if q0 is not None and not isinstance(source, MLP):
-        raise TypeError(f"{_name}: q0 must be left out unless source is an MLP, got {shown(q0)}")
-    if biases and not isinstance(source, Network):
-        raise TypeError(f"{_name}: biases must be left out unless source is a Network")
+    if x is not None and not isinstance(source, Network | MLP):
+        raise TypeError(f"{_name}: x must be left out unless source is a Network or an MLP, got {shown(x)}")
+    if q0 is not None and (not isinstance(source, MLP) or x is not None):
+        raise TypeError(f"{_name}: q0 must be left out unless source is an MLP without x, got {shown(q0)}")
+    if biases is not None and not isinstance(source, Network | MLP):
+        raise TypeError(f"{_name}: biases must be left out unless source is a Network or an MLP")
     if isinstance(source, MLP):
-        largest = one_sample_ntk_law(source, q0=q0).lambda_max
+        largest = _of_mlp(source, x, q0, biases, threads)
     elif isinstance(source, Law):
         largest = source._hull()[1]
-    else:
-        if isinstance(source, Network):
-            if x is None:
-                raise TypeError(f"{_name}: x must be given where source is a Network")
-            kernel = source.one_sample_ntk(x, biases=biases, threads=threads)
+    elif isinstance(source, TangentOperator):
+        largest = largest_eigenvalue(_name, source)
+    elif isinstance(source, Network):
+        if x is None:
+            raise TypeError(f"{_name}: x must be given where source is a Network")
+        if np.ndim(x) == 1:
+            kernel = source.one_sample_ntk(x, biases=bool(biases), threads=threads)
+            largest = float(eigvalsh(kernel.astype(np.float64), threads=threads)[-1])
         else:
-            kernel = as_real(_name, "source", source)
-            if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
-                raise ValueError(f"{_name}: source must be a square matrix, got shape {kernel.shape}")
-            refuse_non_finite(_name, "source", kernel)
-            off = np.abs(kernel - kernel.T).max()
-            if off > 1e-5 * np.abs(kernel).max():
-                raise ValueError(f"{_name}: source must be symmetric, but entries differ by up to {off:.3g}")
+            operator = source.ntk_operator(x, biases=biases is None or biases, threads=threads)
+            largest = largest_eigenvalue(_name, operator) / len(np.asarray(x))
+    else:
+        kernel = as_real(_name, "source", source)
+        if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
+            raise ValueError(f"{_name}: source must be a square matrix, got shape {kernel.shape}")
+        refuse_non_finite(_name, "source", kernel)
+        off = np.abs(kernel - kernel.T).max()
+        if off > 1e-5 * np.abs(kernel).max():
+            raise ValueError(f"{_name}: source must be symmetric, but entries differ by up to {off:.3g}")
         largest = float(eigvalsh(kernel.astype(np.float64), threads=threads)[-1])
     if not 0 < largest < math.inf:
         raise ValueError(f"{_name}: the largest eigenvalue must be positive and finite, got {largest:g}")
     return MaxLearningRate(float(largest))
+
+
+def _of_mlp(mlp: MLP, x: ArrayLike | None, q0: float | None, biases: bool | None, threads: int | None) -> float:
+    """The limit of the largest eigenvalue: at one input by the law, over a training set by the infinitely wide NTK."""
+    mlp._refuse_small_output(_name)
+    if x is not None and np.ndim(x) != 1:
+        rows = as_real(_name, "x", x)
+        if rows.ndim != 2 or rows.shape[1] != mlp.widths[0]:
+            raise ValueError(f"{_name}: x must have shape ({mlp.widths[0]},) or (n, {mlp.widths[0]}), got {rows.shape}")
+        kernel = ntk(
+            rows.astype(np.float64),
+            depth=mlp.depth,
+            activation=mlp.activation,
+            sigma_w=mlp.sigma_w,
+            sigma_b=mlp.sigma_b,
+            parametrization="ntk" if mlp.parametrization == "ntk" else "standard",
+            widths=None if mlp.parametrization == "ntk" else mlp.widths[1:-1] or None,
+            biases=biases is None or biases,
+            threads=threads,
+        )
+        return float(eigvalsh(kernel, threads=threads)[-1]) / len(rows)
+    if x is not None:
+        row = as_real(_name, "x", x)
+        if row.shape != (mlp.widths[0],):
+            raise ValueError(f"{_name}: x must have shape ({mlp.widths[0]},) or (n, {mlp.widths[0]}), got {row.shape}")
+        refuse_non_finite(_name, "x", row)
+        q0 = float(np.mean(row.astype(np.float64) ** 2))
+    if mlp.parametrization != "ntk":
+        return one_sample_ntk_law(mlp, q0=q0, biases=bool(biases)).lambda_max
+    # Each layer's term times sigma_w^2 / n_in, which is one number for equal widths; biases bring sigma_b^2 / n_L.
+    if len(set(mlp.widths)) != 1:
+        raise ValueError(f"{_name}: widths must be equal for the law of the NTK parametrization, got {mlp.widths}")
+    n = mlp.widths[0]
+    standard = MLP(mlp.widths, mlp.activation, weights=mlp.weights, sigma_w=mlp.sigma_w, sigma_b=mlp.sigma_b)
+    law = one_sample_ntk_law(standard, q0=q0)
+    if biases and mlp.sigma_b > 0:
+        law = OneSampleNTKLaw(standard, law.q, law.second_moments + (mlp.sigma_b / mlp.sigma_w) ** 2)
+    return mlp.sigma_w**2 / n * law.lambda_max

@@ -369,7 +369,7 @@ class OneSampleNTKLaw(Reported):
         return np.float64(variance)
 
 
-def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None) -> OneSampleNTKLaw:
+def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None, biases: bool = False) -> OneSampleNTKLaw:
     """The limit law of the tangent kernel at a single input, over n_L: the conditional Fisher information's spectrum.
 
     Theta = (1 / n_L) sum over all weights of df/dw (df/dw)^T, f = h_L the network's n_L outputs, in the standard
@@ -382,6 +382,9 @@ def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None) -> OneSampleNTKLaw:
     q0 : float, optional
         |x_0|^2 / n_0 of the input, positive. Default: the input is at the fixed point of mean field; 1 where the
         activation is phi(c h) = c phi(h), which has none of its own.
+    biases : bool
+        Whether biases are trained too. They add 1 / n_l to each |x_l|^2 / n_l: nothing in the limit, but all that a
+        finite width needs.
 
     Returns
     -------
@@ -400,7 +403,7 @@ def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None) -> OneSampleNTKLaw:
     -----
     Theta_1 = |x_0|^2 / n_L and Theta_{l+1} = |x_l|^2 / n_l + W_{l+1} D_l Theta_l D_l W_{l+1}^T. With Haar weights the
     limit law is that of qhat_l + sigma_w^2 x, x from the free product of the laws of phi'(h_l)^2 and of layer l [1]_;
-    Gaussian weights bring a free factor of Marchenko-Pastur's law. Biases add O(1 / n). Where all layers are isometric
+    Gaussian weights bring a free factor of Marchenko-Pastur's law. Where all layers are isometric
     the law concentrates near L qhat: lambda_max is O(L) with Haar weights, and O(L^2) with Gaussian ones.
 
     References
@@ -438,6 +441,8 @@ def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None) -> OneSampleNTKLaw:
         if not 1e-100 < second < 1e100:
             raise ValueError(f"{name}: the signal must stay between 1e-100 and 1e100, got {second:g} in layer {layer}")
         seconds.append(second)
+    if biases:
+        seconds = [each + 1 / n for each, n in zip(seconds, mlp.widths, strict=False)]
     return OneSampleNTKLaw(mlp, np.array(q), np.array(seconds))
 
 

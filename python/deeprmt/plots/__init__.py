@@ -7,6 +7,7 @@ from .goodness_of_fit import goodness_of_fit
 from .hill import hill
 from .law import law
 from .layers import layers
+from .learning_rate import learning_rate
 from .number_variance import number_variance
 from .phase_diagram import phase_diagram
 from .plateau import plateau
@@ -29,6 +30,7 @@ __all__ = [
     "hill",
     "law",
     "layers",
+    "learning_rate",
     "number_variance",
     "phase_diagram",
     "plateau",
