@@ -895,10 +895,15 @@ void ExplicitLaw::find_right_end(bool known) {
   double high = known ? atoms_.back().location : infinity;
   if (!known) {
     Point outside = point(), inside = point();
-    outside.lead = lead_->at_above(top * 1e8);
-    double log_x = real(outside, {}).log_z;
+    double log_x = -infinity, far = std::log(1e8);
+    for (;; far += std::log(1e8)) {  // an affine map with a small factor sends the end far out
+      outside.lead = lead_->at_above(top * std::exp(far));
+      const RealValue v = real(outside, {});
+      log_x = v.log_z;
+      if (v.free() || far > 600) break;
+    }
     bool found = false;
-    for (double t = std::log(1e8); t > std::log(1e-18) && !found; t -= 0.15) {
+    for (double t = far; t > std::log(1e-18) && !found; t -= 0.15) {
       check_interrupt();
       inside = outside;
       inside.lead = lead_->at_above(top * std::exp(t));
@@ -989,7 +994,9 @@ void ExplicitLaw::find_gaps(double low, double high, const std::vector<int>& bra
         gap.high = place(last);
       } else {
         edges_.push_back(refine(before, p, branches));
-        gap.high = snapped(edges_.back().log_x);
+        // It may end next to 0, and rounding leave it there on the negative side.
+        const bool negative = real(edges_.back().at, branches).turns == 1;
+        gap.high = negative ? 0.0 : snapped(edges_.back().log_x);
       }
       close();
     }
@@ -1032,6 +1039,15 @@ bool ExplicitLaw::is_physical(const RealValue& v) const {
 void ExplicitLaw::snap_to_atoms() {
   const double at_zero = !atoms_.empty() && atoms_.front().location == 0 ? atoms_.front().mass : 0;
   std::vector<Gap> out;
+  // Where an affine map takes a point through 0, its rounding may part a gap in two.
+  const double rounding = gaps_.empty() ? 0 : 1e-14 * gaps_.back().low;
+  for (std::size_t i = gaps_.size(); i-- > 1;)
+    if (affine_ && gaps_[i].low - gaps_[i - 1].high < rounding && std::abs(gaps_[i].cdf - gaps_[i - 1].cdf) < 1e-15) {
+      gaps_[i - 1].high = gaps_[i].high;
+      gaps_.erase(gaps_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  if (affine_ && !gaps_.empty() && gaps_[0].low < rounding && std::abs(gaps_[0].cdf - at_zero) < 1e-15)
+    gaps_[0].low = 0;
   for (Gap gap : gaps_) {
     if (gap.low == 0) gap.cdf = at_zero;
     gap.cdf = std::clamp(gap.cdf, 0.0, 1.0);
