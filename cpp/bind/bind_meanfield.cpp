@@ -2,9 +2,12 @@
 
 #include <array>
 #include <complex>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "bind.hpp"
+#include "deeprmt/meanfield/kernels.hpp"
 #include "deeprmt/meanfield/nested_kernels.hpp"
 
 namespace deeprmt::bind {
@@ -42,6 +45,39 @@ py::tuple stieltjes(const NestedKernels& law, const std::vector<std::complex<dou
                         as_dict(report));
 }
 
+using meanfield::KernelNetwork;
+
+KernelNetwork network_of(const std::string& kind, double below, double above, int order, double weight, double bias,
+                         double constant, const std::vector<double>& from_inputs,
+                         const std::vector<std::array<Array<double>, 4>>& tables) {
+  using Kind = KernelNetwork::Kind;
+  static const std::map<std::string, Kind> kinds = {
+      {"ramp", Kind::ramp}, {"step", Kind::step}, {"power", Kind::power},   {"erf", Kind::erf},
+      {"gelu", Kind::gelu}, {"sine", Kind::sine}, {"cosine", Kind::cosine}, {"table", Kind::table},
+  };
+  const auto found = kinds.find(kind);
+  check::that(found != kinds.end(), "infinite_kernels: no kind of activation is called ", kind);
+  KernelNetwork out{found->second, below, above, order, weight, bias, constant, from_inputs, {}};
+  for (const auto& [x_weights, y_weights, f, d] : tables)
+    out.tables.push_back({view("x_weights", x_weights), view("y_weights", y_weights), view("f", f), view("d", d)});
+  return out;
+}
+
+template <class T>
+void infinite_kernels(const Array<T>& x_units, const Array<T>& y_units, const Array<T>& x, const Array<T>& y,
+                      const std::array<Array<double>, 3>& of_x, const std::array<Array<double>, 3>& of_y,
+                      const KernelNetwork& network, bool symmetric, Array<T>& k, Array<T>& theta, int threads) {
+  const auto diagonals = [](const std::array<Array<double>, 3>& of) {
+    return meanfield::KernelDiagonals{view("variances", of[0]), view("seconds", of[1]), view("slopes", of[2])};
+  };
+  const auto first = diagonals(of_x), second = diagonals(of_y);
+  const auto a = view("x_units", x_units), b = view("y_units", y_units), c = view("x", x), d = view("y", y);
+  check::that(k.ndim() == 2 && theta.ndim() == 2, "infinite_kernels: k and theta must be 2-D");
+  without_gil([&, p = view_mut(k), q = view_mut(theta)]() mutable {
+    meanfield::infinite_kernels<T>(a, b, c, d, first, second, network, symmetric, p, q, threads);
+  });
+}
+
 }  // namespace
 
 void bind_meanfield(py::module_ m) {
@@ -49,6 +85,14 @@ void bind_meanfield(py::module_ m) {
       .def(py::init(&make), "values"_a.noconvert(), "masses"_a.noconvert(), "q0"_a, "shift"_a, "layers"_a)
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
       .def("stieltjes", &stieltjes, "z"_a, "threads"_a);
+  py::class_<KernelNetwork>(m, "KernelNetwork", plain_class())
+      .def(py::init(&network_of), "kind"_a, "below"_a, "above"_a, "order"_a, "weight"_a, "bias"_a, "constant"_a,
+           "from_inputs"_a, "tables"_a);
+  for_types<float, double>([&]<class T>() {
+    m.def("infinite_kernels", &infinite_kernels<T>, "x_units"_a.noconvert(), "y_units"_a.noconvert(), "x"_a.noconvert(),
+          "y"_a.noconvert(), "of_x"_a, "of_y"_a, "network"_a, "symmetric"_a, "k"_a.noconvert(), "theta"_a.noconvert(),
+          "threads"_a);
+  });
 }
 
 }  // namespace deeprmt::bind

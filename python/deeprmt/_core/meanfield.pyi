@@ -1,8 +1,10 @@
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Doubles = NDArray[np.float64]
 
 class _Report(TypedDict):
     failed: int
@@ -21,3 +23,46 @@ class NestedKernels:
         self, x: NDArray[np.float64], threads: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], _Report]: ...
     def stieltjes(self, z: Sequence[complex], threads: int) -> tuple[NDArray[np.complex128], _Report]: ...
+
+class KernelNetwork:
+    def __init__(
+        self,
+        kind: str,
+        below: float,
+        above: float,
+        order: int,
+        weight: float,
+        bias: float,
+        constant: float,
+        from_inputs: Sequence[float],
+        tables: Sequence[tuple[_Doubles, _Doubles, _Doubles, _Doubles]],
+    ) -> None: ...
+
+@overload
+def infinite_kernels(
+    x_units: NDArray[np.float32],
+    y_units: NDArray[np.float32],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    of_x: tuple[_Doubles, _Doubles, _Doubles],
+    of_y: tuple[_Doubles, _Doubles, _Doubles],
+    network: KernelNetwork,
+    symmetric: bool,
+    k: NDArray[np.float32],
+    theta: NDArray[np.float32],
+    threads: int,
+) -> None: ...
+@overload
+def infinite_kernels(
+    x_units: NDArray[np.float64],
+    y_units: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    of_x: tuple[_Doubles, _Doubles, _Doubles],
+    of_y: tuple[_Doubles, _Doubles, _Doubles],
+    network: KernelNetwork,
+    symmetric: bool,
+    k: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    threads: int,
+) -> None: ...

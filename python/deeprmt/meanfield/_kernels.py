@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _core
 from .._arguments import (
     Floats,
     as_choice,
@@ -19,12 +20,15 @@ from .._arguments import (
     refuse_non_finite,
 )
 from ..activations import Activation
+from ._dual_family import Family
 from ._fixed_point import network
+from ._moments import least_variance
 from ._products import product
 
 __all__ = ["Kernels", "kernels", "nngp", "ntk"]
 
 Array = NDArray[np.float64]
+_Diagonals = tuple[Array, Array, Array]
 Layers = Literal["last", "all"]
 Parametrization = Literal["ntk", "standard"]
 
@@ -248,7 +252,8 @@ class _Task:
         layers: str,
     ) -> None:
         self.function = function
-        self.activation, sigma_w, sigma_b = network(function, activation, sigma_w, sigma_b)
+        activation, sigma_w, sigma_b = network(function, activation, sigma_w, sigma_b)
+        self.family = Family(activation)
         self.depth = as_count(function, "depth", depth)
         self.all = as_choice(function, "layers", layers, ("last", "all")) == "all"
         self.x = _inputs(function, "x", x)
@@ -302,43 +307,93 @@ class _Task:
 
     # ---- the diagonals ----
 
-    def variances(self, x: Floats, tangent: bool) -> Array:
-        """K^l(x, x) of each input, a row a layer."""
+    def diagonals(self, x: Floats, tangent: bool) -> _Diagonals:
         square = _mean_square(x)
+        hidden = self.depth - 1
+        variances, seconds, slopes = (
+            np.empty((self.depth, len(x))),
+            np.empty((hidden, len(x))),
+            np.ones((hidden, len(x))),
+        )
         with np.errstate(over="ignore", invalid="ignore"):
             q = self.weight * square + self.bias
             theta = self.from_inputs[0] * square + self.constant
-        out = np.empty((self.depth, len(x)))
-        most = float(np.finfo(self.dtype).max)
-        for layer in range(self.depth):
-            if layer:
-                with np.errstate(over="ignore", invalid="ignore"):
-                    second = self.dual(q, q, np.ones_like(q), 0)
-                    if tangent:
-                        slope = self.dual(q, q, np.ones_like(q), 1)
-                        theta = self.from_inputs[layer] * second + self.constant + self.weight * slope * theta
-                    q = self.weight * second + self.bias
-            out[layer] = q
-            for what, values in (("variance", q), ("tangent kernel", theta)) if tangent else (("variance", q),):
-                bad = values[~(np.abs(values) < most)]
-                if bad.size:
-                    raise ValueError(
-                        f"{self.function}: the {what} leaves the range of {np.dtype(self.dtype)} in layer {layer + 1},"
-                        f" found {bad[0]:g}"
-                    )
-        return out
+            for layer in range(self.depth):
+                variances[layer] = q
+                self.refuse_out_of_range("variance", layer, q)
+                if tangent:
+                    self.refuse_out_of_range("tangent kernel", layer, theta)
+                if layer == hidden:
+                    break
+                seconds[layer] = self.family.second(q, 0)
+                if tangent:
+                    slopes[layer] = self.family.second(q, 1)
+                    theta = self.weight * slopes[layer] * theta + self.constant
+                    theta += self.from_inputs[layer + 1] * seconds[layer]
+                q = self.weight * seconds[layer] + self.bias
+        return variances, seconds, slopes
 
-    def dual(self, a: Array, b: Array, c: Array, derivative: int) -> Array:
-        least = 1e-200
-        return product(self.activation, np.maximum(a, least), np.maximum(b, least), c, derivative)
+    def refuse_out_of_range(self, what: str, layer: int, values: Array) -> None:
+        bad = values[~(np.abs(values) < float(np.finfo(self.dtype).max))]
+        if bad.size:
+            raise ValueError(
+                f"{self.function}: the {what} leaves the range of {np.dtype(self.dtype)} in layer {layer + 1},"
+                f" found {bad[0]:g}"
+            )
 
     # ---- the kernels ----
 
     def run(self, k: Floats | None, theta: Floats | None, threads: int | None) -> None:
-        as_threads(self.function, threads)
+        workers = as_threads(self.function, threads)
         tangent = theta is not None
-        qx = self.variances(self.x, tangent)
-        qy = qx if self.symmetric else self.variances(self.y, tangent)
+        of_x = self.diagonals(self.x, tangent)
+        of_y = of_x if self.symmetric else self.diagonals(self.y, tangent)
+        if self.family.kind is None:
+            self.by_entries(k, theta, of_x[0], of_y[0])
+            return
+        x: Floats = self.x.astype(self.dtype, copy=False)
+        y: Floats = self.y.astype(self.dtype, copy=False)
+        units = self.units(self.x)
+        nothing = np.empty((0, 0), self.dtype)
+        first, second = (nothing if each is None else each.reshape(-1, len(y)) for each in (k, theta))
+        below, above, order = self.family.parameters
+        network = _core.meanfield.KernelNetwork(
+            self.family.kind, below, above, order, self.weight, self.bias, self.constant, self.from_inputs, []
+        )
+        _core.meanfield.infinite_kernels(
+            units,
+            units if self.symmetric else self.units(self.y),
+            x,
+            y,
+            of_x,
+            of_y,
+            network,
+            self.symmetric,
+            first,
+            second,
+            workers,
+        )
+
+    def units(self, x: Floats) -> Floats:
+        """Rows whose products are the correlations of the first layer: of length 1, or for an input of variance 0 apart
+        from all others.
+        """
+        out = np.zeros((len(x), x.shape[1] + 1), self.dtype)
+        rows = max(1, 2**18 // x.shape[1])
+        for begin in range(0, len(x), rows):
+            part = x[begin : begin + rows].astype(np.float64)
+            part *= math.sqrt(self.weight / x.shape[1])
+            last = np.full((len(part), 1), math.sqrt(self.bias))
+            whole = np.concatenate([part, last], axis=1)
+            top = np.abs(whole).max(axis=1, keepdims=True)
+            whole[top[:, 0] == 0, -1] = 1.0
+            whole /= np.where(top > 0, top, 1.0)
+            whole /= np.linalg.norm(whole, axis=1, keepdims=True)
+            out[begin : begin + rows] = whole
+        return out
+
+    def by_entries(self, k: Floats | None, theta: Floats | None, qx: Array, qy: Array) -> None:
+        """Where nothing but the means themselves is known: each pair has its own in each layer."""
         n0 = self.x.shape[1]
         y = self.y.astype(np.float64)
         rows = max(1, 2**20 // max(1, len(y)))
@@ -356,9 +411,9 @@ class _Task:
                         i = np.arange(begin, begin + len(c))
                         c[i - begin, i] = 1.0
                     a, b, flat = (each.ravel() for each in np.broadcast_arrays(a, b, c))
-                    second = self.dual(a, b, flat, 0).reshape(c.shape)
-                    if tangent:
-                        slope = self.dual(a, b, flat, 1).reshape(c.shape)
+                    second = _dual(self.family.activation, a, b, flat, 0).reshape(c.shape)
+                    if theta is not None:
+                        slope = _dual(self.family.activation, a, b, flat, 1).reshape(c.shape)
                         tangents = self.from_inputs[layer] * second + self.constant + self.weight * slope * tangents
                     now = self.weight * second + self.bias
                 for out, values in ((k, now), (theta, tangents)):
@@ -366,6 +421,10 @@ class _Task:
                         out[layer, part] = values
                     elif out is not None and layer == self.depth - 1:
                         out[part] = values
+
+
+def _dual(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
+    return product(activation, np.maximum(a, least_variance), np.maximum(b, least_variance), c, derivative)
 
 
 def _inputs(function: str, argument: str, value: ArrayLike) -> Floats:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from deeprmt.activations import leaky_relu, rectified_power
 from deeprmt.meanfield import kernels, nngp, ntk
+from reference.meanfield import kernels as reference
 
 
 def pair(square_x, square_y, cosine, width=2):
@@ -42,6 +44,38 @@ def test_values_of_the_recursion(case, k, theta):
         values = kernel[0, 0], kernel[1, 1], kernel[0, 1]
         np.testing.assert_allclose(values, wanted, rtol=2e-11)  # the table's last digit
         assert kernel[0, 1] == kernel[1, 0]
+
+
+CLOSED = [
+    ("linear", (1, 1)),
+    ("relu", (0, 1)),
+    ("abs", (-1, 1)),
+    (leaky_relu(0.25), (0.25, 1)),
+    (leaky_relu(-0.5), (-0.5, 1)),
+    ("step", "step"),
+    (rectified_power(2), "square"),
+    *((name, name) for name in ("erf", "erf_unit", "sin", "cos", "gelu")),
+]
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.25])
+@pytest.mark.parametrize(("activation", "same"), CLOSED, ids=lambda each: str(each))
+def test_closed_forms_at_every_angle(activation, same, bias):
+    """Against 40 digits: parallel, nearly parallel, antiparallel and other pairs, of equal and of different length."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=6)
+    y = [scale * x + eps * rng.normal(size=6) for scale in (1, 0.5, -1, -2) for eps in (0, 1e-15, 1e-8, 1e-3, 0.2)]
+    depth = 2 if same == "step" else 4  # the step takes an angle's error to its root in each further layer
+    options = {"depth": depth, "activation": activation, "sigma_w": 1.25, "sigma_b": bias**0.5, "layers": "all"}
+    found = kernels(x[None], np.array(y), **options)
+    own = [kernels(np.array([x, *y]), **options)[i].diagonal(axis1=1, axis2=2) for i in (0, 1)]
+    for j, other in enumerate(y):
+        wanted = np.array(reference.kernels(x, other, depth, same, 1.25**2, bias), dtype=float)
+        for i, digits in ((0, 4), (1, 8)):
+            # A few roundings in each of the layers, also where the kernel has a cusp in the angle.
+            size = np.sqrt(own[i][:, 0] * own[i][:, 1 + j])
+            error = np.abs(found[i][:, 0, j] - wanted[:, i])
+            assert (error <= digits * depth * 2.2e-16 * size).all()
 
 
 def test_each_kernel_alone_is_that_of_both():
