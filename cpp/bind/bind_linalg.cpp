@@ -78,6 +78,13 @@ Array<T> svdvals(const Array<T>& a, int threads) {
                    [&](MatOut<T> s) { linalg::svdvals<T>(stack.data, stack.count, stack.m, stack.n, s, threads); });
 }
 
+Array<double> svdvals_in_double(const Array<float>& a, int threads) {
+  const auto in = view("a", a);
+  auto out = empty<double>(std::min(in.rows(), in.cols()));
+  without_gil([&, s = vector_view_mut(out)]() mutable { linalg::svdvals_in_double(in, s, threads); });
+  return out;
+}
+
 template <class T>
 Array<T> eigvalsh(const Array<T>& a, int threads) {
   Stack<T> stack("eigvalsh", a);
@@ -241,6 +248,7 @@ void bind_linalg(py::module_ m) {
     m.def("chebyshev_step", &chebyshev_step<T>, "w"_a.noconvert(), "current"_a.noconvert(), "previous"_a.noconvert(),
           "center"_a, "half"_a, "factor"_a, "threads"_a);
   });
+  m.def("svdvals_in_double", &svdvals_in_double, "a"_a.noconvert(), "threads"_a);
   bind_log_product(m);
 }
 

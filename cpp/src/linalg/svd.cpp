@@ -15,7 +15,9 @@
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "deeprmt/linalg/eigh.hpp"
 #include "deeprmt/linalg/qr.hpp"
+#include "gram.hpp"
 #include "scale.hpp"
 #include "small.hpp"
 
@@ -129,6 +131,25 @@ void svdvals_in_place(MatOut<T> a, VecOut<T> s, int threads) {
     values_in_place<T>(transpose, s, threads);
   }
   s /= scale;
+}
+
+void svdvals_in_double(MatIn<float> a, VecOut<double> s, int threads) {
+  constexpr double least = 1e-9;
+  const Index m = a.rows(), n = a.cols(), k = std::min(m, n);
+  check::that(s.size() == k, "svdvals: s must have ", k, " entries, got ", s.size());
+  if (k == 0) return;
+  Vec<double> ascending(k);
+  if (k < small::symmetric_below || 2 * std::max(m, n) > 3 * k) {
+    const Mat<double> squares = gram(a, threads);
+    if (!squares.diagonal().allFinite()) check::finite("svdvals", "a", a);
+    eigvalsh<double>(squares.data(), 1, k, Eigen::Map<Mat<double>>(ascending.data(), 1, k), threads);
+    if (ascending[0] > least * ascending[k - 1]) {
+      s = ascending.reverse().cwiseSqrt();
+      return;
+    }
+  }
+  const Mat<double> wide = a.cast<double>();
+  svdvals<double>(wide.data(), 1, m, n, Eigen::Map<Mat<double>>(s.data(), 1, k), threads);
 }
 
 namespace {

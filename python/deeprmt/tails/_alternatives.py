@@ -88,33 +88,22 @@ class _Bent:
     nodes, weights = np.polynomial.legendre.leggauss(24)
 
     def __init__(
-        self, g: Callable[[Array], Array], scalar: Callable[[float], float], peak: Callable[[float, float], float]
+        self,
+        g: Callable[[Array], Array],
+        peak: Callable[[float, float], float],
+        crossing: Callable[[float, float, float, int], float],
     ) -> None:
-        self.g, self.scalar, self.peak = g, scalar, peak
+        """`crossing(theta, kappa, level, sign)`: how far from its peak the exponent has fallen by `level`."""
+        self.g, self.peak, self.crossing = g, peak, crossing
 
-    def _crossing(self, start: float, level: float, sign: int, step: float, theta: float, kappa: float) -> float:
-        """Where the exponent has fallen by about `level` from its peak at `start`, to the right or to the left."""
-        top = theta * start + kappa * self.scalar(start)
-
-        def fallen(by: float) -> bool:
-            u = max(start + sign * by, 0.0)
-            return u == 0 or theta * u + kappa * self.scalar(u) - top >= level
-
-        while not fallen(step):
-            step *= 2
-        inner, outer = 0.0, step
-        for _ in range(12):
-            middle = (inner + outer) / 2
-            inner, outer = (inner, middle) if fallen(middle) else (middle, outer)
-        return max(start + sign * outer, 0.0)
-
-    def rule(self, theta: float, kappa: float, scale: float) -> tuple[Array, Array, float]:
+    def rule(self, theta: float, kappa: float) -> tuple[Array, Array, float]:
         """Nodes, weights times exp(exponent - top), and top."""
         start = max(self.peak(theta, kappa), 0.0)
-        top = -theta * start - kappa * self.scalar(start)
+        top = -theta * start - kappa * float(self.g(np.array([start]))[0])
         points = {start}
         for sign in (1, -1) if start > 0 else (1,):
-            ends = [self._crossing(start, level, sign, scale, theta, kappa) for level in (1.0, 4.0, 10.0, 20.0, 42.0)]
+            falls = [self.crossing(theta, kappa, level, sign) for level in (1.0, 4.0, 10.0, 20.0, 42.0)]
+            ends = [max(start + sign * by, 0.0) for by in falls]
             points.update(ends)
             # A long flat stretch may end abruptly, over a distance of 1: pieces that halve towards that end.
             piece = 1.0
@@ -129,12 +118,11 @@ class _Bent:
 
     def fit(self, u: Array) -> tuple[float, float, Array]:
         """theta, kappa and the log-densities at u."""
-        scale = float(u.mean())
         g = self.g(u)
-        data = np.array([scale, float(g.mean())])
+        data = np.array([float(u.mean()), float(g.mean())])
 
         def state(theta: float, kappa: float) -> tuple[float, Array, Array]:
-            nodes, weight, top = self.rule(theta, kappa, scale)
+            nodes, weight, top = self.rule(theta, kappa)
             total = float(weight.sum())
             probability = weight / total
             features = np.stack([nodes, self.g(nodes)])
@@ -169,7 +157,7 @@ class _Bent:
                 f"compare: the fit of a tail did not converge, the last step gained {gain:.2g} per value",
                 {"where": "truncated law", "gain": gain, "steps": 200},
             )
-        _, weight, top = self.rule(theta, kappa, scale)
+        _, weight, top = self.rule(theta, kappa)
         return theta, kappa, np.asarray(-theta * u - kappa * g - math.log(float(weight.sum())) - top)
 
 
@@ -177,11 +165,12 @@ def _lognormal(u: Array, xmin: float) -> Fit:
     m1, m2, longest = float(u.mean()), float((u * u).mean()), float(u.max())
     if m2 >= 2 * m1 * m1:  # the slope in kappa at kappa = 0, where the law is the power law
         return Fit({"mu": -math.inf, "sigma": math.inf}, -math.log(m1) - u / m1, True)
-    family = _Bent(
-        lambda v: (v / longest) ** 2,
-        lambda v: (v / longest) ** 2,
-        lambda theta, kappa: -theta / (2 * kappa) * longest * longest,
-    )
+
+    def crossing(theta: float, kappa: float, level: float, sign: int) -> float:
+        q = kappa / longest / longest
+        return math.sqrt(level / q) if theta < 0 else 2 * level / (theta + math.sqrt(theta * theta + 4 * q * level))
+
+    family = _Bent(lambda v: (v / longest) ** 2, lambda theta, kappa: -theta / (2 * kappa) * longest**2, crossing)
     theta, kappa, log_density = family.fit(u)
     sigma = longest / math.sqrt(2 * kappa)
     return Fit({"mu": math.log(xmin) - theta * sigma * sigma, "sigma": sigma}, log_density, False)
@@ -204,12 +193,31 @@ def _truncated_power_law(u: Array, xmin: float) -> Fit:
     def peak(theta: float, kappa: float) -> float:
         return math.log(-theta / kappa) + log_longest if theta < 0 else 0.0
 
-    def scalar(v: float) -> float:
-        if v == 0:
-            return 0.0
-        return math.exp(min(v + math.log(-math.expm1(-v)) - log_longest, 700.0))
+    def crossing(theta: float, kappa: float, level: float, sign: int) -> float:
+        # By Newton's method from the far side of a convex function, which never oversteps; digits do not matter here.
+        # Bounds: e^x - 1 - x is at least x^2 / 2, and half of e^x - 1 from x = 1.26 on.
+        log_c = math.log(kappa) - log_longest
+        inside = theta < 0 and math.log(-theta) > log_c  # the peak is: from there it falls by -theta (e^x - 1 - x)
+        log_slope = math.log(-theta) if inside else log_c
+        reach = math.log(2 * level) - log_slope
+        x = min(_exp(reach / 2), max(1.26, reach + 0.3))
+        if inside and sign < 0:
+            x = 1 + _exp(reach) / 2
+        elif theta >= 0:
+            x = min(level / theta if theta > 0 else math.inf, max(reach, 0.0) + math.log(2))
+        for _ in range(60):
+            if inside:
+                fall, slope = -theta * (math.expm1(sign * x) - sign * x), -theta * sign * math.expm1(sign * x)
+            else:
+                slope = theta + _exp(log_c + x)
+                fall = theta * x + _exp(log_c + x) - _exp(log_c)
+            step = (fall - level) / slope
+            x -= step
+            if not step > 1e-3 * x:
+                break
+        return x
 
-    theta, kappa, log_density = _Bent(g, scalar, peak).fit(u)
+    theta, kappa, log_density = _Bent(g, peak, crossing).fit(u)
     return Fit({"alpha": theta + 1, "rate": _exp(math.log(kappa) - log_longest - math.log(xmin))}, log_density, False)
 
 

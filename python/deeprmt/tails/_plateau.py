@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,13 +56,40 @@ class Plateau(Displayed):
     exists: bool
     p_value: float
     least: int
-    k: int
-    xi: float
-    stderr: float
     level: float
-    tried: NDArray[np.int64]
-    p_values: Array
     estimate: Hill = field(repr=False)
+    _sums: Array = field(repr=False)
+
+    @property
+    def tried(self) -> NDArray[np.int64]:
+        return self._ranges[0]
+
+    @property
+    def p_values(self) -> Array:
+        return self._ranges[1]
+
+    @property
+    def k(self) -> int:
+        passed = int(np.count_nonzero(self.p_values >= self.level))
+        return int(self.tried[passed - 1]) if passed else 0
+
+    @property
+    def xi(self) -> float:
+        return float(self.estimate.xi[self.k - 1]) if self.exists else np.nan
+
+    @property
+    def stderr(self) -> float:
+        return float(self.estimate.stderr[self.k - 1]) if self.exists else np.nan
+
+    @cached_property
+    def _ranges(self) -> tuple[NDArray[np.int64], Array]:
+        """The grid up to the first range that fails: when it is asked for, because each exact p-value takes a while."""
+        n = self._sums.size + 1
+        grid = np.unique(np.append(np.round(np.geomspace(self.least, n - 1, 24)).astype(np.int64), self.least))
+        p_values = [self.p_value]
+        while p_values[-1] >= self.level and len(p_values) < grid.size:
+            p_values.append(_p_value(self._sums[: grid[len(p_values)]]))
+        return grid[: len(p_values)], np.array(p_values)
 
     def __repr__(self) -> str:
         if not self.exists:
@@ -140,17 +168,8 @@ def plateau(x: ArrayLike, *, least: int | None = None, level: float = 0.05, thre
         raise ValueError(f"{name}: level must be below 1, got {level!r}")
     estimate = hill(values, threads=threads)
     sums = np.cumsum(np.arange(1, n) * log_gaps(values))
-    grid = np.unique(np.append(np.round(np.geomspace(span, n - 1, 24)).astype(np.int64), span))
-    p_values: list[float] = []
-    for k in grid:  # up to the first that fails
-        p_values.append(_p_value(sums[:k]))
-        if p_values[-1] < alpha:
-            break
-    tried, stop = grid[: len(p_values)], len(p_values) - (p_values[-1] < alpha)
-    exists = stop > 0
-    longest = int(tried[stop - 1]) if exists else 0
-    xi, stderr = (float(estimate.xi[longest - 1]), float(estimate.stderr[longest - 1])) if exists else (np.nan, np.nan)
-    return Plateau(exists, p_values[0], span, longest, xi, stderr, alpha, tried, np.array(p_values), estimate)
+    p = _p_value(sums[:span])
+    return Plateau(p >= alpha, p, span, alpha, estimate, sums)
 
 
 def _p_value(sums: Array) -> float:

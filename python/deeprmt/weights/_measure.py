@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arguments import default_threads
 from ..errors import ConvergenceError
-from ..linalg import svdvals
+from ..linalg._svd import svdvals_in_double
 from ..signal._bulk import LEAST_LEVELS, fit, rounding, zeros
 from ..spectra import spacing_ratio, wigner_surmise
 from ..tails import hill
@@ -80,17 +80,15 @@ def _faulty(layer: Layer, facts: dict[str, Any], status: str, note: str) -> Laye
 
 def _measure(layer: Layer, window: int, simulations: dict[str, int], key: int) -> LayerAnalysis:
     facts = _names(layer, window)
-    weight = np.asarray(layer.weight, np.float64)
+    weight = np.asarray(layer.weight)
     fault = _fault(weight)
     if fault is not None:
         return _faulty(layer, facts, *fault)
     try:
-        s = svdvals(weight)
+        s = svdvals_in_double(weight)
     except (ConvergenceError, MemoryError) as error:
         return LayerAnalysis(**facts, status="failed", note=f"no singular values: {error or 'out of memory'}")
-    frobenius = math.sqrt(
-        float(np.einsum("ij,ij", weight, weight))
-    )  # np.linalg.norm would wake NumPy's own BLAS threads
+    frobenius = math.sqrt(float((s * s).sum()))
     about: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "source": layer.source, "convention": "deeprmt"}
     about |= {"shape": layer.weight.shape} | simulations
     precision = PRECISION.get(layer.dtype, PRECISION["float32"])

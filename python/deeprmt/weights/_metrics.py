@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .._arguments import RNG, Floats, as_choice, as_count, as_key, as_real, as_threads, default_threads
 from .._display import Displayed
 from ..errors import ConvergenceError
-from ..linalg import svdvals
+from ..linalg._svd import svdvals_in_double
 from ..signal._bulk import rounding, zeros
 from ..tails import fit_power_law
 from ..tails import verdict as tail_verdict
@@ -302,7 +302,7 @@ def _metrics(kernel: Floats, precision: float, facts: dict[str, Any], distance: 
         return Metrics(**facts, note=f"the largest entry is {top:.3g}, whose square double precision cannot hold")
     slices = np.moveaxis(kernel.reshape(*kernel.shape[:2], -1), -1, 0)
     try:
-        singular = [svdvals(np.asarray(each, np.float64)) for each in slices]
+        singular = [_singular_values(each, facts["convention"]) for each in slices]
     except (ConvergenceError, MemoryError) as error:
         return Metrics(**facts, note=f"no singular values: {error or 'out of memory'}")
     return of_spectrum(slices, singular, precision, facts, distance, key)
@@ -357,11 +357,16 @@ def of_spectrum(
     return Metrics(**facts, stderr=stderr, p_values=p_values)
 
 
+def _singular_values(weight: Array, convention: str) -> Array:
+    """WeightWatcher's to all digits: its rank knows no rounding of entries."""
+    return svdvals_in_double(weight.astype(np.float64) if convention == "weightwatcher" else weight)
+
+
 def _norm_error(slices: Any, square_sum: float, entries: int) -> float:
     """Of log10 of the sum of squares, for independent entries with the fourth moment that these have."""
     fourth = 0.0
     for each in slices:
-        rows = max(1, 2**20 // each.shape[1])
+        rows = max(1, 2**15 // each.shape[1])  # stay in the cache
         for begin in range(0, each.shape[0], rows):
             squares = np.square(each[begin : begin + rows], dtype=np.float64)
             fourth += float(np.einsum("ij,ij", squares, squares))
@@ -458,7 +463,7 @@ def _permute(
     spectra, spikes = [levels], np.empty(copies)
     for copy in range(copies):
         singular = [
-            svdvals(np.asarray(permuted(each, key, copy, place), np.float64)) for place, each in enumerate(slices)
+            _singular_values(permuted(each, key, copy, place), facts["convention"]) for place, each in enumerate(slices)
         ]
         spectra.append(scale * np.sort(np.concatenate([each**2 for each in singular])))
         if facts["convention"] == "weightwatcher":

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from deeprmt import _core
 from deeprmt.linalg import svd, svdvals
+from deeprmt.linalg._svd import svdvals_in_double
 from reference.linalg import svd as reference
 
 # Backward stable: |s - s_ref| <= c eps s_max. A Householder reduction of order n has c of a modest multiple of sqrt(n);
@@ -231,3 +233,27 @@ def test_refuses_arguments():
         svdvals(np.eye(2), threads=0)
     with pytest.raises(TypeError, match="threads must be a whole number"):
         svdvals(np.eye(2), threads=1.5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (3, 2), (60, 60), (190, 195), (700, 200), (200, 1300), (600, 580)])
+def test_double_precision_of_single_entries(shape):
+    a = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+    s, expected = svdvals_in_double(a), svdvals(a.astype(np.float64))
+    assert s.dtype == np.float64
+    # An eigenvalue of the Gram matrix is off by 5 sqrt(n) + 10 eps of the largest, a singular value by that over 2 s;
+    # below 0.3 of the largest both count alike.
+    slack = bound(a.astype(np.float64)) * expected[0] ** 2 / np.minimum(expected, expected[0] / 3)
+    assert (np.abs(s - expected) <= slack).all()
+    np.testing.assert_array_equal(
+        _core.linalg.svdvals_in_double(a, 1), _core.linalg.svdvals_in_double(a, 5)
+    )  # threads never change a bit
+
+
+def test_small_values_of_single_entries_come_from_the_matrix_itself():
+    rng = np.random.default_rng(3)
+    a = (rng.normal(size=(90, 4)) @ rng.normal(size=(4, 70))).astype(np.float32)  # rank 4 but for rounding
+    np.testing.assert_array_equal(svdvals_in_double(a), svdvals(a.astype(np.float64)))
+    np.testing.assert_array_equal(svdvals_in_double(np.zeros((5, 3), np.float32)), np.zeros(3))
+    np.testing.assert_allclose(svdvals_in_double(np.float32([[3e38, 0], [0, 2e-38]])), np.float32([3e38, 2e-38]))
+    with pytest.raises(ValueError, match=r"a must be finite, found nan at index \(2, 1\)"):
+        svdvals_in_double(np.float32([[1, 2], [3, 4], [5, np.nan]]))
