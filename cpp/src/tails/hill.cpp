@@ -10,7 +10,8 @@
 namespace deeprmt::tails {
 namespace {
 
-constexpr Index grain = 4096;
+constexpr Index grain = 1024;  // of running sums
+constexpr Index together = 4;  // sums that run side by side: one alone would wait for each addition
 
 constexpr double close = 1e-3;
 
@@ -33,9 +34,9 @@ double far_term(double large, double small) {
 /// Sums to means, and their standard errors.
 DEEPRMT_LEAF void finish_loop(double offset, Index begin, Index end, double* sum, double* error) {
   for (Index i = begin; i < end; ++i) {
-    const double k = static_cast<double>(i + 1);
-    sum[i] = (offset + sum[i]) / k;
-    error[i] = sum[i] / std::sqrt(k);
+    const double r = 1 / std::sqrt(static_cast<double>(i + 1));
+    sum[i] = (offset + sum[i]) * (r * r);
+    error[i] = sum[i] * r;
   }
 }
 constexpr auto finish = clones<finish_loop>;
@@ -54,12 +55,18 @@ void hill(VecIn<double> ascending, VecOut<double> xi, VecOut<double> error, int 
   double* sum = xi.data();
 
   // Running sums inside pieces, then of the pieces (compensated), then both together.
-  parallel_ranges(n - 1, grain, threads, [&](Index begin, Index end) {
+  parallel_ranges(n - 1, together * grain, threads, [&](Index begin, Index end) {
     close_terms(top, begin, end, sum);
-    double total = 0;
-    for (Index i = begin; i < end; ++i) {
+    double totals[together] = {};
+    const auto add = [&](Index lane, Index i) {
       const double term = sum[i] >= 0 ? sum[i] : static_cast<double>(i + 1) * far_term(top[-i], top[-i - 1]);
-      sum[i] = total += term;
+      sum[i] = totals[lane] += term;
+    };
+    if (end - begin == together * grain) {
+      for (Index i = begin; i < begin + grain; ++i)
+        for (Index lane = 0; lane < together; ++lane) add(lane, i + lane * grain);
+    } else {
+      for (Index i = begin; i < end; ++i) add((i - begin) / grain, i);
     }
   });
   std::vector<double> before;
@@ -70,8 +77,10 @@ void hill(VecIn<double> ascending, VecOut<double> xi, VecOut<double> error, int 
     lost = (next - total) - term;
     total = next;
   }
-  parallel_ranges(n - 1, grain, threads,
-                  [&](Index begin, Index end) { finish(before[begin / grain], begin, end, sum, error.data()); });
+  parallel_ranges(n - 1, together * grain, threads, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; i += grain)
+      finish(before[i / grain], i, std::min(i + grain, end), sum, error.data());
+  });
 }
 
 }  // namespace deeprmt::tails
