@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Floats = NDArray[Any]
 
 DATA = "#8fb3d9"
 LAW = "#c0392b"
@@ -23,6 +28,31 @@ def as_axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
     if ax is None:
         _, ax = pyplot.subplots(layout="constrained", figsize=size)
     return ax
+
+
+def estimate_over_k(
+    ax: Axes | None,
+    k: Floats,
+    xi: Floats,
+    stderr: Floats,
+    *,
+    sigmas: float,
+    color: str,
+    label: str | None,
+    floor: float,
+) -> tuple[Axes, Floats, Floats, Floats]:
+    """A line with its band of `sigmas` standard errors, not below `floor`, over k in logarithms; and what is drawn."""
+    ax = as_axes(ax)
+    # A few hundred points show all there is to see on a logarithmic axis.
+    at = np.unique(np.round(np.geomspace(1, k.size, 600)).astype(int)) - 1
+    k, xi, width = k[at], xi[at], sigmas * stderr[at]
+    ax.fill_between(k, np.maximum(xi - width, floor), xi + width, color=color, alpha=0.2, linewidth=0)
+    ax.plot(k, xi, color=color, linewidth=1.5, label=label)
+    ax.set_xscale("log")
+    ax.set_xlim(max(1, k[0]), max(2, k[-1]))
+    ax.set_xlabel("number of largest values k")
+    tidy(ax)
+    return ax, k, xi, width
 
 
 def tidy(ax: Axes) -> None:

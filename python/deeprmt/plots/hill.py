@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ._axes import ESTIMATE, as_axes, tidy
+from ._axes import ESTIMATE, estimate_over_k
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,17 +42,10 @@ def hill(
     >>> ax.get_xscale()
     'log'
     """
-    ax = as_axes(ax)
-    # A few hundred points show all there is to see on a logarithmic axis.
-    at = np.unique(np.round(np.geomspace(1, estimate.xi.size, 600)).astype(int)) - 1
-    k, xi, width = at + 1, estimate.xi[at], sigmas * estimate.stderr[at]
-    ax.fill_between(k, np.maximum(xi - width, 0), xi + width, color=color, alpha=0.2, linewidth=0)
-    ax.plot(k, xi, color=color, linewidth=1.5, label=label)
-    ax.set_xscale("log")
-    ax.set_xlim(1, max(2, k[-1]))
+    ax, k, xi, width = estimate_over_k(
+        ax, estimate.k, estimate.xi, estimate.stderr, sigmas=sigmas, color=color, label=label, floor=0.0
+    )
     # The band of the first few k dwarfs the rest.
     ax.set_ylim(0, 1.15 * max((xi + width)[k >= min(10, k[-1])].max(), xi.max()) or 1.0)
-    ax.set_xlabel("number of largest values k")
     ax.set_ylabel(r"Hill estimate $\xi_k$")
-    tidy(ax)
     return ax

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._axes import ESTIMATE, QUIET, as_axes, tidy
+from ._axes import ESTIMATE, QUIET, estimate_over_k
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,21 +49,15 @@ def tail_estimate(
     >>> ax.get_xscale()
     'log'
     """
-    ax = as_axes(ax)
-    at = np.unique(np.round(np.geomspace(1, estimate.k.size, 600)).astype(int)) - 1
-    k, xi, width = estimate.k[at], estimate.xi[at], sigmas * estimate.stderr[at]
-    ax.fill_between(k, xi - width, xi + width, color=color, alpha=0.2, linewidth=0)
-    ax.plot(k, xi, color=color, linewidth=1.5, label=label)
+    ax, k, xi, width = estimate_over_k(
+        ax, estimate.k, estimate.xi, estimate.stderr, sigmas=sigmas, color=color, label=label, floor=-np.inf
+    )
     ax.axhline(0, color=QUIET, linewidth=0.8)
-    ax.set_xscale("log")
-    ax.set_xlim(max(1, k[0]), max(2, k[-1]))
     # The first few k scatter so widely that the rest would be a line.
     seen = (k >= min(20, k[-1])) & np.isfinite(xi)
     if seen.any():
         low, high = float((xi - width)[seen].min()), float((xi + width)[seen].max())
         margin = 0.1 * (high - low) or 1.0
         ax.set_ylim(min(low, 0) - margin, max(high, 0) + margin)
-    ax.set_xlabel("number of largest values k")
     ax.set_ylabel(rf"{estimate.method} estimate $\xi_k$")
-    tidy(ax)
     return ax

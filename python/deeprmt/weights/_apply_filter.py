@@ -32,6 +32,14 @@ from ._zip import BROKEN, words
 
 _INDEX = ".index.json"
 _STORED = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_TORCH = "save the state dict by safetensors.torch.save_file first, or give each weight to deeprmt.weights.filter"
+_KERAS = "give each array of model.get_weights() to deeprmt.weights.filter, and the list to model.set_weights"
+_ONNX = "give each onnx.numpy_helper.to_array(initializer) to deeprmt.weights.filter, and put it back by from_array"
+_WAYS_OUT = {
+    ".pt": _TORCH, ".pth": _TORCH, ".bin": _TORCH, ".ckpt": _TORCH,
+    ".h5": _KERAS, ".hdf5": _KERAS, ".keras": _KERAS, ".onnx": _ONNX,
+}  # fmt: skip
+"""From what is read but not written to what is: these files hold programs, or are another library's to write."""
 Change = Callable[[str, str, np.ndarray[Any, Any]], np.ndarray[Any, Any] | None]
 """From name, dtype and entries to new ones; None leaves them as they are."""
 
@@ -263,7 +271,10 @@ def _plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
             raise ValueError(f"apply_filter: out must be a folder for a sharded checkpoint, got the file {folder}")
         return [(source.parent / each, _real(folder / each)) for each in shards] + [(source, _real(folder / name))]
     if source.suffix.lower() not in (".safetensors", ".npz", ".npy"):
-        raise ReadError(f"{source}: apply_filter writes .safetensors, .npz, .npy and sharded .safetensors checkpoints")
+        way_out = _WAYS_OUT.get(source.suffix.lower(), "save the arrays as .npz or .safetensors first")
+        raise ReadError(
+            f"{source}: apply_filter writes .safetensors, .npz, .npy and sharded .safetensors checkpoints; {way_out}"
+        )
     if target.is_dir() or target.suffix.lower() != source.suffix.lower():
         raise ValueError(f"apply_filter: out must be a file that ends in {source.suffix.lower()}, got {target}")
     return [(source, _real(target))]

@@ -223,6 +223,17 @@ def test_refuses(model, tmp_path, options, error, says):
     assert not (tmp_path / "clean.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [("a.pt", "safetensors.torch.save_file"), ("a.onnx", "from_array"), ("a.h5", "set_weights"), ("a.gguf", "npz")],
+)
+def test_formats_that_are_not_written_name_a_way_out(tmp_path, name, way_out):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ReadError, match=rf"{name}: apply_filter writes .safetensors, .*{way_out}"):
+        apply_filter(tmp_path / name, out=tmp_path / f"new-{name}")
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
 def test_threads_change_nothing(model, tmp_path):
     for threads in (1, 2):
         apply_filter(model, out=tmp_path / f"{threads}.safetensors", threads=threads)
