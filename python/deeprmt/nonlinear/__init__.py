@@ -1,9 +1,40 @@
-"""Nonlinear random matrices: the spectrum of f(W X), W and X Gaussian, f acting on each entry.
+"""Nonlinear random matrices: the spectrum of f(W X), W and X Gaussian, f acting on each entry, and learning with it.
 
 W is n_1 x n_0, X is n_0 x m, Y = f(W X) is n_1 x m; phi = n_0 / m and psi = n_0 / n_1.
 """
 
 from ._constants import Constants, constants
+from ._errors import AutoencoderErrors, autoencoder_errors, test_error, training_error
+from ._feature_kernel import feature_kernel
 from ._gram_law import GramLaw, gram_law
+from ._mei_montanari import DoubleDescent, MeiMontanari, double_descent, mei_montanari, optimal_ridge
+from ._mixture import MixtureErrors, mixture_errors
+from ._random_features import (
+    RandomFeatureErrors,
+    RandomFeatureForecast,
+    RandomFeatureRidge,
+    random_feature_errors,
+)
 
-__all__ = ["Constants", "GramLaw", "constants", "gram_law"]
+__all__ = [
+    "AutoencoderErrors",
+    "Constants",
+    "DoubleDescent",
+    "GramLaw",
+    "MeiMontanari",
+    "MixtureErrors",
+    "RandomFeatureErrors",
+    "RandomFeatureForecast",
+    "RandomFeatureRidge",
+    "autoencoder_errors",
+    "constants",
+    "double_descent",
+    "feature_kernel",
+    "gram_law",
+    "mei_montanari",
+    "mixture_errors",
+    "optimal_ridge",
+    "random_feature_errors",
+    "test_error",
+    "training_error",
+]

@@ -2,6 +2,7 @@
 
 from .changes import changes
 from .deconvolution import deconvolution
+from .double_descent import double_descent
 from .freeness import freeness
 from .goodness_of_fit import goodness_of_fit
 from .hill import hill
@@ -13,6 +14,7 @@ from .phase_diagram import phase_diagram
 from .plateau import plateau
 from .porter_thomas import porter_thomas
 from .power_law import power_law
+from .ridge_errors import ridge_errors
 from .series import series
 from .shrinkage import shrinkage
 from .spacing import spacing
@@ -25,6 +27,7 @@ from .training import training
 __all__ = [
     "changes",
     "deconvolution",
+    "double_descent",
     "freeness",
     "goodness_of_fit",
     "hill",
@@ -36,6 +39,7 @@ __all__ = [
     "plateau",
     "porter_thomas",
     "power_law",
+    "ridge_errors",
     "series",
     "shrinkage",
     "spacing",
