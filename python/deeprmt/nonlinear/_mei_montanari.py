@@ -12,30 +12,13 @@ from numpy.typing import ArrayLike
 from .._arguments import Floats, as_number
 from .._display import Displayed
 from ..activations import Activation, as_activation
-from ..meanfield import gauss_moment
-from ..meanfield._moments import expect
+from ._constants import constants
 from ._ridge_point import Array, RidgePoint, as_positive, in_range, limit, ridge_point, shared
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["DoubleDescent", "MeiMontanari", "double_descent", "mei_montanari", "optimal_ridge"]
-
-
-def linear_and_rest(activation: Activation) -> tuple[float, float]:
-    """(E z f)^2, and the variance of f without its mean and its line, to its own last digits."""
-    mean = gauss_moment(activation, 1.0, power=1)
-    line = expect(activation, 1.0, lambda z: z * activation.phi(z))
-    rest = expect(
-        activation,
-        1.0,
-        lambda z: (activation.phi(z) - mean - line * z) ** 2,
-        # Rounding is of phi's own size.
-        lambda z: activation.phi(z) ** 2 * 1e-15 + (activation.phi(z) - mean - line * z) ** 2,
-    )
-    whole = gauss_moment(activation, 1.0)
-    least = 1e-28 * whole
-    return line * line if line * line > least else 0.0, rest if rest > least else 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,10 +113,9 @@ def _variances(function: str, linear: float, noise: float, nonlinear: float) -> 
 def _points(
     function: str, activation: Activation, psi1: Array, psi2: Array, lam: Array
 ) -> tuple[RidgePoint, Array, float, tuple[int, ...]]:
-    line, rest = linear_and_rest(activation)
+    found = constants(activation)
+    line, rest = found.zeta, found.nonlinearity
     eta = line + rest
-    if not eta > 0:
-        raise ValueError(f"{function}: activation must not be constant, got {activation.name!r}")
     shape = np.broadcast_shapes(psi1.shape, psi2.shape, lam.shape)
     n, m, ridge, z, d = shared(psi1, psi2, lam, np.array(line / eta), np.array(rest / eta))
     gamma = in_range(ridge * n / eta)
@@ -263,7 +245,8 @@ def optimal_ridge(
         raise ValueError(f"{name}: linear must be above 0, got {linear!r}: without it there is nothing to learn")
     shape = np.broadcast_shapes(n.shape, m.shape)
     n, m = (each.ravel() for each in shared(n, m))
-    line, left = linear_and_rest(f)
+    found = constants(f)
+    line, left = found.zeta, found.nonlinearity
     # Nothing happens beyond these: features see ridges in units of eta, and roots of ratios of dimensions.
     unit = (line + left) / n
     if f1 == 0 or not line > 0:

@@ -106,16 +106,21 @@ class RidgePoint:
     def signal(self) -> Array:
         """The test error of a linear teacher without noise, of unit variance."""
         rest = self.y / (self.y + self.zeta)
-        return rest * (self.psi * self.slope + self.v * rest) / self.weight
+        return _over(rest * (self.psi * self.slope + self.v * rest), self.weight)
 
     def noise(self) -> Array:
         """The test error where targets are noise of unit variance: 1 and what was fitted of it."""
-        return (self.v + self.psi * self.slope) / self.weight
+        return _over(self.v + self.psi * self.slope, self.weight)
 
     def variance(self) -> Array:
         """`noise` less 1."""
         linear = self.zeta / (self.y + self.zeta)
-        return self.phi * (self.v * linear * linear + self.psi * self.slope * self.p) / self.weight
+        return _over(self.phi * (self.v * linear * linear + self.psi * self.slope * self.p), self.weight)
+
+
+def _over(value: Array, weight: Array) -> Array:
+    with np.errstate(divide="ignore", over="ignore"):  # infinite at ridge 0 and as many features as samples
+        return np.asarray(value / weight)
 
 
 def _at(t: Array, phi: Array, psi: Array, zeta: Array, delta: Array, roots: tuple[Array, ...]) -> RidgePoint:
@@ -145,12 +150,13 @@ def ridge_point(function: str, gamma: Array, phi: Array, psi: Array, zeta: Array
     step = np.zeros(t.shape)
     for _ in range(200):
         point = _at(t, phi, psi, zeta, delta, roots)
-        ratio = np.where(live, wanted / (point.u * point.v * point.y / psi), 1.0)
-        lower, upper = np.where(ratio > 1, t, lower), np.where(ratio < 1, t, upper)
-        # d log gamma / d log t, in [1, 3]: the second factor is t / y.
-        rate = np.clip(point.weight / (point.u * point.v) * (t / point.y), 1.0, 3.0)
-        step = np.log(ratio) / rate
-        with np.errstate(over="ignore", invalid="ignore"):  # while one end is 0 and the other infinite
+        # Where the ridge is 0 products may underflow; one end of a bracket is 0 or infinite at first.
+        with np.errstate(all="ignore"):
+            ratio = np.where(live, wanted / (point.u * point.v * point.y / psi), 1.0)
+            lower, upper = np.where(ratio > 1, t, lower), np.where(ratio < 1, t, upper)
+            # d log gamma / d log t, in [1, 3]: the second factor is t / y.
+            rate = np.where(live, np.clip(point.weight / (point.u * point.v) * (t / point.y), 1.0, 3.0), 1.0)
+            step = np.log(ratio) / rate
             new = t * np.exp(np.clip(step, -600, 600))
             middle = np.sqrt(lower) * np.sqrt(upper)
         outside = (new <= lower) | (new >= upper)

@@ -135,7 +135,7 @@ def test_errors_hold_at_all_scales():
 
 def test_a_simulation_is_near():
     """Memorisation by tanh features: n0 = 300, bias and fluctuations of order 1 / n0."""
-    constants = nonlinear_constants("tanh")
+    f = nonlinear.constants("tanh")
     rng = np.random.default_rng(1)
     n0, n1, m, gamma = 300, 200, 400, 0.1
     y = np.tanh(rng.normal(size=(n1, n0)) @ rng.normal(size=(n0, m)) / np.sqrt(n0))
@@ -143,15 +143,7 @@ def test_a_simulation_is_near():
     targets = rng.normal(size=(m, 200))
     found = gamma**2 * np.sum((q @ targets) ** 2) / targets.size
     # 80,000 residuals of variance below 1: five sigma are 0.025 of the error; the bias is below 0.01.
-    assert found == pytest.approx(training_error(gamma, *constants, 0.75, 1.5), rel=0.035)
-
-
-def nonlinear_constants(name):
-    from deeprmt.activations import as_activation
-    from deeprmt.nonlinear._mei_montanari import linear_and_rest
-
-    line, rest = linear_and_rest(as_activation("test", name))
-    return line + rest, line
+    assert found == pytest.approx(training_error(gamma, f.eta, f.zeta, 0.75, 1.5), rel=0.035)
 
 
 @pytest.mark.parametrize(
