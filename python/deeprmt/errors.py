@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["ConvergenceError", "UntrustedLengthWarning"]
+__all__ = ["ConvergenceError", "SingularKernelWarning", "UntrustedLengthWarning"]
 
 
 class ConvergenceError(RuntimeError):
@@ -26,6 +26,22 @@ class ConvergenceError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.args[0], self.report)
+
+
+class SingularKernelWarning(UserWarning):
+    """A kernel matrix had no Cholesky factor; something was added to its diagonal, and the message says what.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from deeprmt import meanfield
+    >>> x = [[1.0, 0.0], [1.0, 0.0]]
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     found = meanfield.posterior(x, [0.0, 1.0], x, depth=2, activation="relu", sigma_w=1.0)
+    >>> [each.category.__name__ for each in caught]
+    ['SingularKernelWarning']
+    """
 
 
 class UntrustedLengthWarning(UserWarning):

@@ -8,6 +8,7 @@ the weights' entries have variance sigma_w^2 / n_in, the biases sigma_b^2.
 from ._correlation import DepthScales, correlation_map, correlations, depth_scales
 from ._critical import CriticalLine, CriticalPoint, critical_line, critical_point
 from ._fixed_point import FixedPoint, fixed_point, fixed_points
+from ._inference import Dynamics, Posterior, gradient_descent, gradient_flow, posterior
 from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
 from ._kernel_spectrum import KernelSpectrum, kernel_spectrum
 from ._kernels import Kernels, kernels, nngp, ntk
@@ -23,6 +24,7 @@ __all__ = [
     "CriticalLine",
     "CriticalPoint",
     "DepthScales",
+    "Dynamics",
     "FixedPoint",
     "KernelLaw",
     "KernelSpectrum",
@@ -30,6 +32,7 @@ __all__ = [
     "MaxLearningRate",
     "OneSampleNTKLaw",
     "PhaseDiagram",
+    "Posterior",
     "SlopeLaw",
     "conjugate_kernel_law",
     "correlation_map",
@@ -41,6 +44,8 @@ __all__ = [
     "fixed_points",
     "gauss_moment",
     "gauss_product",
+    "gradient_descent",
+    "gradient_flow",
     "kernel_spectrum",
     "kernels",
     "max_learning_rate",
@@ -49,6 +54,7 @@ __all__ = [
     "ntk_law",
     "one_sample_ntk_law",
     "phase_diagram",
+    "posterior",
     "slope_law",
     "variance_map",
     "variances",

@@ -1,0 +1,150 @@
+"""Posteriors and dynamics of infinitely wide networks."""
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from deeprmt.errors import SingularKernelWarning
+from deeprmt.meanfield import gradient_descent, gradient_flow, kernels, posterior
+
+NETWORK = {"depth": 3, "activation": "relu", "sigma_w": 2**0.5, "sigma_b": 0.1**0.5}
+ROOT = 2**0.5
+X = ROOT * np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+NEW = np.array([[1.0, 1.0]])
+Y = np.array([1.0, -1.0, 0.5])
+
+# The formulas of arXiv:1902.06720 for these inputs in high precision: time, f(X), mean and variance at the new input.
+TABLE = [
+    (0.1, (0.39940490212, -0.33105952479, 0.17891585473), 0.017124245439, 0.74856630573),
+    (0.5, (0.9123194822, -0.87991802521, 0.43961643284), -0.025661041907, 0.32365101719),
+    (2.0, (0.99990042682, -0.9998394916, 0.49990486849), -0.047300011922, 0.31404432458),
+    (np.inf, (1.0, -1.0, 0.5), -0.047338634063, 0.31404088248),
+]
+
+
+@pytest.mark.parametrize(("time", "train", "mean", "variance"), TABLE)
+def test_flow_in_numbers(time, train, mean, variance):
+    flow = gradient_flow(X, Y, NEW, times=time, **NETWORK)
+    np.testing.assert_allclose(flow.train_mean[0], train, rtol=3e-11)  # the last digit printed
+    np.testing.assert_allclose((flow.mean[0, 0], flow.variance[0, 0]), (mean, variance), rtol=3e-11)
+    np.testing.assert_allclose(flow.eigenvalues, (4.4163595656, 5.8156662015, 9.5679742329), rtol=1e-10)
+    found = posterior(X, Y, NEW, kernel="ntk", time=time, **NETWORK)
+    np.testing.assert_allclose((found.mean[0], found.variance[0]), (mean, variance), rtol=3e-11)
+    np.testing.assert_allclose(found.covariance, [[variance]], rtol=3e-11)
+
+
+def test_posterior_in_numbers():
+    found = posterior(X, Y, NEW, **NETWORK)
+    np.testing.assert_allclose((found.mean[0], found.variance[0]), (-0.10574326809, 0.29317324109), rtol=1e-10)
+    assert found.jitter == 0
+
+
+def both():
+    rng = np.random.default_rng(0)
+    x, new, y = rng.normal(size=(8, 3)), rng.normal(size=(4, 3)), rng.normal(size=(8, 2))
+    options = {"depth": 3, "activation": "erf", "sigma_w": 1.5, "sigma_b": 0.3}
+    return x, y, new, options, kernels(np.concatenate([x, new]), **options)
+
+
+def test_flow_is_the_matrix_exponential():
+    x, y, new, options, (k, theta) = both()
+    n, t = len(x), 0.7
+    left = expm(-t * theta[:n, :n])
+    a = theta[n:, :n] @ np.linalg.solve(theta[:n, :n], np.eye(n) - left)
+    found = gradient_flow(x, y, new, times=[t], **options)
+    # n roundings of the condition number, about 1e3
+    np.testing.assert_allclose(found.train_mean[0], y - left @ y, atol=1e-11)
+    np.testing.assert_allclose(found.mean[0], a @ y, atol=1e-11)
+    whole = k[n:, n:] - a @ k[:n, n:] - k[n:, :n] @ a.T + a @ k[:n, :n] @ a.T
+    np.testing.assert_allclose(found.variance[0], whole.diagonal(), atol=1e-11)
+    np.testing.assert_allclose(found.train_variance[0], (left @ k[:n, :n] @ left).diagonal(), atol=1e-11)
+    given = posterior(None, y, kernels=(k, theta), kernel="ntk", time=t)
+    np.testing.assert_allclose(given.covariance, whole, atol=1e-11)
+
+
+def test_descent_is_repeated_steps():
+    x, y, new, options, (_, theta) = both()
+    n, rate = len(x), 0.02
+    f = np.zeros((len(theta), 2))
+    found = gradient_descent(x, y, new, steps=range(12), learning_rate=rate, **options)
+    for step in range(12):
+        np.testing.assert_allclose(found.train_mean[step], f[:n], atol=1e-12)
+        np.testing.assert_allclose(found.mean[step], f[n:], atol=1e-12)
+        np.testing.assert_allclose(found.loss[step], ((f[:n] - y) ** 2).sum() / 2, rtol=1e-10)
+        f -= rate * theta[:, :n] @ (f[:n] - y)
+
+
+def test_descent_beyond_the_border_grows():
+    x, y, _, options, (_, theta) = both()
+    border = 2 / np.linalg.eigvalsh(theta[:8, :8])[-1]
+    for factor, stable in ((0.99, True), (1.01, False)):
+        found = gradient_descent(x, y, steps=[2000, 4000], learning_rate=factor * border, **options)
+        assert found.stable == stable == (found.loss[1] < found.loss[0])
+    with pytest.raises(ValueError, match="must be below 2 / lambda_max"):
+        gradient_descent(x, y, steps=10**6, learning_rate=2 * border, **options)
+
+
+def test_posterior_of_a_network_is_bayes_rule():
+    x, y, new, options, (k, _) = both()
+    n, noise = len(x), 0.1
+    inverse = np.linalg.inv(k[:n, :n] + noise * np.eye(n))
+    found = posterior(x, y, new, noise=noise, **options)
+    np.testing.assert_allclose(found.mean, k[n:, :n] @ inverse @ y, atol=1e-11)
+    np.testing.assert_allclose(found.covariance, k[n:, n:] - k[n:, :n] @ inverse @ k[:n, n:], atol=1e-11)
+    fit = sum(float(each @ inverse @ each) for each in y.T)
+    log_det = np.linalg.slogdet(inverse)[1]
+    wanted = -0.5 * (fit - 2 * log_det + 2 * n * np.log(2 * np.pi))
+    assert found.log_marginal_likelihood == pytest.approx(wanted, rel=1e-11)
+    alone = posterior(x, y, new, noise=noise, covariance=False, **options)
+    assert alone.covariance is None
+    np.testing.assert_allclose(alone.variance, found.variance, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+def test_duplicates_are_told(kernel):
+    x = X[[0, 1, 0]]
+    with pytest.warns(SingularKernelWarning, match=r"inputs 0 and 2 are duplicates.* was added to its diagonal"):
+        found = posterior(x, [1.0, 0.0, 0.5], X[:1], kernel=kernel, **NETWORK)
+    assert 0 < found.jitter < 1e-10
+    # The mean of what the duplicates say; jitter of 1e-14 to 1e-10 over 4, and rounding over jitter.
+    assert found.mean[0] == pytest.approx(0.75, abs=1e-2)
+    with pytest.raises(
+        np.linalg.LinAlgError, match=r"duplicates.* must be positive definite, but its least eigenvalue"
+    ):
+        posterior(None, [1.0, 2.0], kernels=([[1.0, 1.0], [1.0, 1.0 - 1e-14]],) * 2, kernel=kernel, jitter=0.0)
+    asked = posterior(x, [1.0, 0.0, 0.5], X[:1], kernel=kernel, jitter=1e-3, **NETWORK)
+    assert asked.jitter == 1e-3
+    flow = gradient_flow(x, [1.0, 0.0, 0.5], times=np.inf, **NETWORK)  # needs none: the difference never learns
+    np.testing.assert_allclose(flow.train_mean[0], [0.75, 0.0, 0.75], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"y": [1.0, 2.0]}, ValueError, "x must have a row for each of the 2 entries of y"),
+        ({"y": [1.0, np.nan, 0.0]}, ValueError, "y must be finite"),
+        ({"x_new": [[1.0]]}, ValueError, "x_new must have the width of x"),
+        ({"x_new": None}, TypeError, "x_new must be given"),
+        ({"depth": 0}, ValueError, "depth must be at least 1"),
+        ({"sigma_w": -1.0}, ValueError, "sigma_w must be finite and at least 0"),
+        ({"sigma_w": None}, TypeError, "sigma_w must be given"),
+        ({"noise": -1.0}, ValueError, "noise must be finite and at least 0"),
+        ({"jitter": -1.0}, ValueError, "jitter must be finite and at least 0"),
+        ({"time": 1.0}, ValueError, "time must be left out unless"),
+        ({"kernel": "rbf"}, ValueError, "kernel must be one of"),
+        ({"kernels": (np.eye(3), np.eye(3))}, TypeError, "must be None where kernels are given"),
+    ],
+)
+def test_refuses(change, error, says):
+    arguments = {"x": X, "y": Y, "x_new": NEW, **NETWORK} | change
+    with pytest.raises(error, match=says):
+        posterior(arguments.pop("x"), arguments.pop("y"), arguments.pop("x_new"), **arguments)
+
+
+def test_refuses_times_and_steps():
+    with pytest.raises(ValueError, match="times must be at least 0, found -1"):
+        gradient_flow(X, Y, times=-1.0, **NETWORK)
+    with pytest.raises(ValueError, match=r"steps must be whole numbers of at least 0, found 1\.5"):
+        gradient_descent(X, Y, steps=1.5, learning_rate=0.1, **NETWORK)
+    with pytest.raises(ValueError, match="learning_rate must be finite and above 0"):
+        gradient_descent(X, Y, steps=1, learning_rate=0.0, **NETWORK)
