@@ -27,9 +27,10 @@ from ._arguments import (
 )
 from ._fixing_rotation import FixingRotation, fixing_rotation
 from ._tangent_kernel import Outputs, TangentOperator, as_inputs, signals, tangent_kernel
+from ._torch_ntk import torch_ntk
 from .activations import Activation, as_activation
 
-__all__ = ["MLP", "FixingRotation", "Network", "TangentOperator", "fixing_rotation"]
+__all__ = ["MLP", "FixingRotation", "Network", "TangentOperator", "fixing_rotation", "torch_ntk"]
 
 Output = Literal["preactivation", "activation"]
 Parametrization = Literal["standard", "ntk", "mup"]

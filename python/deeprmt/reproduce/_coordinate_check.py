@@ -1,0 +1,80 @@
+"""In muP signals move by as much at every width; in other parametrizations they blow up or stand still."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from .._tangent_kernel import signals
+from ..networks import MLP, Network, Parametrization
+from ..training import Trainer
+from ._experiment import Experiment
+from ._fits import exponent
+from ._result import Check, Reproduction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SAMPLES, _DEPTH = 16, 3
+# Of a step's effect on hidden signals and on outputs, in the width: with one rate for all widths.
+_EXPECTED = {"mup": (0.0, 0.0), "ntk": (-0.5, 0.0), "standard": (0.5, 1.0)}
+_RATES = {"mup": 0.02, "ntk": 0.1, "standard": 1e-5}
+
+
+def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
+    widths, runs = ((32, 128), 2) if quick else ((128, 256, 512, 1024, 2048), 4)
+    rng = np.random.default_rng([seed, 0])
+    x, y = rng.normal(size=(_SAMPLES, 10)), rng.normal(size=(_SAMPLES, 1))
+    moved: dict[str, list[list[float]]] = {}
+    for kind in get_args(Parametrization):
+        rows = []
+        for width in widths:
+            found = []
+            for each in range(runs):
+                mlp = MLP([10, *[width] * (_DEPTH - 1), 1], "tanh", sigma_w=1.0, parametrization=kind)
+                network = mlp.sample(np.random.default_rng([seed, 1, each]), threads=threads)
+                found.append(_moves(network, x, y, _RATES[kind], threads))
+            rows.append(np.sqrt(np.mean(np.square(found), axis=0)).tolist())
+        moved[kind] = rows
+    checks = []
+    for kind, (hidden, output) in _EXPECTED.items():
+        for name, column, wanted in (("last hidden signal", 0, hidden), ("output", 1, output)):
+            slope = exponent(widths, [row[column] for row in moved[kind]])
+            checks.append(Check.near(f"{kind}: exponent in the width of the first step's effect on the {name}", slope,
+                                     wanted, 0.1))  # fmt: skip
+    content: dict[str, Any] = {"widths": list(widths), "moved": moved}
+
+    def draw(figure: Figure) -> None:
+        colours = {"standard": "#1f4e79", "ntk": "#2e8b57", "mup": "#c0392b"}
+        for ax, column, name in zip(figure.subplots(1, 2), (0, 1), ("last hidden signal", "output"), strict=True):
+            for kind, colour in colours.items():
+                values = np.array([row[column] for row in moved[kind]])
+                ax.loglog(widths, values / values[0], "o-", color=colour, label=kind)
+            ax.set_xticks(widths, [str(width) for width in widths])
+            ax.minorticks_off()
+            ax.set_xlabel("width")
+            ax.set_ylabel(f"r.m.s. move of the {name}, over the first")
+            ax.legend(frameon=False)
+
+    settings = {"seed": seed, "quick": quick, "samples": _SAMPLES, "depth": _DEPTH, "networks": runs, "rates": _RATES}
+    return Reproduction(experiment.name, experiment.claim, experiment.source, tuple(checks), content, settings, draw)
+
+
+def _moves(network: Network, x: Any, y: Any, rate: float, threads: int) -> tuple[float, float]:
+    """R.m.s. entries of what a step of gradient descent adds to the last hidden signal and to the output."""
+    trainer = Trainer(network, x, y, loss="squared", rate=rate, threads=threads)
+    trainer.step()
+    after = trainer.network
+    hidden = [signals("coordinate-check", "x", each, x, threads).inputs[-1] for each in (network, after)]
+    outputs = [each.forward(x, threads=threads) for each in (network, after)]
+    first, second = (float(np.sqrt(np.mean((b - a) ** 2))) for a, b in (hidden, outputs))
+    return first, second
+
+
+EXPERIMENT = Experiment(
+    "coordinate-check",
+    "In muP a step moves hidden signals and outputs as far at every width; elsewhere it does not",
+    "G. Yang, E. Hu, arXiv:2011.14522; G. Yang et al., arXiv:2203.03466",
+    _work,
+)

@@ -1,0 +1,88 @@
+"""Conjugate and tangent kernels over as many inputs as there are units have the spectra of the iterated law."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import plots
+from ..activations import Activation, as_activation
+from ..laws import Law, MarchenkoPastur
+from ..linalg import eigvalsh
+from ..meanfield import conjugate_kernel_law, ntk_law
+from ..networks import MLP
+from ._experiment import Experiment
+from ._result import Check, Reproduction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_POINTS = (-1.0, 1 + 1j, 2 + 0.5j)
+_DEPTH = 2
+
+
+def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
+    n, draws, tangents = (60, 2, 2) if quick else (1000, 4, 16)
+    inputs = MarchenkoPastur(1.0)
+    laws: dict[str, Law] = {
+        "conjugate": conjugate_kernel_law("tanh", [1.0] * _DEPTH, inputs=inputs),
+        "tangent": ntk_law("tanh", [1.0] * _DEPTH, inputs=inputs),
+    }
+    phi = as_activation("kernel-laws", "tanh")
+    factor = laws["conjugate"].factor  # type: ignore[attr-defined]
+    scaled = Activation(lambda h: factor * phi.phi(h), lambda h: factor * phi.dphi(h))
+    mlp = MLP([n] * (_DEPTH + 1) + [1], scaled, sigma_w=1.0, parametrization="ntk")
+    spectra: dict[str, list[Any]] = {"conjugate": [], "tangent": []}
+    for each in range(tangents):
+        rng = np.random.default_rng([seed, each])
+        network = mlp.sample(rng, threads=threads)
+        x = rng.normal(size=(n, n))
+        if each < draws:
+            kernel = network.conjugate_kernel(x, threads=threads)
+            spectra["conjugate"].append(np.asarray(eigvalsh(kernel, threads=threads)))
+        kernel = network.ntk(x, threads=threads)
+        spectra["tangent"].append(np.asarray(eigvalsh(kernel, threads=threads)))
+    checks, content = [], {}
+    for kind, limit in laws.items():
+        z = np.array(_POINTS)
+        # The mean of 1 / (z - x): the sign of `Law.stieltjes`.
+        found = np.array([[np.mean(1 / (point - values)) for point in z] for values in spectra[kind]])
+        wanted = np.asarray(limit.stieltjes(z))
+        off = np.abs(found.mean(axis=0) - wanted)
+        content[kind] = {"distance": off.tolist(), "law": [[v.real, v.imag] for v in wanted]}
+        if kind == "conjugate":
+            checks.append(
+                Check.most(
+                    f"conjugate kernel: largest error of the Stieltjes transform, {draws} draws", off.max(), 2e-3
+                )
+            )
+            continue
+        error = np.sqrt(np.var(found.real, axis=0, ddof=1) + np.var(found.imag, axis=0, ddof=1)) / np.sqrt(tangents)
+        checks.append(
+            Check.most(f"tangent kernel: the same in standard errors of {tangents} draws", (off / error).max(), 4.0)
+        )
+        means = np.array([values.mean() for values in spectra[kind]])
+        # |w|^2 / n of the output weights: a relative s.d. of about sqrt(2 / n) a draw.
+        deviation = float(np.sqrt(2 / n / tangents))
+        checks.append(
+            Check.near("tangent kernel: mean eigenvalue over that of the law", means.mean() / limit.mean(), 1.0,
+                       5 * deviation)
+        )  # fmt: skip
+    content["eigenvalues"] = {kind: rows[0].tolist() for kind, rows in spectra.items()}
+
+    def draw(figure: Figure) -> None:
+        for ax, (kind, limit) in zip(figure.subplots(1, 2), laws.items(), strict=True):
+            plots.spectrum(np.concatenate(spectra[kind]), limit, ax=ax, label="networks")
+            ax.set_title(f"{kind} kernel", fontsize=9)
+
+    settings = {"seed": seed, "quick": quick, "inputs": n, "widths": n, "activation": "tanh, scaled", "depth": _DEPTH}
+    return Reproduction(experiment.name, experiment.claim, experiment.source, tuple(checks), content, settings, draw)
+
+
+EXPERIMENT = Experiment(
+    "kernel-laws",
+    "Conjugate and tangent kernels over n inputs, with widths of the order of n, have the spectra of a recursion",
+    "Z. Fan, Z. Wang, NeurIPS (2020), arXiv:2005.11879",
+    _work,
+)

@@ -1,0 +1,91 @@
+"""The best learning rate of a narrow network is that of a wide one in muP, and too large in the standard one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ConvergenceError
+from ..networks import MLP
+from ..training import Trainer
+from ._experiment import Experiment
+from ._fits import exponent
+from ._result import Check, Reproduction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SAMPLES = 64
+
+
+def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
+    widths, runs, steps, count = ((32, 64), 1, 4, 5) if quick else ((64, 128, 256, 512, 1024), 3, 30, 17)
+    rng = np.random.default_rng([seed, 0])
+    x = rng.normal(size=(_SAMPLES, 8))
+    y = x[:, :1] * x[:, 1:2]
+    rates = {"standard": np.geomspace(1e-4, 1, count), "mup": np.geomspace(1e-3, 10, count)}
+    losses: dict[str, list[list[float]]] = {}
+    best: dict[str, list[float]] = {}
+    for kind, grid in rates.items():
+        rows, lowest = [], []
+        for width in widths:
+            mlp = MLP([8, width, width, 1], "tanh", sigma_w=1.0, parametrization=kind)  # type: ignore[arg-type]
+            starts = [mlp.sample(np.random.default_rng([seed, 1, each]), threads=threads) for each in range(runs)]
+            row = [float(np.mean([_loss(s, x, y, float(rate), steps, threads) for s in starts])) for rate in grid]
+            rows.append(row)
+            # A parabola through the best rate and its neighbours, where there are two that did not diverge.
+            lowest.append(_minimum(np.log(grid), np.log(row)))
+        losses[kind], best[kind] = rows, lowest
+    slopes = {kind: exponent(widths, values) for kind, values in best.items()}
+    checks = (
+        Check.near("muP: exponent of the best rate in the width", slopes["mup"], 0.0, 0.2),
+        Check.near("standard: exponent of the best rate in the width", slopes["standard"], -1.0, 0.3),
+    )
+    content: dict[str, Any] = {"widths": list(widths), "losses": _finite(losses), "best": best}
+    content["rates"] = {kind: grid.tolist() for kind, grid in rates.items()}
+
+    def draw(figure: Figure) -> None:
+        for ax, (kind, grid) in zip(figure.subplots(1, 2, sharey=True), rates.items(), strict=True):
+            for i, width in enumerate(widths):
+                values = np.where(np.array(losses[kind][i]) < 10, losses[kind][i], np.nan)
+                colour = np.array([0.1, 0.3, 0.6]) + (i / len(widths)) * np.array([0.7, 0.0, -0.4])
+                ax.loglog(grid, values, ".-", color=colour, label=f"width {width}")
+                ax.axvline(best[kind][i], color=colour, linewidth=0.8, linestyle=":")
+            ax.set_xlabel(f"learning rate, {kind}")
+            ax.legend(frameon=False, fontsize="small")
+        figure.axes[0].set_ylabel(f"loss after {steps} steps")
+
+    settings = {"seed": seed, "quick": quick, "samples": _SAMPLES, "steps": steps, "networks": runs}
+    return Reproduction(experiment.name, experiment.claim, experiment.source, checks, content, settings, draw)
+
+
+def _loss(network: Any, x: Any, y: Any, rate: float, steps: int, threads: int) -> float:
+    trainer = Trainer(network, x, y, loss="squared", rate=rate, threads=threads)
+    try:
+        for _ in range(steps):
+            if not trainer.step() < 1e3:
+                return 1e3
+        return min(trainer.evaluate()[0], 1e3)
+    except ConvergenceError:
+        return 1e3
+
+
+def _minimum(x: Any, y: Any) -> float:
+    at = int(np.argmin(y))
+    if 0 < at < len(x) - 1 and max(y[at - 1], y[at + 1]) < np.log(10):
+        curve = np.polyfit(x[at - 1 : at + 2], y[at - 1 : at + 2], 2)
+        return float(np.exp(-curve[1] / (2 * curve[0])))
+    return float(np.exp(x[at]))
+
+
+def _finite(losses: Any) -> Any:
+    return {kind: [[value if value < 1e3 else None for value in row] for row in rows] for kind, rows in losses.items()}
+
+
+EXPERIMENT = Experiment(
+    "rate-transfer",
+    "In muP the best learning rate is the same at every width; in the standard parametrization it falls like 1 / width",
+    "G. Yang et al., Tensor programs V, arXiv:2203.03466",
+    _work,
+)
