@@ -1,4 +1,4 @@
-"""Prints the constants of `_vector_null`: ``python -m deeprmt.spectra._make_vector_null``, about a minute."""
+"""Prints the constants of `_vector_null`: ``python -m deeprmt.spectra._make_vector_null``, some minutes."""
 
 from __future__ import annotations
 
@@ -7,24 +7,48 @@ from math import sqrt
 import numpy as np
 
 from .. import _core
-from ._vector_null import NAIVE, _independent, distance
+from ._vector_null import COMPLEX_P, COMPLEX_SIZES, NAIVE, SIZES, Array, _grid, _independent, of_cdf, of_squares
 
-__all__ = ["make"]
+__all__ = ["complex_quantiles", "real_ratios"]
+
+_AT_ONCE = 2**20
 
 
-def make(draws: int = 4_000_000, n: int = 64) -> None:
-    """Print what RATIO is made of."""
-    naive = []
-    for sample in range(draws // 20_000):
-        rows = np.empty((20_000, n))
-        _core.random.normals(1, sample, 0, 0, rows.reshape(-1))
+def _normals(draws: int, n: int, sample: int) -> Array:
+    rows = np.empty((draws, n))
+    _core.random.normals(1, sample, 0, 0, rows.reshape(-1))
+    return rows
+
+
+def real_ratios(n: int, draws: int) -> tuple[Array, Array]:
+    """The share of random real vectors whose p-value of independent entries is below NAIVE, over NAIVE; errors."""
+    counts, done = np.zeros(len(NAIVE) - 1), 0
+    step = _AT_ONCE // n
+    while done < draws:
+        rows = _normals(step, n, done // step)
         rows *= sqrt(n) / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-        naive.append(_independent(distance(rows, "sphere"), n))
-    found = np.concatenate(naive)
-    for at in NAIVE[1:-1]:
-        share = float((found <= at).mean())
-        print(f"{at:6.3f} {share / at:.4f} +- {sqrt(share * (1 - share) / found.size) / at:.4f}")
+        rows.sort(axis=1)
+        naive = _independent(of_cdf(np.interp(rows, *_grid(n))), n)
+        counts += (naive[:, None] <= NAIVE[:-1]).sum(axis=0)
+        done += step
+    share = counts / done
+    return share / NAIVE[:-1], np.sqrt(share * (1 - share) / done) / NAIVE[:-1]
+
+
+def complex_quantiles(n: int, draws: int) -> Array:
+    """Of the distance times sqrt(n), for random complex vectors, at the p-values COMPLEX_P."""
+    step = _AT_ONCE // (2 * n)
+    found = []
+    for sample in range(-(-draws // step)):
+        parts = _normals(step, 2 * n, sample)
+        squares = parts[:, :n] ** 2 + parts[:, n:] ** 2
+        found.append(of_squares(squares / squares.sum(axis=1, keepdims=True)))
+    return np.asarray(np.quantile(np.concatenate(found), 1 - np.array(COMPLEX_P)) * sqrt(n))
 
 
 if __name__ == "__main__":
-    make()
+    for size in SIZES:
+        ratios, errors = real_ratios(size, 4_000_000 if size <= 64 else 2_000_000)
+        print(size, *(f"{each:.4f}," for each in ratios), "+-", *(f"{each:.4f}" for each in errors), flush=True)
+    for size in COMPLEX_SIZES:
+        print(size, *(f"{each:.4f}," for each in complex_quantiles(size, 2_000_000)), flush=True)

@@ -169,7 +169,9 @@ def test_localised_and_even_vectors():
             ValueError,
             r"must be finite, found nan at index \(0, 1\)",
         ),
-        (lambda: porter_thomas(np.ones((3, 2)) * 1j), TypeError, "vectors must be real"),
+        (lambda: porter_thomas(np.ones((3, 2)) * 1j, law="normal"), ValueError, "law must be 'sphere' for complex"),
+        (lambda: porter_thomas(np.full((3, 2), np.nan * 1j)), ValueError, "must be finite"),
+        (lambda: porter_thomas([["a"], ["b"]]), TypeError, "vectors must be real"),
         (lambda: porter_thomas(np.ones((3, 2)), window=-1), ValueError, "window must be at least 0"),
         (lambda: porter_thomas(np.ones((3, 2)), law="beta"), ValueError, "law must be one of 'sphere', 'normal'"),
         (lambda: porter_thomas(np.ones((3, 2)), sigmas=0), ValueError, "sigmas must be finite and above 0"),
@@ -185,3 +187,34 @@ def test_localised_and_even_vectors():
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize("complex_entries", [False, True])
+@pytest.mark.parametrize("n", [5, 16, 33, 100, 700])
+def test_p_values_are_true_for_any_length(n, complex_entries):
+    count = 1_000_000 // n if n >= 16 else 1_500
+    rng = np.random.default_rng(n + complex_entries)
+    v = rng.normal(size=(n, count)) + (1j * rng.normal(size=(n, count)) if complex_entries else 0)
+    p = porter_thomas(v).p_values
+    for level in (0.5, 0.1, 0.01, 0.001):
+        # Five sigma of the share, and what the docstring grants: 2% above 0.01, 10% at 0.001. Below 16 entries the
+        # simulated law has its own five sigma of 20,000.
+        granted = (0.1 if level < 0.01 else 0.02) * level
+        slack = 5 * np.sqrt(level * (1 - level) * (1 / count + (1 / 20_000 if n < 16 else 0)))
+        assert abs(np.mean(p <= level) - level) < granted + slack
+
+
+def test_complex_vectors():
+    rng = np.random.default_rng(1)
+    v = rng.normal(size=(60, 50)) + 1j * rng.normal(size=(60, 50))
+    v[:, 0] = np.exp(1j * rng.uniform(0, 7, 60))  # all moduli alike
+    found = porter_thomas(v)
+    # The distance of moduli that are alike: their law is 1 - (1 - 1/N)^(N-1) at the mean.
+    assert abs(found.statistic[0] - (1 - (1 - 1 / 60) ** 59)) < 1e-12
+    assert found.p_values[0] < 1e-9
+    w = np.abs(v[:, 3]) ** 2 / np.sum(np.abs(v[:, 3]) ** 2)
+    assert abs(found.statistic[3] - stats.kstest(w, stats.beta(1, 59).cdf).statistic) < 1e-12
+    assert found.beta == 2
+    assert found.expected_ipr.mean == pytest.approx(2 / 61)
+    np.testing.assert_allclose(porter_thomas(v * 1e-200j).statistic, found.statistic, atol=1e-12)
+    np.testing.assert_allclose(found.inverse_participation_ratio[3], np.sum(w**2), rtol=1e-12)
