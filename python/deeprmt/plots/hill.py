@@ -36,6 +36,7 @@ def hill(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from deeprmt import plots, tails
     >>> x = np.random.default_rng(1).pareto(2.0, 1000) + 1
     >>> ax = plots.hill(tails.hill(x))
