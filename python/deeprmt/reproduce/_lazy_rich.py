@@ -10,7 +10,7 @@ from scipy.stats import kstest
 from ..errors import ConvergenceError
 from ..training import dataset
 from ._experiment import Experiment
-from ._networks import decomposed, fit, rank_correlation, square_layers, start
+from ._networks import decomposed, fit, rank_correlation, rise, square_layers, start, worst_fall
 from ._result import Check, Reproduction
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         p_lazy = min(float(kstest(s.p_values, "uniform").pvalue) for layer in layers for s in (layer.left, layer.right))
     vectors = 4 * width
     checks = (
-        Check.most("rank correlation of rejected vectors with the scale", rank_correlation(scales, rejected), -0.9),
+        # From some scale on vectors are as random ones, and a single one that fails by chance would be ranked: so the
+        # fall must exceed chance, and no rise may. Outliers have no such chance hits.
+        Check.least("fall of rejected vectors over the scales, in sd of counts", rise(rejected[::-1]), 3),
+        Check.most("their worst rise on the way, in sd of counts", worst_fall(rejected[::-1]), 3),
         Check.most("rank correlation of outliers with the scale", rank_correlation(scales, outliers), -0.9),
         # The least of four p-values that noise has below 0.0025 in one run of a hundred.
         Check.least("lazy end: least p-value for uniform p-values of the vectors", p_lazy, 0.0025),

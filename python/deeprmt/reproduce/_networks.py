@@ -71,3 +71,17 @@ def square_layers(network: Network) -> Sequence[NDArray[Any]]:
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     """Spearman's; 0 if all of one are equal."""
     return float(spearmanr(a, b).statistic) if len(set(a)) > 1 and len(set(b)) > 1 else 0.0
+
+
+def rise(counts: Sequence[float]) -> float:
+    """How far the last number lies above the first, in standard deviations of the difference of two Poisson numbers."""
+    return float((counts[-1] - counts[0]) / max(1.0, counts[-1] + counts[0]) ** 0.5)
+
+
+def worst_fall(counts: Sequence[float]) -> float:
+    """The largest fall from an earlier number to a later one, in the same standard deviations; 0 if there is none.
+
+    Numbers that go up and then stay where they are scatter about one value: ranks would make an order of that.
+    """
+    pairs = ((a, b) for at, a in enumerate(counts) for b in counts[at + 1 :])
+    return max((float((a - b) / max(1.0, a + b) ** 0.5) for a, b in pairs), default=0.0)

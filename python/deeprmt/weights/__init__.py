@@ -11,6 +11,7 @@ from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, layers, load
 from ._metrics import Metrics, metrics
 from ._metrics_table import MetricsTable
+from ._phase import Phase, phase
 from ._row import LayerAnalysis
 from ._series import Series, SeriesRow, series
 
@@ -27,6 +28,7 @@ __all__ = [
     "Layers",
     "Metrics",
     "MetricsTable",
+    "Phase",
     "ReadError",
     "Series",
     "SeriesRow",
@@ -38,5 +40,6 @@ __all__ = [
     "layers",
     "load",
     "metrics",
+    "phase",
     "series",
 ]
