@@ -10,6 +10,7 @@ from .law import law
 from .layers import layers
 from .learning_rate import learning_rate
 from .number_variance import number_variance
+from .overview import overview
 from .phase_diagram import phase_diagram
 from .plateau import plateau
 from .porter_thomas import porter_thomas
@@ -35,6 +36,7 @@ __all__ = [
     "layers",
     "learning_rate",
     "number_variance",
+    "overview",
     "phase_diagram",
     "plateau",
     "porter_thomas",

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ..weights import LayerAnalysis
+
 Floats = NDArray[Any]
 
 DATA = "#8fb3d9"
@@ -55,6 +57,18 @@ def estimate_over_k(
     return ax, k, xi, width
 
 
+def as_row(value: Any) -> LayerAnalysis | None:
+    """A layer of an analysis, where that is what was given."""
+    from ..weights import LayerAnalysis
+
+    return value if isinstance(value, LayerAnalysis) else None
+
+
+def nothing(function: str, row: LayerAnalysis, what: str) -> ValueError:
+    """For a layer that lacks what would be drawn."""
+    return ValueError(f"{function}: layer {row.name!r} has no {what}{f': {row.note}' if row.note else ''}")
+
+
 def tidy(ax: Axes) -> None:
     """No frame where there is nothing to read."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -75,7 +89,10 @@ def heat(
 
     shown = np.ma.masked_invalid(cells)
     ax.patch.set(hatch="////", edgecolor="#c8c8c8", facecolor="none", linewidth=0)
-    image = ax.imshow(shown, aspect="auto", cmap="YlGnBu", interpolation="nearest")
+    # Cells of their own, not a picture: a page then holds no other file.
+    edges = [np.arange(n + 1) - 0.5 for n in (len(columns), len(rows))]
+    image = ax.pcolormesh(*edges, shown, cmap="YlGnBu", edgecolors="face", linewidth=0.2)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     low, high = image.get_clim()
     if not (high > low):  # one value everywhere: pale, not the end of the scale
         image.set_clim(low, low + 1)
@@ -87,7 +104,7 @@ def heat(
                 continue
             text = texts[y][x] if texts is not None else f"{value:.3g}"
             dark = (float(value) - low) / (high - low) > 0.6
-            ax.text(x, y, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+            ax.text(x, y, text, ha="center", va="center", fontsize=7, color="#fdfdfd" if dark else "#101010")
     step = max(1, -(-len(rows) // 80))
     ax.set_yticks(range(0, len(rows), step), [shortened(each) for each in rows[::step]], fontsize=7)
     every = max(1, -(-len(columns) // 16))

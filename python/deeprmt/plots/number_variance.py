@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ._axes import ESTIMATE, LAW, QUIET, as_axes, tidy
+from ._axes import ESTIMATE, LAW, QUIET, as_axes, as_row, nothing, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..spectra import NumberVariance, Rigidity
+    from ..weights import LayerAnalysis
 
 __all__ = ["number_variance"]
 
 
 def number_variance(
-    statistic: NumberVariance | Rigidity,
+    statistic: NumberVariance | Rigidity | LayerAnalysis,
     *,
     ax: Axes | None = None,
     beta: int = 1,
@@ -28,8 +29,9 @@ def number_variance(
 
     Parameters
     ----------
-    statistic : NumberVariance or Rigidity
-        What `deeprmt.spectra.number_variance` or `deeprmt.spectra.rigidity` returns. The mean is drawn of a stack.
+    statistic : NumberVariance, Rigidity or LayerAnalysis
+        What `deeprmt.spectra.number_variance` or `deeprmt.spectra.rigidity` returns. The mean is drawn of a stack. Or a
+        layer of an analysis: the number variance of its unfolded bulk.
     ax : matplotlib.axes.Axes, optional
         Where; default: a new figure.
     beta : {1, 2, 4}
@@ -54,6 +56,13 @@ def number_variance(
     """
     from ..spectra import NumberVariance, expected_number_variance, expected_rigidity
 
+    row = as_row(statistic)
+    if row is not None:
+        of_row = row.number_variance
+        if of_row is None:
+            raise nothing("number_variance", row, "unfolded levels")
+        statistic = of_row
+    statistic = cast("NumberVariance | Rigidity", statistic)
     drawn = statistic.pooled() if statistic.value.ndim > statistic.lengths.ndim else statistic
     length, value, error = (np.ravel(each) for each in (drawn.lengths, drawn.value, drawn.stderr))
     if length.size == 0:
@@ -81,6 +90,6 @@ def number_variance(
     ax.set_ylim(0, 1.25 * max(float((value + error).max()), float(curve[-1])))
     ax.set_xlabel("length of the window / mean spacing")
     ax.set_ylabel("number variance" if variance else r"rigidity $\Delta_3$")
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="lower right")  # below the curve nothing lies
     tidy(ax)
     return ax

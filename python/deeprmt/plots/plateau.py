@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ._axes import LAW, QUIET, as_axes
 from .hill import hill
@@ -11,17 +11,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..tails import Plateau
+    from ..weights import LayerAnalysis
 
 __all__ = ["plateau"]
 
 
-def plateau(result: Plateau, *, ax: Axes | None = None, color: str = LAW) -> Axes:
+def plateau(result: Plateau | LayerAnalysis, *, ax: Axes | None = None, color: str = LAW) -> Axes:
     """Draw Hill's estimate over k, its plateau where there is one, and the range that one must span.
 
     Parameters
     ----------
-    result : Plateau
-        What `deeprmt.tails.plateau` returns.
+    result : Plateau or LayerAnalysis
+        What `deeprmt.tails.plateau` returns, or a layer of an analysis.
     ax : matplotlib.axes.Axes, optional
         Where; default: a new figure.
     color : str, optional
@@ -40,8 +41,13 @@ def plateau(result: Plateau, *, ax: Axes | None = None, color: str = LAW) -> Axe
     >>> ax.get_xscale()
     'log'
     """
+    given = result
+    of_row = getattr(result, "plateau", result)
+    if of_row is None:
+        raise ValueError("plateau: the layer has too few levels")
+    result = cast("Plateau", of_row)
     ax = as_axes(ax)
-    hill(result.estimate, ax=ax)
+    hill(result.estimate if of_row is given else cast("LayerAnalysis", given), ax=ax)
     ax.axvline(result.least, color=QUIET, linestyle=":", linewidth=1, label=f"least range, k = {result.least}")
     if result.exists:
         name = rf"plateau, $\xi$ = {result.xi:.3g} $\pm$ {result.stderr:.2g}"

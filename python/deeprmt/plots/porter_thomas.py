@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ._axes import DATA, ESTIMATE, LAW, QUIET, as_axes, tidy
+from .._arguments import as_choice
+from ._axes import DATA, ESTIMATE, LAW, QUIET, as_axes, as_row, nothing, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..spectra import PorterThomas
+    from ..weights import LayerAnalysis
 
 __all__ = ["porter_thomas"]
 
 
-def porter_thomas(test: PorterThomas, *, ax: Axes | None = None, label: str | None = None) -> Axes:
+def porter_thomas(
+    test: PorterThomas | LayerAnalysis, *, side: str = "left", ax: Axes | None = None, label: str | None = None
+) -> Axes:
     """Draw the p-value of each vector, the windowed mean with the band of random vectors, and the boundary.
 
     Parameters
     ----------
-    test : PorterThomas
-        What `deeprmt.spectra.porter_thomas` returns.
+    test : PorterThomas or LayerAnalysis
+        What `deeprmt.spectra.porter_thomas` returns, or a layer of an analysis with ``vectors=True``.
+    side : "left" or "right"
+        Which vectors of a layer.
     ax : matplotlib.axes.Axes, optional
         Where; default: a new figure.
     label : str, optional
@@ -38,6 +44,14 @@ def porter_thomas(test: PorterThomas, *, ax: Axes | None = None, label: str | No
     >>> plots.porter_thomas(spectra.porter_thomas(ensembles.haar(100, rng=1))).get_ylabel()
     'p-value'
     """
+    row = as_row(test)
+    if row is not None:
+        as_choice("porter_thomas", "side", side, ("left", "right"))
+        of_row = row.left_vectors if side == "left" else row.right_vectors
+        if of_row is None:
+            raise nothing("porter_thomas", row, "tested vectors (analyze with vectors=True)")
+        test = of_row
+    test = cast("PorterThomas", test)
     ax = as_axes(ax)
     k = np.arange(1, test.p_values.size + 1)
     low = test.threshold

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arguments import as_real
-from ._axes import DATA, LAW, QUIET, as_axes, tidy
+from ._axes import DATA, LAW, QUIET, as_axes, as_row, nothing, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..laws import Law
+    from ..weights import LayerAnalysis
 
 __all__ = ["spacing"]
 
 
 def spacing(
-    spacings: ArrayLike, law: Law | None = None, *, ax: Axes | None = None, label: str | None = "measured"
+    spacings: ArrayLike | LayerAnalysis,
+    law: Law | None = None,
+    *,
+    ax: Axes | None = None,
+    label: str | None = "measured",
 ) -> Axes:
     """Draw a histogram of unfolded spacings with the law of random matrices, and that of independent levels, over it.
 
     Parameters
     ----------
-    spacings : array_like of real
-        Not negative, finite, any shape; of unfolded levels, so that their mean is about 1.
+    spacings : array_like of real or LayerAnalysis
+        Not negative, finite, any shape; of unfolded levels, so that their mean is about 1. Or a layer of an analysis.
     law : Law, optional
         Default: Wigner's surmise for real matrices, ``deeprmt.spectra.wigner_surmise(1)``.
     ax : matplotlib.axes.Axes, optional
@@ -47,7 +52,13 @@ def spacing(
     """
     from ..laws import WignerSurmise
 
-    s = as_real("spacing", "spacings", spacings).astype(np.float64).ravel()
+    given: Any = spacings
+    row = as_row(spacings)
+    if row is not None:
+        if row.spacing_count is None:
+            raise nothing("spacing", row, "spacings")
+        given = row.spacings
+    s = as_real("spacing", "spacings", given).astype(np.float64).ravel()
     if s.size == 0 or not (np.isfinite(s) & (s >= 0)).all():
         raise ValueError("spacing: spacings must be finite, not negative and at least one")
     ax = as_axes(ax)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arguments import as_real
-from ._axes import DATA, LAW, QUIET, as_axes, tidy
+from ._axes import DATA, LAW, QUIET, as_axes, as_row, nothing, tidy
 from .law import draw_density, stems
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..laws import Law
+    from ..weights import LayerAnalysis
 
 __all__ = ["spectrum"]
 
 
 def spectrum(
-    values: ArrayLike,
+    values: ArrayLike | LayerAnalysis,
     law: Law | None = None,
     *,
     share: float = 1.0,
@@ -41,8 +42,9 @@ def spectrum(
 
     Parameters
     ----------
-    values : array_like of real
-        Eigenvalues or singular values, any shape, finite.
+    values : array_like of real or LayerAnalysis
+        Eigenvalues or singular values, any shape, finite. Or a layer of an analysis: its eigenvalues, with the fitted
+        law, its threshold and the outliers.
     law : Law, optional
         Drawn as a line, its atoms as arrows.
     share : float, default 1
@@ -68,7 +70,17 @@ def spectrum(
     >>> ax.get_xlabel()
     'eigenvalue'
     """
-    x = as_real("spectrum", "values", values).astype(np.float64).ravel()
+    given: Any = values
+    row = as_row(values)
+    if row is not None:
+        if not row.eigenvalues.size:
+            raise nothing("spectrum", row, "eigenvalues")
+        given = row.eigenvalues
+        if law is None and row.law is not None:
+            law, threshold = row.law, row.threshold if threshold is None else threshold
+            share = 1 - (row.outliers or 0) / row.eigenvalues.size
+            law_label = "Marchenko-Pastur" if law_label == "law" else law_label
+    x = as_real("spectrum", "values", given).astype(np.float64).ravel()
     if x.size == 0 or not np.isfinite(x).all():
         raise ValueError("spectrum: values must be finite and at least one")
     ax = as_axes(ax)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..plots import overview
 from ._blocks import figure, page, table, words
 from ._glossary import GLOSSARY
-from ._layer import draw_layer, three_axes
+from ._layer import draw_layer, layer_axes, require_matplotlib
 
 if TYPE_CHECKING:
     from ..weights import Analysis, LayerAnalysis, Skipped
@@ -63,13 +64,15 @@ def analysis_sections(analysis: Analysis, key: str = "layer") -> str:
     True
     """
     rows = analysis.rows
-    parts = [_summary(analysis), "<h2>All layers</h2>", _hints(), _table(rows, key)]
+    parts = [_summary(analysis), "<h2>All layers</h2>", _overview(analysis, key), _hints(), _table(rows, key)]
     if rows:
         parts.append("<h2>Layer by layer</h2>")
         parts.append(
-            '<p class="quiet">Left: the singular values with the fitted Marchenko-Pastur law (line), its edges '
-            "(dotted) and the outliers (ticks). Middle: gaps between neighbouring levels of the bulk. Right: the "
-            "tail index for every number of largest eigenvalues, with its standard error.</p>"
+            '<p class="quiet">Above: the singular values with the fitted Marchenko-Pastur law (line), its edges '
+            "(dotted) and the outliers (ticks); gaps between neighbouring levels of the bulk. Below: the variance of "
+            "the number of levels in a window; mean p-values of neighbouring singular vectors with the band of random "
+            "ones, where the vectors were tested; the tail index for every number of largest eigenvalues, with its "
+            "standard error and the test for a plateau.</p>"
         )
         if len(rows) > MOST_FIGURES:
             parts.append(f"<p>Figures are drawn for the first {MOST_FIGURES} of {len(rows)} layers.</p>")
@@ -113,6 +116,18 @@ def _summary(analysis: Analysis) -> str:
     return text + "</p>"
 
 
+def _overview(analysis: Analysis, key: str) -> str:
+    fitted = [row for row in analysis.rows if row.sigma is not None][:MOST_FIGURES]
+    if len(fitted) < 2:
+        return ""
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=(11, min(40.0, 0.9 + 0.21 * len(fitted))), layout="constrained")
+    overview(analysis, ax=drawing.subplots())
+    return figure(drawing, "All layers: a heat map of their main numbers", f"{key}-overview")
+
+
 def _hints() -> str:
     return (
         '<p class="quiet">Hover over a head for what a column means, click it to sort. The end of the page '
@@ -146,7 +161,7 @@ def _section(row: LayerAnalysis, anchor: str, with_figure: bool) -> str:
         f"<p{mark}>{words(row.verdict[:1].upper() + row.verdict[1:])}.</p>",
     ]
     if with_figure and row.sigma is not None:
-        axes = three_axes(interactive=False)
+        axes = layer_axes(row, interactive=False)
         lines.append(figure(draw_layer(row, axes), f"{row.name}: {row.verdict}", anchor))
     return "\n".join([*lines, "</section>"])
 

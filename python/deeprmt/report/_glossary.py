@@ -23,6 +23,12 @@ GLOSSARY: dict[str, tuple[str, str]] = {
         "The mean of the smaller over the larger of two neighbouring gaps: 0.531 in the GOE, 0.386 if independent.",
     ),
     "spacing_ratio_stderr": ("± (ratio)", "The standard error of the mean spacing ratio."),
+    "left_boundary": (
+        "left vectors",
+        "How many leading left singular vectors are not as random ones: where the mean p-value of neighbours comes up "
+        "to 1/2. Only with vectors=True.",
+    ),
+    "right_boundary": ("right vectors", "The same of the right singular vectors."),
     "hill_xi": (
         "Hill xi",
         "The tail index of the eigenvalues: 0.14 to 0.19 for noise, which has no tail. A density that falls "

@@ -1,4 +1,4 @@
-"""The picture of one layer: its spectrum, its spacings, its tail."""
+"""The picture of one layer: its spectrum, spacings, tail, number variance and singular vectors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots._axes import DATA, LAW, QUIET
+from ..plots._axes import DATA, ESTIMATE, LAW, QUIET
 from ..spectra import wigner_surmise
 
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ _MOST_TICKS, _MOST_POINTS = 200, 150
 
 
 def draw_layer(row: LayerAnalysis, axes: Any = None) -> Figure:
-    """Draw the spectrum with its law, the spacings with the surmise, and the Hill curve.
+    """Draw what is known of a layer: its spectrum, spacings, tail, number variance and singular vectors.
 
     Parameters
     ----------
     row : LayerAnalysis
         One layer of an analysis.
-    axes : sequence of three matplotlib.axes.Axes, optional
-        Default: a new figure.
+    axes : sequence of three to five matplotlib.axes.Axes, optional
+        For the spectrum with its law, the spacings, the Hill curve, the number variance and Porter and Thomas's curve.
+        Default: a new figure; without the last if the vectors were not tested.
 
     Returns
     -------
@@ -37,30 +38,33 @@ def draw_layer(row: LayerAnalysis, axes: Any = None) -> Figure:
     >>> import numpy as np, deeprmt as rmt
     >>> (row,) = rmt.weights.analyze(np.random.default_rng(0).normal(size=(60, 50))).rows
     >>> [axes.get_title(loc="left") for axes in draw_layer(row).axes]
-    ['singular values / √60', 'spacings', 'Hill estimate of xi']
+    ['singular values / √60', 'spacings', 'Hill estimate of xi', 'number variance']
     """
     if axes is None:
-        axes = three_axes(interactive=True)
-    spectrum, spacing, hill = axes
-    for ax in axes:
+        axes = layer_axes(row, interactive=True)
+    for ax, draw in zip(axes, (_spectrum, _spacing, _hill, _number_variance, _vectors), strict=False):
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=8)
         ax.xaxis.get_offset_text().set_fontsize(8)
-    _spectrum(row, spectrum)
-    _spacing(row, spacing)
-    _hill(row, hill)
-    return spectrum.figure  # type: ignore[no-any-return]
+        draw(row, ax)
+    return axes[0].figure  # type: ignore[no-any-return]
 
 
-def three_axes(interactive: bool) -> Any:
-    """A wide figure; one that no window or notebook knows of if it is not interactive."""
+def layer_axes(row: LayerAnalysis, interactive: bool) -> Any:
+    """A figure of two lines; one that no window or notebook knows of if it is not interactive."""
     require_matplotlib()
     from matplotlib import pyplot
     from matplotlib.figure import Figure
 
-    drawing = pyplot.figure(figsize=(11, 2.4)) if interactive else Figure(figsize=(11, 2.4))
-    places = {"left": 0.018, "right": 0.985, "top": 0.9, "bottom": 0.19, "wspace": 0.11}
-    return drawing.subplots(1, 3, width_ratios=(5, 3, 3), gridspec_kw=places)
+    drawing = pyplot.figure(figsize=(11, 4.9)) if interactive else Figure(figsize=(11, 4.9))
+    places = {"left": 0.035, "right": 0.99, "top": 0.955, "bottom": 0.09, "wspace": 1.1, "hspace": 0.42}
+    grid = drawing.add_gridspec(2, 12, **places)
+    spectrum, spacing = drawing.add_subplot(grid[0, :8]), drawing.add_subplot(grid[0, 8:])
+    if row.left_vectors is None:
+        hill, variance = drawing.add_subplot(grid[1, 6:]), drawing.add_subplot(grid[1, :6])
+        return spectrum, spacing, hill, variance
+    hill, variance = drawing.add_subplot(grid[1, 8:]), drawing.add_subplot(grid[1, :4])
+    return spectrum, spacing, hill, variance, drawing.add_subplot(grid[1, 4:8])
 
 
 def require_matplotlib() -> None:
@@ -137,19 +141,74 @@ def _spacing(row: LayerAnalysis, ax: Any) -> None:
 
 def _hill(row: LayerAnalysis, ax: Any) -> None:
     ax.set_title("Hill estimate of xi", fontsize=9, loc="left")
-    curve = row.hill
+    curve, flat = row.hill, row.plateau
     if curve is None or row.hill_k is None or row.hill_xi is None:
         _nothing(ax, "too few levels")
         return
-    half = curve.k.size // 2  # what is beyond is no tail
-    keep = np.unique(np.linspace(0, half, _MOST_POINTS).astype(int))
+    half = max(curve.k.size // 2, 1)  # what is beyond is no tail
+    keep = np.unique(np.round(np.geomspace(1, half, _MOST_POINTS)).astype(int)) - 1
     k, xi, error = curve.k[keep], curve.xi[keep], curve.stderr[keep]
     ax.fill_between(k, xi - error, xi + error, color=DATA, alpha=0.5, linewidth=0)
-    ax.plot(k, xi, color=LAW, linewidth=1.2)
-    ax.axvline(row.hill_k, color=QUIET, linewidth=0.8, linestyle=":")
-    ax.set_xlabel(f"k largest eigenvalues (dotted: k = {row.hill_k})", fontsize=8, labelpad=1)
-    ax.set_xlim(0, k[-1])
-    ax.set_ylim(0, 1.15 * float((xi + error)[k >= min(5, k[-1])].max()))
+    ax.plot(k, xi, color=ESTIMATE, linewidth=1.2)
+    if flat is not None:
+        ax.axvline(flat.least, ymax=0.72, color=QUIET, linewidth=0.9, linestyle=":")
+        text = f"no plateau, p = {flat.p_value:.2g}"
+        if flat.exists:
+            end = min(flat.k, int(k[-1]))
+            ax.plot([1, end], [flat.xi, flat.xi], color=LAW, linewidth=1.8)
+            text = f"plateau up to k = {flat.k},\nxi = {flat.xi:.2g} ± {flat.stderr:.1g}, p = {flat.p_value:.2g}"
+        ax.text(0.02, 1.0, text, transform=ax.transAxes, ha="left", va="top", fontsize=8)
+    ax.set_xscale("log")
+    ax.set_xlabel("k largest eigenvalues (dotted: a tenth)", fontsize=8, labelpad=1)
+    ax.set_xlim(1, max(k[-1], 2))
+    ax.set_ylim(0, 1.55 * float((xi + error)[k >= min(5, k[-1])].max()))
+
+
+def _number_variance(row: LayerAnalysis, ax: Any) -> None:
+    ax.set_title("number variance", fontsize=9, loc="left")
+    found = row.number_variance
+    if found is None:
+        _nothing(ax, "too few levels")
+        return
+    from ..spectra import expected_number_variance
+
+    x = np.linspace(0, 1.04 * float(found.lengths[-1]), 61)
+    ax.plot(x, expected_number_variance(x, 1), color=LAW, linewidth=1.5, label="random matrices")
+    ax.errorbar(
+        found.lengths, found.value, np.nan_to_num(found.stderr), fmt="o", color=ESTIMATE, markersize=3, linewidth=1
+    )
+    ax.set_xlim(0, x[-1])
+    top = max(float((found.value + np.nan_to_num(found.stderr)).max()), float(expected_number_variance(x[-1:], 1)[0]))
+    below = x[x <= 1.25 * top]  # not through the words
+    ax.plot(below, below, color=QUIET, linewidth=1, linestyle="--", label="independent")
+    ax.set_ylim(0, 1.5 * top)
+    ax.set_xlabel("length / mean spacing", fontsize=8, labelpad=1)
+    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0.0, 1.04), ncols=2, columnspacing=1)
+
+
+def _vectors(row: LayerAnalysis, ax: Any) -> None:
+    ax.set_title("singular vectors: mean p-value", fontsize=9, loc="left")
+    sides = [(row.left_vectors, "left", ESTIMATE, "-"), (row.right_vectors, "right", LAW, "--")]
+    shown = [side for side in sides if side[0] is not None]
+    if not shown:
+        _nothing(ax, "not tested: vectors=True does")
+        return
+    test: Any = shown[0][0]
+    count = test.p_values.size
+    at = np.unique(np.linspace(0, count - 1, _MOST_POINTS).astype(int))
+    low = test.threshold[at]
+    ax.fill_between(at + 1, low, 1 - low, color=QUIET, alpha=0.2, linewidth=0)
+    for found, name, color, style in shown:
+        boundary = found.boundary  # type: ignore[union-attr]
+        label = f"{name}, boundary {boundary}"
+        ax.plot(at + 1, found.windowed[at], color=color, linestyle=style, linewidth=1.2, label=label)  # type: ignore[union-attr]
+        if 0 < boundary < count:
+            ax.axvline(boundary + 0.5, ymax=0.8, color=color, linestyle=style, linewidth=0.8)
+    ax.set_xlim(0.5, count + 0.5)
+    ax.set_ylim(0, 1.25)
+    ax.set_yticks([0, 0.5, 1])
+    ax.set_xlabel("vector, by descending singular value", fontsize=8, labelpad=1)
+    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0.0, 1.04), borderaxespad=0.1)
 
 
 def _nothing(ax: Any, why: str) -> None:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float64]
 
-# Strengths whose eigenvalues lie at 1.10 to 1.16 times the edge, and at 1.8 and more, at aspect 3/4.
-_WEAK = (1.27, 1.31, 1.34, 1.37)
+# Strengths whose eigenvalues lie at 1.09 and 1.12 times the edge, four standard deviations of the larger one below
+# 1.25, where `phase` begins to see a gap; and at 1.8 and more. Aspect 3/4.
+_WEAK = (1.25, 1.3)
 _STRONG = (2.2, 2.6, 3.0, 3.5, 4.0)
 
 

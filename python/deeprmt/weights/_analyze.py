@@ -35,6 +35,7 @@ def analyze(
     heads: int | None = None,
     samples: int = 199,
     permutations: int = 0,
+    vectors: bool = False,
     rng: RNG = 0,
     max_memory: int | str | None = None,
     journal: str | os.PathLike[str] | None = None,
@@ -63,6 +64,10 @@ def analyze(
     permutations : int, default 0
         Copies of each matrix with its entries permuted, for rand_distance, num_rand_spikes and ww_softrank; each costs
         as much as the matrix itself, and p-values need 19 or more.
+    vectors : bool, default False
+        Test each singular vector against random ones, left and right, see `deeprmt.spectra.porter_thomas`: the rows get
+        `.left_vectors` and `.right_vectors`, and the figures Porter and Thomas's curve with its boundary. A
+        decomposition with vectors takes several times as long.
     rng : int, SeedSequence or Generator, default 0
         For both, as `numpy.random.default_rng` takes it. A seed, also the default, gives the same numbers each time.
     max_memory : int or str, optional
@@ -131,6 +136,7 @@ def analyze(
     simulations: dict[str, Any] = {
         "samples": as_count("analyze", "samples", samples, least=0),
         "permutations": as_count("analyze", "permutations", permutations, least=0),
+        "vectors": bool(vectors),
         "key": as_key("analyze", rng),
     }
     room = as_bytes("analyze", max_memory)
@@ -184,14 +190,14 @@ class _Task(NamedTuple):
         return self.what.name
 
 
-def _tasks(work: Work, room: int | None, conv: str, simulations: dict[str, int]) -> list[_Task] | Iterator[_Task]:
+def _tasks(work: Work, room: int | None, conv: str, simulations: dict[str, Any]) -> list[_Task] | Iterator[_Task]:
     """The largest first, where all are known; an iterator stays one, in its order."""
     tasks = _planned(work, room, conv, simulations)
     return sorted(tasks, key=lambda task: -task.needs) if isinstance(work, list) else tasks
 
 
 def _planned(
-    work: Iterable[Tensor | Layer], room: int | None, conv: str, simulations: dict[str, int]
+    work: Iterable[Tensor | Layer], room: int | None, conv: str, simulations: dict[str, Any]
 ) -> Iterator[_Task]:
     for index, what in enumerate(work):
         yield _Task(index, what, *chosen(what, room, conv, **simulations), room)
@@ -205,7 +211,7 @@ def _stands(found: list[LayerAnalysis | Skipped], task: _Task) -> bool:
     return task.method != "dense" or all(row.estimate is None for row in rows)
 
 
-def _analyze(task: _Task, *, conv: str, **options: int) -> list[LayerAnalysis | Skipped]:
+def _analyze(task: _Task, *, conv: str, **options: Any) -> list[LayerAnalysis | Skipped]:
     what = task.what
     if task.method == "none":
         why = f"{what.source}: tensor {what.name!r}: {too_large(task.needs, task.room)}"

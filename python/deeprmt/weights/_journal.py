@@ -16,6 +16,7 @@ import numpy as np
 
 from .._arguments import as_path
 from .._info import versions
+from ..spectra import PorterThomas
 from ._estimate import Estimated
 from ._layer import Layer, Skipped
 from ._metrics import Metrics
@@ -25,7 +26,7 @@ from ._tensor import Tensor
 Result = LayerAnalysis | Skipped
 
 _FORMAT = "deeprmt journal 1"
-_KINDS: dict[str, Any] = {each.__name__: each for each in (LayerAnalysis, Skipped, Estimated, Metrics)}
+_KINDS: dict[str, Any] = {each.__name__: each for each in (LayerAnalysis, Skipped, Estimated, Metrics, PorterThomas)}
 
 
 class Journal:

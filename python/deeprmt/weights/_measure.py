@@ -9,9 +9,10 @@ import numpy as np
 
 from .._arguments import default_threads
 from ..errors import ConvergenceError
+from ..linalg import svd
 from ..linalg._svd import svdvals_in_double
 from ..signal._bulk import LEAST_LEVELS, fit, rounding, zeros
-from ..spectra import spacing_ratio, wigner_surmise
+from ..spectra import porter_thomas, spacing_ratio, wigner_surmise
 from ..tails import hill
 from ._estimate import estimated
 from ._layer import Layer
@@ -30,12 +31,13 @@ def measure(
     window: int = 15,
     samples: int = 199,
     permutations: int = 0,
+    vectors: bool = False,
     key: int = 0,
     threads: int | None = None,
 ) -> LayerAnalysis:
     """Every statistic that the matrix admits; what it does not is None, and the note says why."""
     with default_threads(threads):
-        return _measure(layer, window, {"samples": samples, "permutations": permutations}, key)
+        return _measure(layer, window, {"samples": samples, "permutations": permutations}, vectors, key)
 
 
 def measure_estimated(layer: Layer, *, window: int = 15, threads: int | None = None, **_: int) -> LayerAnalysis:
@@ -78,14 +80,20 @@ def _faulty(layer: Layer, facts: dict[str, Any], status: str, note: str) -> Laye
     return LayerAnalysis(**facts, status=status, note=note)
 
 
-def _measure(layer: Layer, window: int, simulations: dict[str, int], key: int) -> LayerAnalysis:
+def _measure(layer: Layer, window: int, simulations: dict[str, int], vectors: bool, key: int) -> LayerAnalysis:
     facts = _names(layer, window)
     weight = np.asarray(layer.weight)
     fault = _fault(weight)
     if fault is not None:
         return _faulty(layer, facts, *fault)
+    tested: dict[str, Any] = {}
     try:
         s = svdvals_in_double(weight)
+        if vectors and min(weight.shape) > 1:
+            found = svd(np.asarray(weight, np.float64))
+            rank = s.size - zeros(s, weight.shape, PRECISION.get(layer.dtype, PRECISION["float32"]))
+            tested["left_vectors"] = porter_thomas(found.u[:, :rank])
+            tested["right_vectors"] = porter_thomas(found.vt[:rank].T)
     except (ConvergenceError, MemoryError) as error:
         return LayerAnalysis(**facts, status="failed", note=f"no singular values: {error or 'out of memory'}")
     frobenius = math.sqrt(float((s * s).sum()))
@@ -93,7 +101,7 @@ def _measure(layer: Layer, window: int, simulations: dict[str, int], key: int) -
     about |= {"shape": layer.weight.shape} | simulations
     precision = PRECISION.get(layer.dtype, PRECISION["float32"])
     facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key)
-    return _spectrum(layer, facts, s, frobenius)
+    return _spectrum(layer, facts | tested, s, frobenius)
 
 
 def _fault(weight: np.ndarray[Any, Any]) -> tuple[str, str] | None:

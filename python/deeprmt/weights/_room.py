@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .._memory import available_memory
-from ..linalg._room import entries_for_values
+from ..linalg._room import entries_for_values, entries_for_vectors
 from ._layer import Layer
 from ._tensor import Tensor
 
@@ -47,10 +47,17 @@ def as_bytes(function: str, value: int | str | None) -> int | None:
 
 
 def chosen(
-    task: Tensor | Layer, room: int | None, conv: str, *, samples: int = 0, permutations: int = 0, key: int = 0
+    task: Tensor | Layer,
+    room: int | None,
+    conv: str,
+    *,
+    samples: int = 0,
+    permutations: int = 0,
+    vectors: bool = False,
+    key: int = 0,
 ) -> tuple[str, int]:
     """How the task is done, "dense", "lanczos" or, where neither fits, "none"; and the bytes that takes."""
-    dense, lanczos = needs(task, conv, permutations > 0)
+    dense, lanczos = needs(task, conv, permutations > 0, vectors)
     dense += _SIMULATION if samples else 0
     if room is None or dense <= room:
         return "dense", dense
@@ -68,7 +75,7 @@ def _vectors(shape: tuple[int, int], itemsize: int) -> int:
     return (min(STEPS, *shape) + 10) * sum(shape) * itemsize
 
 
-def needs(task: Tensor | Layer, conv: str, permuted: bool = False) -> tuple[int, int]:
+def needs(task: Tensor | Layer, conv: str, permuted: bool = False, vectors: bool = False) -> tuple[int, int]:
     """Bytes of a dense analysis and of one by Lanczos' method, the entries that are read included."""
     item = 8 if task.dtype == "float64" else 4
     shapes = _matrices(task, conv)
@@ -78,6 +85,9 @@ def needs(task: Tensor | Layer, conv: str, permuted: bool = False) -> tuple[int,
     held += item * part if copied else 0
     more = (0 if item == 8 else 8) + ((8 + item) if permuted else 0)
     dense = max(more * math.prod(shape) + 8 * entries_for_values(*shape) for shape in shapes)
+    if vectors:  # and what they are themselves
+        with_them = (entries_for_vectors(*shape) + min(shape) * (sum(shape) + 1) for shape in shapes)
+        dense = max(dense, max(with_them) * 8 + more * max(math.prod(shape) for shape in shapes))
     lanczos = max(block_of(shape, item) * _vectors(shape, item) for shape in shapes)
     return held + dense + _SMALL, held + lanczos + _SMALL
 

@@ -11,8 +11,8 @@ import numpy as np
 from .._arguments import Floats
 from ..laws import MarchenkoPastur
 from ..signal import Spikes, invert_spikes, outlier_p_values
-from ..spectra import spacings, unfold
-from ..tails import Hill, hill
+from ..spectra import NumberVariance, PorterThomas, number_variance, spacings, unfold
+from ..tails import Hill, Plateau, hill, plateau
 from ._estimate import Estimated
 from ._layer import by
 from ._metrics import COLUMNS, Metrics
@@ -108,6 +108,9 @@ class LayerAnalysis:
     estimate : Estimated or None
         Where the matrix was too large to decompose: how its numbers were estimated, with their standard errors. There
         are no spacings and no tail then.
+    left_vectors, right_vectors : PorterThomas or None
+        With ``vectors=True``: the test of each singular vector against random ones. `to_dict` has their boundaries, the
+        number of leading vectors that are not random.
     singular_values : (M,) ndarray
         Of W, descending, in double precision, zeros included. Of an estimated row: outliers that Lanczos' method
         resolved, and quantiles of its distribution.
@@ -166,6 +169,8 @@ class LayerAnalysis:
     window: int = 15
     metrics: Metrics | None = field(default=None, repr=False)
     estimate: Estimated | None = None
+    left_vectors: PorterThomas | None = field(default=None, repr=False)
+    right_vectors: PorterThomas | None = field(default=None, repr=False)
     singular_values: Floats = field(default_factory=lambda: np.empty(0), repr=False)
 
     @property
@@ -232,6 +237,20 @@ class LayerAnalysis:
         return None if self.hill_xi is None else hill(self.eigenvalues)
 
     @property
+    def plateau(self) -> Plateau | None:
+        """Whether the Hill curve has a plateau over the largest tenth: see `deeprmt.tails.plateau`."""
+        return None if self.hill_xi is None or self.rank is None or self.rank < 5 else plateau(self.eigenvalues)
+
+    @property
+    def number_variance(self) -> NumberVariance | None:
+        """Of the unfolded bulk, up to half the window of the unfolding: see `deeprmt.spectra.number_variance`."""
+        if self.spacing_count is None:
+            return None
+        end = min(self.window / 2, self.spacing_count / 4)
+        levels = unfold(self.bulk, "gaussian", window=self.window)[self.window : -self.window]
+        return number_variance(levels, np.linspace(end / 12, end, 12), trust=self.window / 2)
+
+    @property
     def verdict(self) -> str:
         """The main findings in a sentence."""
         from ._words import verdict
@@ -240,10 +259,13 @@ class LayerAnalysis:
 
     def to_dict(self, *, arrays: bool = False) -> dict[str, Any]:
         """Plain strings, numbers, lists and None; `arrays` adds singular values, spacings, Hill curve and spikes."""
-        apart = ("singular_values", "metrics")
+        apart = ("singular_values", "metrics", "left_vectors", "right_vectors")
         out = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart}
         known = {} if self.metrics is None else self.metrics.columns()
         out |= {name: known.get(name) for name in COLUMNS if name not in out and "_noise" not in name}
+        for side in ("left", "right"):
+            tested = getattr(self, f"{side}_vectors")
+            out[f"{side}_boundary"] = None if tested is None else tested.boundary
         out["estimate"] = None if self.estimate is None else asdict(self.estimate)
         out |= {"shape": list(self.shape), "stored_shape": list(self.stored_shape), "verdict": self.verdict}
         if arrays:
@@ -263,12 +285,12 @@ class LayerAnalysis:
         return content | {"p_values": self.outlier_p_values.tolist()}
 
     def plot(self, axes: Any = None) -> Figure:
-        """The spectrum with its law, the spacings with the surmise, and the Hill curve, side by side.
+        """The spectrum with its law, the spacings, the Hill curve, the number variance and the singular vectors.
 
         Parameters
         ----------
-        axes : sequence of three matplotlib.axes.Axes, optional
-            Default: a new figure.
+        axes : sequence of three to five matplotlib.axes.Axes, optional
+            For these, in that order. Default: a new figure.
 
         Returns
         -------

@@ -105,8 +105,8 @@ def test_every_layer_has_its_section_verdict_and_figure(analysis, page):
         verdict = report.printable(row.verdict)
         assert verdict[1:] in everything
     figures = [attributes["aria-label"] for tag, attributes in page.tags if tag == "figure"]
-    assert len(figures) == 3  # of the five, one has no levels and one has too few
-    assert figures[0] == f"fc.weight: {analysis.rows[0].verdict}"
+    assert len(figures) == 4  # the heat map; of the five layers one has no levels and one has too few
+    assert figures[1] == f"fc.weight: {analysis.rows[0].verdict}"
     assert "bad layers" in everything
     assert "stored as 5 x 7 x 10" in everything
 
@@ -130,7 +130,7 @@ def test_figures_are_for_readers_of_either_background(text):
         assert "currentColor" in each
         assert "#000000" not in each
         assert "#ffffff" not in each
-        assert len(each) < 40_000
+        assert len(each) < 60_000
     assert "prefers-color-scheme: dark" in text
 
 
@@ -177,9 +177,50 @@ def test_plots(analysis):
     ax = analysis.plot()
     assert layers(analysis, ax=ax) is ax
     drawing = analysis.rows[0].plot()
-    assert [each.get_title(loc="left") for each in drawing.axes][1:] == ["spacings", "Hill estimate of xi"]
+    titles = [each.get_title(loc="left") for each in drawing.axes]
+    assert titles[1:] == ["spacings", "Hill estimate of xi", "number variance"]
     small = analysis.rows[3].plot()
     assert small.axes[1].texts[0].get_text() == "too few levels"
+    pyplot.close("all")
+
+
+def test_every_figure_of_a_layer_goes_onto_given_axes():
+    from matplotlib import pyplot
+
+    from deeprmt import plots
+
+    noise = np.random.default_rng(0).normal(size=(90, 70))
+    (row,) = analyze(noise, vectors=True, samples=0).rows
+    drawn = [plots.spectrum, plots.spacing, plots.number_variance, plots.hill, plots.plateau, plots.porter_thomas]
+    for each in drawn:
+        ax = pyplot.subplots()[1]
+        assert each(row, ax=ax) is ax
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+    side = plots.porter_thomas(row, side="right").lines[0].get_ydata()
+    assert np.array_equal(side, row.right_vectors.p_values)
+    assert len(row.plot().axes) == 5
+    (small,) = analyze(noise[:5], samples=0).rows
+    for each in drawn[1:]:
+        with pytest.raises(ValueError, match=each.__name__):
+            each(small)
+    with pytest.raises(ValueError, match="side must be one of"):
+        plots.porter_thomas(row, side="both")
+    pyplot.close("all")
+
+
+def test_the_heat_map_of_all_layers(analysis):
+    from matplotlib import pyplot
+
+    from deeprmt import plots
+
+    ax = plots.overview(analysis)
+    assert len(ax.get_yticklabels()) == 3  # those with a law
+    heads = [each.get_text() for each in ax.get_xticklabels()]
+    assert heads[0] == "outliers"
+    assert "left\nvectors" not in heads  # no layer has that number
+    with pytest.raises(ValueError, match="at least one layer"):
+        plots.overview(Analysis([], []))
     pyplot.close("all")
 
 
