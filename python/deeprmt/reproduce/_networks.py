@@ -84,4 +84,4 @@ def worst_fall(counts: Sequence[float]) -> float:
     Numbers that go up and then stay where they are scatter about one value: ranks would make an order of that.
     """
     pairs = ((a, b) for at, a in enumerate(counts) for b in counts[at + 1 :])
-    return max((float((a - b) / max(1.0, a + b) ** 0.5) for a, b in pairs), default=0.0)
+    return max((float(max(a - b, 0) / max(1.0, a + b) ** 0.5) for a, b in pairs), default=0.0)

@@ -1,14 +1,16 @@
-"""The page's code runs."""
+"""The pages' code runs."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-page = Path(__file__).resolve().parents[3] / "docs/training.md"
+docs = Path(__file__).resolve().parents[3] / "docs"
 
 
-@pytest.mark.skipif(not page.is_file(), reason="the sources are not beside the tests")
-def test_the_code_of_the_page_runs():
+@pytest.mark.skipif(not docs.is_dir(), reason="the sources are not beside the tests")
+@pytest.mark.parametrize("name", ["training.md", "training-over-time.md"])
+def test_the_code_of_the_page_runs(name):
+    page = docs / name
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         exec(block, {})
