@@ -52,8 +52,9 @@ class Phase(Displayed):
     Examples
     --------
     >>> import numpy as np
-    >>> phase(np.random.default_rng(0).normal(size=(120, 80)))
-    Phase(random-like: no eigenvalue beyond the noise; bulk within KS 0.021 of Marchenko-Pastur)
+    >>> found = phase(np.random.default_rng(0).normal(size=(120, 80)))
+    >>> found.label, found.outliers, found.reasons[0]
+    ('random-like', 0, 'no eigenvalue beyond the noise')
     """
 
     label: str | None
