@@ -211,7 +211,6 @@ def posterior(
     prior, tangent, target, columns = _matrices(
         name, x, y, x_new, kernels, depth, activation, sigma_w, sigma_b, threads, kernel == "ntk", covariance
     )
-    n = len(target)
     learns = prior if tangent is None else tangent
     if time < math.inf:
         return _at_time(prior, learns, target, time, covariance, columns)
@@ -223,9 +222,7 @@ def posterior(
         half = linalg.solve_triangular(factor, learns.cross.T, lower=True)
         variance = prior.variances - np.einsum("ij,ij->j", half, half)
         whole = prior.new - half.T @ half if prior.new is not None else None
-        log_det = 2 * float(np.log(factor.diagonal()).sum())
-        fit = float(np.sum(target * alpha))
-        likelihood = -0.5 * (fit + target.shape[1] * (log_det + n * math.log(2 * math.pi)))
+        likelihood = _likelihood(factor, target, alpha)
     else:
         a = linalg.cho_solve((factor, True), learns.cross.T).T
         variance, whole = _spread(prior, a)
@@ -317,10 +314,7 @@ def _matrices(
         diagonals = [None if each is None else each.diagonal().copy() for each in own]
     else:
         own = (None, None)
-        # The variances alone: by blocks of a few inputs.
-        step = 64
-        parts = [_pair(False, new[i : i + step], None, network, threads)[0] for i in range(0, len(new), step)]
-        diagonals = [np.concatenate([np.zeros(0), *(part.diagonal() for part in parts if part is not None)]), None]
+        diagonals = [_variances(new, network, threads), None]
     blocks = []
     for which in (0, 1):
         train, cross, diagonal, square = whole[0][which], whole[1][which], diagonals[which], own[which]
@@ -411,6 +405,75 @@ def _at_time(prior: _Blocks, learns: _Blocks, target: Array, time: float, covari
     a = (learns.cross @ vectors * _learned_by_flow(values, time)) @ vectors.T
     variance, whole = _spread(prior, a)
     return _made(a @ target, variance, whole, columns, "ntk", time, 0.0, 0.0, None)
+
+
+class Learner:
+    """A posterior whose new inputs come later: what depends on the training inputs alone is kept."""
+
+    def __init__(
+        self,
+        function: str,
+        x: Array,
+        y: Array,
+        *,
+        kernel: str,
+        time: float,
+        noise: float,
+        jitter: float | None,
+        network: dict[str, Any],
+    ) -> None:
+        kernel = as_choice(function, "kernel", kernel, ("nngp", "ntk"))
+        time = _time(function, "time", time)
+        noise = as_number(function, "noise", noise, least=0)
+        if time < math.inf and (kernel == "nngp" or noise > 0):
+            raise ValueError(f"{function}: time must be inf unless kernel is 'ntk' and noise 0, got {time:g}")
+        self.x, self.y, self.network = x, y.reshape(len(y), -1), network
+        self.columns, self.tangent = y.ndim == 2, kernel == "ntk"
+        prior, theta = _pair(self.tangent, x, None, network, None)
+        assert prior is not None
+        self.prior = prior
+        learns = prior if theta is None else theta
+        self.jitter, self.log_marginal_likelihood = 0.0, None if self.tangent else 0.0
+        self.factor: Array | None = None
+        if time < math.inf:
+            values, vectors = linalg.eigh(learns)
+            self.inverse = (vectors * _learned_by_flow(values, time)) @ vectors.T
+            self.alpha = self.inverse @ self.y
+            return
+        self.factor, self.jitter = _factor(function, learns, noise, jitter)
+        self.alpha = linalg.cho_solve((self.factor, True), self.y)
+        if not self.tangent:
+            self.log_marginal_likelihood = _likelihood(self.factor, self.y, self.alpha)
+
+    def predict(self, new: Array, variance: bool, covariance: bool) -> tuple[Array, Array | None, Array | None]:
+        prior, theta = _pair(self.tangent, new, self.x, self.network, None)
+        assert prior is not None
+        cross = prior if theta is None else theta
+        mean = cross @ self.alpha
+        mean = mean if self.columns else mean[:, 0]
+        if not variance:
+            return mean, None, None
+        whole = nngp(new, **self.network) if covariance else None
+        own = _variances(new, self.network, None) if whole is None else whole.diagonal().copy()
+        a = cross @ self.inverse if self.factor is None else linalg.cho_solve((self.factor, True), cross.T).T
+        if self.tangent:
+            spread, square = _spread(_Blocks(self.prior, prior, own, whole), a)
+        else:
+            spread = own - np.einsum("ij,ij->i", a, cross)
+            square = None if whole is None else whole - a @ cross.T
+        return mean, np.maximum(spread, 0), None if square is None else (square + square.T) / 2
+
+
+def _variances(new: Array, network: dict[str, Any], threads: int | None) -> Array:
+    """K(x, x) of each input, by blocks of a few."""
+    parts = [nngp(new[i : i + 64], **network, threads=threads).diagonal() for i in range(0, len(new), 64)]
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def _likelihood(factor: Array, target: Array, alpha: Array) -> float:
+    log_det = 2 * float(np.log(factor.diagonal()).sum())
+    fit = float(np.sum(target * alpha))
+    return -0.5 * (fit + float(target.shape[1]) * (log_det + len(target) * math.log(2 * math.pi)))
 
 
 # ---- dynamics ----
