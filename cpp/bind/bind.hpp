@@ -12,6 +12,7 @@
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/random.hpp"
+#include "deeprmt/core/solving.hpp"
 #include "deeprmt/core/types.hpp"
 
 namespace deeprmt::bind {
@@ -68,6 +69,15 @@ auto without_gil(F&& kernel) {
   } catch (const std::bad_alloc& error) {
     raise_out_of_memory(error);
   }
+}
+
+inline py::dict as_dict(const SolveReport& report) {
+  py::dict out;
+  out["failed"] = report.failed;
+  out["first_failure"] = report.first_failure;
+  out["residual"] = report.residual;
+  out["iterations"] = report.iterations;
+  return out;
 }
 
 /// Calls register_one for each scalar type: one overload each.

@@ -15,13 +15,6 @@ namespace {
 using freeprob::ExplicitLaw;
 using freeprob::SquaredSlopes;
 
-py::dict as_dict(const ExplicitLaw::Report& report) {
-  py::dict out;
-  out["failed"] = report.failed;
-  out["first_failure"] = report.first_failure;
-  return out;
-}
-
 std::shared_ptr<SquaredSlopes> make_slopes(const Array<double>& d, const Array<double>& weights,
                                            const Array<double>& ranges, Index levels) {
   const auto nodes = view("d", d), masses = view("weights", weights), ends = view("ranges", ranges);
@@ -122,7 +115,8 @@ void bind_freeprob(py::module_ m) {
   m.def("atom_arguments", &atom_arguments, "at"_a.noconvert(), "mass"_a.noconvert(), "w"_a.noconvert(), "threads"_a);
   py::class_<SquaredSlopes, std::shared_ptr<SquaredSlopes>>(m, "SquaredSlopes", plain_class())
       .def(py::init(&make_slopes), "d"_a.noconvert(), "weights"_a.noconvert(), "ranges"_a.noconvert(), "levels"_a)
-      .def("moments", &moments, "omega"_a);
+      .def("moments", &moments, "omega"_a)
+      .def("keep_series", &SquaredSlopes::keep_series);
   py::class_<ExplicitLaw>(m, "ExplicitLaw", plain_class())
       .def(py::init(&make), "steps"_a, "atoms"_a, "ends_at_last_atom"_a)
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)

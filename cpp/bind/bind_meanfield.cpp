@@ -15,13 +15,6 @@ namespace {
 
 using meanfield::NestedKernels;
 
-py::dict as_dict(const NestedKernels::Report& report) {
-  py::dict out;
-  out["failed"] = report.failed;
-  out["first_failure"] = report.first_failure;
-  return out;
-}
-
 NestedKernels make(const Array<double>& values, const Array<double>& masses, double q0, double shift,
                    const std::vector<std::array<double, 4>>& layers) {
   std::vector<NestedKernels::Layer> each;

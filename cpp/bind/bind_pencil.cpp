@@ -14,15 +14,6 @@ using freeprob::LetterLaw;
 using freeprob::Pencil;
 using Complex = std::complex<double>;
 
-py::dict as_dict(const Pencil::Report& report) {
-  py::dict out;
-  out["failed"] = report.failed;
-  out["first_failure"] = report.first_failure;
-  out["residual"] = report.residual;
-  out["iterations"] = report.iterations;
-  return out;
-}
-
 LetterLaw general(const Array<double>& locations, const Array<double>& masses, const Array<double>& intervals,
                   std::vector<std::vector<double>> series) {
   return LetterLaw::general(vector_view("locations", locations), vector_view("masses", masses),

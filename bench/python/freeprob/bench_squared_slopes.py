@@ -1,6 +1,6 @@
 from deeprmt import _core
 from deeprmt.activations import as_activation
-from deeprmt.jacobian._slopes import squared_slopes
+from deeprmt.meanfield._squared_slopes import squared_slopes
 from harness import Table, best
 
 

@@ -8,7 +8,6 @@
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
-#include "deeprmt/core/parallel.hpp"
 
 namespace deeprmt::freeprob {
 namespace {
@@ -691,21 +690,19 @@ bool ExplicitLaw::move(Point& p, Complex step, double& size) const {
 
 /// Solves ln z = log_z from a guess p in the upper half-plane, and stays there. `found` has y of the last point, to
 /// first order of the last step.
-bool ExplicitLaw::newton(Point& p, Complex log_z, int steps, Value* found) const {
-  double last = infinity;
+bool ExplicitLaw::newton(Point& p, Complex log_z, int steps, Tally& tally, Value* found) const {
+  Convergence convergence(1e-15);
   for (int i = 0; i < steps; ++i) {
+    ++tally.iterations;
     const Value v = value(p);
     const Complex residual = log_z - v.log_z - v.lack;
     double size = 0;
     const Complex step = residual / v.slope;
     if (!move(p, step, size)) return false;
-    // Converged, or as far as rounding lets it: close to an edge the slope is small and rounding large.
-    bool done = size <= 1e-14 || (std::abs(residual) <= v.rounding && size > last / 4 && size < 1e-3);
-    // What the next step would be: steps shrink like their squares.
-    const double factor = std::isfinite(last) ? size / (last * last) : 1e4;
-    done = done || (size < 1e-7 && factor * size * size < 1e-15);
-    done = done || (i == steps - 1 && std::abs(residual) <= 64 * v.rounding && size < 1e-9);
-    if (done) {
+    const bool at_rounding = std::abs(residual) <= v.rounding && size < 1e-3;
+    const bool last = i == steps - 1 && std::abs(residual) <= 64 * v.rounding && size < 1e-9;
+    if (convergence.done(size, at_rounding) || last) {
+      tally.residual = std::abs(residual) * convergence.shrinks();
       if (found != nullptr) {
         *found = v;
         const Complex change = v.y_slope * step + v.y_lack;
@@ -714,7 +711,6 @@ bool ExplicitLaw::newton(Point& p, Complex log_z, int steps, Value* found) const
       }
       return true;
     }
-    last = size;
   }
   return false;
 }
@@ -740,7 +736,7 @@ bool ExplicitLaw::negative_root(Point& p, double log_modulus) const {
 
 /// The point at |z| e^{i argument}, argument in [0, pi): starts on the negative axis, where it is the root of a
 /// monotone function, and turns.
-bool ExplicitLaw::from_afar(Point& p, double log_modulus, double argument) const {
+bool ExplicitLaw::from_afar(Point& p, double log_modulus, double argument, Tally& tally) const {
   p = point();
   if (!negative_root(p, log_modulus)) return false;
   double here = pi, turn = 0.25;
@@ -757,7 +753,8 @@ bool ExplicitLaw::from_afar(Point& p, double log_modulus, double argument) const
     }
     double size = 0;
     if (good && move(next, step, size))
-      good = newton(next, {log_modulus, there}, 10) && std::abs(next.lead.omega - p.lead.omega - step) < scale / 4;
+      good =
+          newton(next, {log_modulus, there}, 10, tally) && std::abs(next.lead.omega - p.lead.omega - step) < scale / 4;
     if (good) {
       p = next;
       here = there;
@@ -810,7 +807,7 @@ bool ExplicitLaw::along(Point& p, Trail& trail, double log_x, Value& found) cons
   }
   double size = 0;
   if (!(std::abs(lead) < reach(p.lead) / 2) || !(p.lead.omega.imag() + lead.imag() > 0) || !move(guess, lead, size) ||
-      !newton(guess, log_x, 8, &found))
+      !newton(guess, log_x, 8, trail.tally, &found))
     return false;
   p = std::move(guess);
   return true;
@@ -827,7 +824,7 @@ bool ExplicitLaw::in_bulk(Point& p, Trail& trail, double log_x, Value& found) co
     if (!move(guess, step, size)) continue;
     const SquaredSlopes::Point start = guess.lead;
     // A root that is not the one nearby may be none that is seen from above.
-    if (newton(guess, log_x, 30) && std::abs(guess.lead.omega - start.omega) < 0.03 * std::abs(step)) {
+    if (newton(guess, log_x, 30, trail.tally) && std::abs(guess.lead.omega - start.omega) < 0.03 * std::abs(step)) {
       p = std::move(guess);
       found = value(p);
       trail.known = 0;
@@ -837,7 +834,7 @@ bool ExplicitLaw::in_bulk(Point& p, Trail& trail, double log_x, Value& found) co
   }
   if (trail.known == 0 || std::abs(log_x - trail.log_x[0]) >= 1 || !along(p, trail, log_x, found)) {
     trail.known = 0;
-    if (!from_afar(p, log_x, 0)) return false;
+    if (!from_afar(p, log_x, 0, trail.tally)) return false;
     found = value(p);
   }
   keep(trail, p, log_x, found.slope);
@@ -1029,7 +1026,8 @@ bool ExplicitLaw::is_physical(const std::vector<RealValue>& run) const {
 bool ExplicitLaw::is_physical(const RealValue& v) const {
   if (v.turns == 1) return true;
   Point p;
-  if (!from_afar(p, v.log_z, 1e-7)) return false;
+  Tally tally;
+  if (!from_afar(p, v.log_z, 1e-7, tally)) return false;
   const Value found = value(p);
   return std::abs(found.y - v.y) < 1e-3 * std::abs(v.y) &&
          std::abs(found.one_plus_y - v.one_plus_y) < 1e-3 * std::abs(v.one_plus_y);
@@ -1092,81 +1090,65 @@ ExplicitLaw::Report ExplicitLaw::evaluate(VecIn<double> x, VecOut<double> densit
               "evaluate: outputs must be as long as x");
   const bool both = cdf.size() > 0;
   check::that(x.size() == 0 || !x.hasNaN(), "evaluate: x must not be NaN");
-  std::vector<Index> order(static_cast<std::size_t>(x.size()));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return x[a] < x[b] || (x[a] == x[b] && a < b); });
-  std::vector<char> bad(order.size(), 0);
-  parallel_ranges(x.size(), 256, threads, [&](Index begin, Index end) {
-    Point p = point();
-    Trail trail;
-    Value v;
-    for (Index k = begin; k < end; ++k) {
+  const std::vector<Index> order = ascending(x);
+  const auto start = [&] {
+    return [&, p = point(), trail = Trail(), v = Value()](Index k, Tally& tally) mutable {
       const Index i = order[static_cast<std::size_t>(k)];
       density[i] = 0;
       if (both) cdf[i] = 0;
-      if (x[i] <= 0) continue;
+      if (x[i] <= 0) return true;
       const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const Gap& g) { return x[i] < g.high; });
       if (gap == gaps_.end() || x[i] >= gap->low) {
         if (both) cdf[i] = gap == gaps_.end() ? 1.0 : gap->cdf;
-      } else if (solve(gap == gaps_.begin() ? 0.0 : std::prev(gap)->high, gap->low, x[i], p, trail, v)) {
-        density[i] = std::log(x[i]) < log_floor_ ? 0.0 : std::max(-v.y.imag(), 0.0) / (pi * x[i]);
-        if (both) cdf[i] = std::clamp(1 - angle(p) / pi, 0.0, 1.0);
-      } else {
-        density[i] = not_a_number;
-        if (both) cdf[i] = not_a_number;
-        bad[static_cast<std::size_t>(k)] = 1;
+        return true;
       }
-    }
-  });
-  Report report;
-  for (std::size_t k = bad.size(); k-- > 0;)
-    if (bad[k]) {
-      ++report.failed;
-      report.first_failure = x[order[k]];
-    }
-  return report;
+      trail.tally = {};
+      const bool good = solve(gap == gaps_.begin() ? 0.0 : std::prev(gap)->high, gap->low, x[i], p, trail, v);
+      tally = trail.tally;
+      density[i] = !good ? not_a_number : std::log(x[i]) < log_floor_ ? 0.0 : std::max(-v.y.imag(), 0.0) / (pi * x[i]);
+      if (both) cdf[i] = good ? std::clamp(1 - angle(p) / pi, 0.0, 1.0) : not_a_number;
+      return good;
+    };
+  };
+  return solve_points(x.size(), 256, threads, start, [&](Index k) { return x[order[static_cast<std::size_t>(k)]]; });
 }
 
 ExplicitLaw::Report ExplicitLaw::resolvent(const std::vector<Complex>& z, std::vector<Complex>& g, int threads) const {
   g.resize(z.size());
-  std::vector<char> bad(z.size(), 0);
-  parallel_ranges(static_cast<Index>(z.size()), 16, threads, [&](Index begin, Index end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      check::that(z[i].imag() >= 0 && std::isfinite(std::abs(z[i])) && z[i] != 0.0,
-                  "resolvent: z must be finite, not 0, and not below the real axis, got ", z[i]);
-      const double log_modulus = std::log(std::abs(z[i]));
-      Point p = point();
-      if (z[i].imag() == 0 && z[i].real() < 0) {
-        bad[i] = !negative_root(p, log_modulus);
-        g[i] = bad[i] ? Complex(not_a_number, 0) : real(p, {}).one_plus_y / z[i].real();
-        continue;
-      }
-      bool good = false, in_gap = false;
-      Trail trail;
-      Value found;
-      if (z[i].imag() == 0) {
-        const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const Gap& g) { return z[i].real() < g.high; });
-        in_gap = gap == gaps_.end() || z[i].real() >= gap->low;
-      }
-      // In a gap omega is real: come as close as rounding allows.
-      if (in_gap)
-        good = from_afar(p, log_modulus, 1e-14);
-      else if (z[i].imag() == 0)
-        good = in_bulk(p, trail, std::max(log_modulus, log_floor_), found);
-      else
-        good = from_afar(p, log_modulus, std::arg(z[i]));
-      g[i] = good ? value(p).one_plus_y / z[i] : Complex(not_a_number, 0);
-      if (in_gap && good) g[i] = g[i].real();
-      bad[i] = !good;
+  const auto one = [&](Complex z, Complex& g, Tally& tally) {
+    check::that(z.imag() >= 0 && std::isfinite(std::abs(z)) && z != 0.0,
+                "resolvent: z must be finite, not 0, and not below the real axis, got ", z);
+    const double log_modulus = std::log(std::abs(z));
+    Point p = point();
+    if (z.imag() == 0 && z.real() < 0) {
+      const bool good = negative_root(p, log_modulus);
+      g = good ? real(p, {}).one_plus_y / z.real() : not_a_number;
+      return good;
     }
-  });
-  Report report;
-  for (std::size_t i = bad.size(); i-- > 0;)
-    if (bad[i]) {
-      ++report.failed;
-      report.first_failure = std::abs(z[i]);
+    bool in_gap = false;
+    if (z.imag() == 0) {
+      const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const Gap& each) { return z.real() < each.high; });
+      in_gap = gap == gaps_.end() || z.real() >= gap->low;
     }
-  return report;
+    Trail trail;
+    Value found;
+    // In a gap omega is real: come as close as rounding allows.
+    const bool good = in_gap          ? from_afar(p, log_modulus, 1e-14, trail.tally)
+                      : z.imag() == 0 ? in_bulk(p, trail, std::max(log_modulus, log_floor_), found)
+                                      : from_afar(p, log_modulus, std::arg(z), trail.tally);
+    tally = trail.tally;
+    g = good ? value(p).one_plus_y / z : Complex(not_a_number, 0);
+    if (in_gap && good) g = g.real();
+    return good;
+  };
+  const auto start = [&] {
+    return [&](Index k, Tally& tally) {
+      const auto i = static_cast<std::size_t>(k);
+      return one(z[i], g[i], tally);
+    };
+  };
+  const auto place = [&](Index k) { return std::abs(z[static_cast<std::size_t>(k)]); };
+  return solve_points(static_cast<Index>(z.size()), 16, threads, start, place);
 }
 
 }  // namespace deeprmt::freeprob

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numbers>
 #include <utility>
@@ -38,6 +40,36 @@ DEEPRMT_LEAF void add_panel_loop(const double* d, const double* weight, const do
   }
 }
 constexpr auto add_panel = clones<add_panel_loop>;
+
+constexpr int orders = 25;
+
+/// The sums of w r^(n+1) and w d r^(n+1), r = 1/(omega-d), lane by lane.
+struct PowerSums {
+  alignas(64) double value[orders][4][nodes] = {};
+};
+DEEPRMT_LEAF void add_powers_loop(const double* d, const double* weight, const double* offset,
+                                  const double* is_near_top, double omega, double above, double height,
+                                  PowerSums& sums) {
+  double c[nodes], s[nodes], re[nodes], im[nodes];
+  for (int i = 0; i < nodes; ++i) {
+    const double x = (is_near_top[i] != 0 ? above : omega) + offset[i], inverse = 1 / (x * x + height * height);
+    c[i] = x * inverse;
+    s[i] = -height * inverse;
+    re[i] = weight[i] * c[i];
+    im[i] = weight[i] * s[i];
+  }
+  for (auto& sum : sums.value)
+    for (int i = 0; i < nodes; ++i) {
+      sum[0][i] += re[i];
+      sum[1][i] += im[i];
+      sum[2][i] += d[i] * re[i];
+      sum[3][i] += d[i] * im[i];
+      const double next = re[i] * c[i] - im[i] * s[i];
+      im[i] = re[i] * s[i] + im[i] * c[i];
+      re[i] = next;
+    }
+}
+constexpr auto add_powers = clones<add_powers_loop>;
 
 /// Gauss-Legendre nodes on [-1, 1], and what takes values at a panel's nodes to those of its halves.
 struct Legendre {
@@ -141,17 +173,17 @@ void SquaredSlopes::move(Point& p, std::complex<double> step) const {
   }
 }
 
-/// 16 Gauss nodes are exact to rounding for a pole further off than about 1.5 half-widths.
-bool SquaredSlopes::far(const Panel& panel, std::complex<double> omega) {
+/// 16 Gauss nodes are exact to rounding for a pole further off than about 1.5 half-widths, a margin of 0.75.
+bool SquaredSlopes::far(const Panel& panel, std::complex<double> omega, double margin) {
   const double beside = std::max({panel.low - omega.real(), omega.real() - panel.high, 0.0});
-  const double apart = 0.75 * (panel.high - panel.low);
+  const double apart = margin * (panel.high - panel.low);
   return beside * beside + omega.imag() * omega.imag() >= apart * apart;
 }
 
 /// Calls each(panel) for panels that cover the law once, each short against its distance from omega: stored ones, then
 /// halves by interpolation, until the rest is a millionth of a millionth of the finest.
 template <class Visit>
-void SquaredSlopes::visit(std::complex<double> omega, const Visit& each) const {
+void SquaredSlopes::visit(std::complex<double> omega, const Visit& each, double margin) const {
   struct Place {
     std::size_t level, index;
   };
@@ -163,7 +195,7 @@ void SquaredSlopes::visit(std::complex<double> omega, const Visit& each) const {
     while (depth > 0) {
       const Place place = stack[--depth];
       const Panel& panel = panels_[level_start_[place.level] + place.index];
-      if (levels == 1 || panel.high - panel.low <= 1e-13 * panel.high || far(panel, omega)) {
+      if (levels == 1 || panel.high - panel.low <= 1e-13 * panel.high || far(panel, omega, margin)) {
         each(panel);
       } else if (place.level + 1 < levels) {
         stack[depth++] = {place.level + 1, 2 * place.index + 1};
@@ -171,7 +203,7 @@ void SquaredSlopes::visit(std::complex<double> omega, const Visit& each) const {
       } else {
         // Interpolation is right to rounding of the panel's largest number, and no finer.
         const double* values = panel.is_near_top[0] != 0 ? panel.offset : panel.root;
-        visit_halves(panel, omega, 60, interpolated * *std::max_element(values, values + nodes), each);
+        visit_halves(panel, omega, 60, interpolated * *std::max_element(values, values + nodes), margin, each);
       }
     }
   }
@@ -179,7 +211,7 @@ void SquaredSlopes::visit(std::complex<double> omega, const Visit& each) const {
 
 template <class Visit>
 void SquaredSlopes::visit_halves(const Panel& panel, std::complex<double> omega, int depth, double rounding,
-                                 const Visit& each) const {
+                                 double margin, const Visit& each) const {
   const Legendre& rule = legendre();
   const bool near_top = panel.is_near_top[0] != 0;
   const double* values = near_top ? panel.offset : panel.root;
@@ -205,11 +237,129 @@ void SquaredSlopes::visit_halves(const Panel& panel, std::complex<double> omega,
     const double beyond = 0.01 * (half.high - half.low);
     half.low -= beyond;
     half.high += beyond;
-    if (depth == 0 || largest - least <= rounding || far(half, omega))
+    if (depth == 0 || largest - least <= rounding || far(half, omega, margin))
       each(half);
     else
-      visit_halves(half, omega, depth - 1, rounding, each);
+      visit_halves(half, omega, depth - 1, rounding, margin, each);
   }
+}
+
+/// Of E 1/(omega-d) and of E d/(omega-d), in what omega falls short of the centre.
+struct SquaredSlopes::Series {
+  double re[2][orders], im[2][orders];
+
+  /// Value and slope.
+  std::pair<std::complex<double>, std::complex<double>> at(int which, std::complex<double> short_of) const {
+    const double u = short_of.real(), v = short_of.imag(), *a = re[which], *b = im[which];
+    double x = a[orders - 1], y = b[orders - 1], p = 0, q = 0;
+    for (int n = orders - 2; n >= 0; --n) {
+      const double up = p * u - q * v + x, uq = p * v + q * u + y, ux = x * u - y * v + a[n];
+      y = x * v + y * u + b[n];
+      x = ux;
+      p = up;
+      q = uq;
+    }
+    return {{x, y}, {-p, -q}};
+  }
+};
+
+/// Series about the points of a lattice whose cells are an eighth to a quarter of their distance from the law wide, so
+/// that terms fall by 1/4.6 or more. Which cell an omega belongs to depends on nothing else: nor does the result.
+class SquaredSlopes::Lattice {
+ public:
+  Lattice() : slots_(8192) {}
+  Lattice(const Lattice&) = delete;
+  Lattice& operator=(const Lattice&) = delete;
+  ~Lattice() {
+    for (auto& slot : slots_) delete slot.load();
+  }
+
+  /// False if omega is too close to the law.
+  bool moments(const SquaredSlopes& law, const Point& p, Moments& m) const {
+    const double height = p.omega.imag();
+    const double beside = std::max({law.bottom_ - p.omega.real(), p.above.real(), 0.0});
+    const double apart = std::sqrt(beside * beside + height * height);
+    if (!(apart > 0.03 * (law.top_ - law.bottom_)) || !(apart < 1e100) || !(apart > 1e-100)) return false;
+    const int level = std::ilogb(apart) - 2;
+    const double cell = std::ldexp(1.0, level);
+    const bool from_top = std::abs(p.above) < std::abs(p.omega);
+    const std::complex<double> w = from_top ? p.above : p.omega;
+    const double i = std::nearbyint(w.real() / cell), j = std::nearbyint(w.imag() / cell);
+    if (!(std::abs(i) < 1 << 18 && std::abs(j) < 1 << 18)) return false;
+    const std::complex<double> centre(i * cell, j * cell);
+    const auto key = (static_cast<std::uint64_t>(level + 1024) << 40) +
+                     (static_cast<std::uint64_t>(static_cast<std::int64_t>(i) + (1 << 18)) << 20) +
+                     (static_cast<std::uint64_t>(static_cast<std::int64_t>(j) + (1 << 18)) << 1) + from_top;
+    const Cell* known = find(key);
+    if (known == nullptr) {
+      auto made = std::make_unique<Cell>(key, law.series(from_top ? law.at_above(centre) : law.at(centre)));
+      evaluate(made->series, p, centre - w, m);
+      keep(std::move(made));
+    } else {
+      evaluate(known->series, p, centre - w, m);
+    }
+    return true;
+  }
+
+ private:
+  struct Cell {
+    std::uint64_t key;
+    Series series;
+    Cell(std::uint64_t k, const Series& s) : key(k), series(s) {}
+  };
+
+  static void evaluate(const Series& series, const Point& p, std::complex<double> short_of, Moments& m) {
+    const auto [y, slope] = series.at(1, short_of);
+    m = {1.0 + y, y, slope};
+    // Where 1 + y cancels, its real part is that of E omega/(omega-d); imaginary parts are the same.
+    if (std::norm(m.one_plus_y) < 0.25) m.one_plus_y = {(p.omega * series.at(0, short_of).first).real(), y.imag()};
+  }
+  static std::size_t start(std::uint64_t key) { return static_cast<std::size_t>((key * 0x9E3779B97F4A7C15U) >> 51); }
+  const Cell* find(std::uint64_t key) const {
+    for (std::size_t k = 0, at = start(key); k < slots_.size(); ++k, at = (at + 1) % slots_.size()) {
+      const Cell* cell = slots_[at].load(std::memory_order_acquire);
+      if (cell == nullptr || cell->key == key) return cell;
+    }
+    return nullptr;
+  }
+  /// Where it is full, what is new is made each time.
+  void keep(std::unique_ptr<Cell> cell) const {
+    for (std::size_t k = 0, at = start(cell->key); k < slots_.size(); ++k, at = (at + 1) % slots_.size()) {
+      const Cell* there = nullptr;
+      if (slots_[at].compare_exchange_strong(there, cell.get(), std::memory_order_acq_rel)) {
+        static_cast<void>(cell.release());
+        return;
+      }
+      if (there->key == cell->key) return;  // another thread was first
+    }
+  }
+
+  mutable std::vector<std::atomic<const Cell*>> slots_;
+};
+
+void SquaredSlopes::keep_series() {
+  if (single_ == 0 && level_start_.size() > 2) lattice_ = std::make_shared<Lattice>();
+}
+
+SquaredSlopes::Series SquaredSlopes::series(const Point& centre) const {
+  PowerSums sums;
+  const double height = centre.omega.imag();
+  // A fifth closer the panels must still be short enough.
+  visit(
+      centre.omega,
+      [&](const Panel& panel) {
+        add_powers(panel.d, panel.weight, panel.offset, panel.is_near_top, centre.omega.real(), centre.above.real(),
+                   height, sums);
+      },
+      1.0);
+  Series out{};
+  for (int n = 0; n < orders; ++n)
+    for (int which = 0; which < 2; ++which)
+      for (int i = 0; i < nodes; ++i) {
+        out.re[which][n] += sums.value[n][2 * which][i];
+        out.im[which][n] += sums.value[n][2 * which + 1][i];
+      }
+  return out;
 }
 
 SquaredSlopes::Moments SquaredSlopes::moments(const Point& p) const {
@@ -217,6 +367,8 @@ SquaredSlopes::Moments SquaredSlopes::moments(const Point& p) const {
     const std::complex<double> inverse = 1.0 / p.above, y = single_ * top_ * inverse;
     return {(p.omega - mass_at_zero_ * top_) * inverse, y, -y * inverse};
   }
+  Moments quick;
+  if (lattice_ != nullptr && lattice_->moments(*this, p, quick)) return quick;
   Sums sums;
   const double height = p.omega.imag();
   visit(p.omega, [&](const Panel& panel) {

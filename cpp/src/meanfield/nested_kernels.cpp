@@ -6,12 +6,15 @@
 #include <numbers>
 #include <utility>
 
+#include "../freeprob/small_complex.hpp"
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/clones.hpp"
 #include "deeprmt/core/interrupt.hpp"
-#include "deeprmt/core/parallel.hpp"
 
 namespace deeprmt::meanfield {
+
+namespace small = freeprob::small;
+
 namespace {
 
 constexpr double pi = std::numbers::pi;
@@ -55,18 +58,23 @@ double lower_argument(std::complex<double> w) {
 
 }  // namespace
 
-NestedKernels::State::State(std::size_t layers)
-    : rho(layers),
-      residual(layers),
-      jacobian(layers * layers),
-      t(layers),
-      beta(layers + 1),
-      slope_z(layers),
-      d_alpha(layers),
-      d_beta((layers + 1) * layers),
-      d_trace(layers + 1),
-      d_below(layers + 1),
-      d_t(layers) {}
+/// All that a solution carries; sized once.
+struct NestedKernels::State {
+  std::vector<Complex> rho, t, beta;
+  std::vector<Complex> d_alpha, d_beta;  // derivatives to each rho
+  small::Matrix jacobian, steps;         // residual and its derivative to z; then what the Jacobian takes to them
+  Complex alpha, m;
+  Tally tally;
+
+  explicit State(std::size_t layers)
+      : rho(layers), t(layers), beta(layers + 1), d_alpha(layers), d_beta((layers + 1) * layers) {
+    const int n = static_cast<int>(layers);
+    jacobian.size(n, n);
+    steps.size(n, 2);
+  }
+  /// d rho / d z.
+  Complex slope(std::size_t l) const { return -steps(static_cast<int>(l), 1); }
+};
 
 NestedKernels::NestedKernels(VecIn<double> values, VecIn<double> masses, double q0, double shift,
                              const std::vector<Layer>& layers)
@@ -130,65 +138,38 @@ void NestedKernels::equations(Complex z, State& s) const {
       const Complex scale = layer.gamma * s.beta[l + 1];
       const Complex d_beta = k < n ? s.d_beta[(l + 1) * n + k] : 0.0;
       const Complex d = s.rho[l] * (layer.gamma * d_beta * trace + scale * d_trace);
+      const int row = static_cast<int>(l);
       if (k < n)
-        s.jacobian[l * n + k] = d + (k == l ? 1.0 + scale * trace : 0.0);
+        s.jacobian(row, static_cast<int>(k)) = d + (k == l ? 1.0 + scale * trace : 0.0);
       else
-        s.slope_z[l] = d;
-      if (k == 0) s.residual[l] = s.rho[l] * (1.0 + scale * trace) - 1.0;
+        s.steps(row, 1) = d;
+      if (k == 0) s.steps(row, 0) = s.rho[l] * (1.0 + scale * trace) - 1.0;
       d_below = s.rho[l] * d_trace + (k == l ? trace : 0.0);
       below = s.rho[l] * trace;
     }
   }
 }
 
-/// Gauss elimination with pivots: residual and slope_z become what the Jacobian takes to them.
-bool NestedKernels::step(State& s) const {
-  const std::size_t n = layers_.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    std::size_t best = i;
-    for (std::size_t r = i + 1; r < n; ++r)
-      if (std::abs(s.jacobian[r * n + i]) > std::abs(s.jacobian[best * n + i])) best = r;
-    if (!(std::abs(s.jacobian[best * n + i]) > 0)) return false;
-    if (best != i) {
-      std::swap_ranges(&s.jacobian[i * n], &s.jacobian[i * n] + n, &s.jacobian[best * n]);
-      std::swap(s.residual[i], s.residual[best]);
-      std::swap(s.slope_z[i], s.slope_z[best]);
-    }
-    for (std::size_t r = i + 1; r < n; ++r) {
-      const Complex f = s.jacobian[r * n + i] / s.jacobian[i * n + i];
-      for (std::size_t k = i + 1; k < n; ++k) s.jacobian[r * n + k] -= f * s.jacobian[i * n + k];
-      s.residual[r] -= f * s.residual[i];
-      s.slope_z[r] -= f * s.slope_z[i];
-    }
-  }
-  for (std::size_t i = n; i-- > 0;) {
-    for (std::size_t k = i + 1; k < n; ++k) {
-      s.residual[i] -= s.jacobian[i * n + k] * s.residual[k];
-      s.slope_z[i] -= s.jacobian[i * n + k] * s.slope_z[k];
-    }
-    s.residual[i] /= s.jacobian[i * n + i];
-    s.slope_z[i] /= s.jacobian[i * n + i];
-  }
-  return true;
-}
-
-/// Solves at z from the guess in s. On success s holds the solution with alpha, beta, t, m, and slope_z = -d rho/d z.
+/// Solves at z from the guess in s. On success s holds the solution with alpha, beta, t, m, and its slopes.
 bool NestedKernels::newton(Complex z, State& s, int steps) const {
-  double last = std::numeric_limits<double>::infinity();
+  Convergence convergence;
   for (int i = 0; i < steps; ++i) {
+    ++s.tally.iterations;
     equations(z, s);
-    if (!step(s)) return false;
+    if (!small::solve(s.jacobian, s.steps)) return false;
     double size = 0;
-    for (std::size_t l = 0; l < s.rho.size(); ++l) size = std::max(size, std::abs(s.residual[l]) / std::abs(s.rho[l]));
+    for (std::size_t l = 0; l < s.rho.size(); ++l)
+      size = std::max(size, std::abs(s.steps(static_cast<int>(l), 0)) / std::abs(s.rho[l]));
     if (!std::isfinite(size) || size > 4) return false;
     const double damp = size > 0.5 ? 0.5 / size : 1.0;
-    for (std::size_t l = 0; l < s.rho.size(); ++l) s.rho[l] -= damp * s.residual[l];
-    // Converged, or as far as rounding lets it: close to an edge the Jacobian is small.
-    if (size <= 4e-15 || (size < 1e-7 && size > last / 4)) {
+    for (std::size_t l = 0; l < s.rho.size(); ++l) s.rho[l] -= damp * s.steps(static_cast<int>(l), 0);
+    if (convergence.done(size, size < 1e-7)) {
       equations(z, s);
-      return step(s);
+      s.tally.residual = 0;
+      for (std::size_t l = 0; l < s.rho.size(); ++l)
+        s.tally.residual = std::max(s.tally.residual, std::abs(s.steps(static_cast<int>(l), 0)));
+      return small::solve(s.jacobian, s.steps);
     }
-    last = size;
   }
   return false;
 }
@@ -207,13 +188,14 @@ bool NestedKernels::follow(Complex from, Complex to, State& s, double least) con
   State next = s;
   while (at < 1) {
     check_interrupt();
+    next.tally.iterations = std::max(s.tally.iterations, next.tally.iterations);
     const double there = std::min(1.0, at + length);
     const Complex z = from + there * (to - from), dz = (there - at) * (to - from);
     next.rho = s.rho;
     double size = 0;
     for (std::size_t l = 0; l < s.rho.size(); ++l) {
-      next.rho[l] -= s.slope_z[l] * dz;
-      size = std::max(size, std::abs(s.slope_z[l] * dz) / std::abs(s.rho[l]));
+      next.rho[l] += s.slope(l) * dz;
+      size = std::max(size, std::abs(s.slope(l) * dz) / std::abs(s.rho[l]));
     }
     const std::vector<Complex> guess = next.rho;
     bool good = size < 0.5 && newton(z, next, 8) && inside(next);
@@ -225,7 +207,10 @@ bool NestedKernels::follow(Complex from, Complex to, State& s, double least) con
       length *= 2;
     } else {
       length *= 0.4;
-      if (length < least) return false;
+      if (length < least) {
+        s.tally = next.tally;
+        return false;
+      }
     }
   }
   return true;
@@ -245,6 +230,7 @@ bool NestedKernels::from_afar(Complex z, State& s) const {
         s = std::move(trial);
         return true;
       }
+      s.tally.iterations = trial.tally.iterations;
     }
     const double lower = height > 16 * z.imag() ? height / 8 : z.imag();
     // What fails on the way to the axis only is close to an edge: come as close as rounding allows.
@@ -269,62 +255,50 @@ NestedKernels::Report NestedKernels::evaluate(VecIn<double> x, VecOut<double> de
                                               int threads) const {
   check::that(density.size() == x.size() && cdf.size() == x.size(), "evaluate: outputs must be as long as x");
   check::that(x.size() == 0 || x.allFinite(), "evaluate: x must be finite");
-  std::vector<Index> order(static_cast<std::size_t>(x.size()));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return x[a] < x[b] || (x[a] == x[b] && a < b); });
-  std::vector<char> bad(order.size(), 0);
-  parallel_ranges(x.size(), 64, threads, [&](Index begin, Index end) {
-    State s(layers_.size());
-    bool warm = false;
-    double before = 0;
-    for (Index k = begin; k < end; ++k) {
+  const std::vector<Index> order = ascending(x);
+  const auto start = [&] {
+    return [&, s = State(layers_.size()), warm = false, before = 0.0](Index k, Tally& tally) mutable {
       const Index i = order[static_cast<std::size_t>(k)];
+      s.tally = {};
       // From the last point, if that lies in the bulk, straight along the axis; else from above.
       const bool beside = warm && std::abs(x[i] - before) < 0.2 * size_;
       bool good = false;
       if (beside) {
         State trial = s;
         good = follow(before, x[i], trial, 0.1) && trial.m.imag() > 1e-6 * std::abs(trial.m);
-        if (good) s = std::move(trial);
+        if (good)
+          s = std::move(trial);
+        else
+          s.tally = trial.tally;
       }
       if (!good) good = from_afar(x[i], s);
       density[i] = good ? std::max(s.m.imag(), 0.0) / pi : std::numeric_limits<double>::quiet_NaN();
       cdf[i] = good ? this->cdf(s) : density[i];
-      bad[static_cast<std::size_t>(k)] = !good;
       warm = good && s.m.imag() > 1e-4 * std::abs(s.m);
       before = x[i];
-    }
-  });
-  Report report;
-  for (std::size_t k = bad.size(); k-- > 0;)
-    if (bad[k]) {
-      ++report.failed;
-      report.first_failure = x[order[k]];
-    }
-  return report;
+      tally = s.tally;
+      return good;
+    };
+  };
+  return solve_points(x.size(), 64, threads, start, [&](Index k) { return x[order[static_cast<std::size_t>(k)]]; });
 }
 
 NestedKernels::Report NestedKernels::stieltjes(const std::vector<Complex>& z, std::vector<Complex>& m,
                                                int threads) const {
   m.resize(z.size());
-  std::vector<char> bad(z.size(), 0);
-  parallel_ranges(static_cast<Index>(z.size()), 16, threads, [&](Index begin, Index end) {
-    State s(layers_.size());
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      check::that(z[i].imag() >= 0 && std::isfinite(std::abs(z[i])),
-                  "stieltjes: z must be finite and not below the real axis, got ", z[i]);
-      const bool good = from_afar(z[i], s);
-      m[i] = good ? s.m : Complex(std::numeric_limits<double>::quiet_NaN(), 0);
-      bad[i] = !good;
-    }
-  });
-  Report report;
-  for (std::size_t i = bad.size(); i-- > 0;)
-    if (bad[i]) {
-      ++report.failed;
-      report.first_failure = std::abs(z[i]);
-    }
-  return report;
+  const auto at = [&](Index k) { return z[static_cast<std::size_t>(k)]; };
+  const auto start = [&] {
+    return [&, s = State(layers_.size())](Index k, Tally& tally) mutable {
+      check::that(at(k).imag() >= 0 && std::isfinite(std::abs(at(k))),
+                  "stieltjes: z must be finite and not below the real axis, got ", at(k));
+      s.tally = {};
+      const bool good = from_afar(at(k), s);
+      m[static_cast<std::size_t>(k)] = good ? s.m : Complex(std::numeric_limits<double>::quiet_NaN(), 0);
+      tally = s.tally;
+      return good;
+    };
+  };
+  return solve_points(static_cast<Index>(z.size()), 16, threads, start, [&](Index k) { return std::abs(at(k)); });
 }
 
 }  // namespace deeprmt::meanfield

@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 class _Report(TypedDict):
     failed: int
     first_failure: float
+    residual: float
+    iterations: int
 
 class SquaredSlopes:
     def __init__(
         self, d: NDArray[np.float64], weights: NDArray[np.float64], ranges: NDArray[np.float64], levels: int
     ) -> None: ...
     def moments(self, omega: complex) -> tuple[complex, complex, complex, float]: ...
+    def keep_series(self) -> None: ...
 
 class ExplicitLaw:
     def __init__(

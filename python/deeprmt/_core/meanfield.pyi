@@ -9,6 +9,8 @@ _Doubles = NDArray[np.float64]
 class _Report(TypedDict):
     failed: int
     first_failure: float
+    residual: float
+    iterations: int
 
 class NestedKernels:
     def __init__(

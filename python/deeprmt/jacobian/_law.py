@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import as_choice, as_number
-from ..laws import Law
+from ..laws import Discrete, Law
+from ..meanfield._series import moment
+from ..meanfield._slope_law import diagonal_law
+from ..meanfield._squared_slopes import Factor
 from ..networks import MLP
-from ._layers import Chain, Factor, chain, factors_of, log_omega, variances
-from ._series import moment
-from ._slopes import Direct
-from ._solved import SolvedLaw, Steps
+from ._layers import Chain, chain, factors_of, log_omega, variances
+from ._solved import SolvedLaw
 
 __all__ = ["JacobianLaw", "law"]
 
@@ -92,18 +93,19 @@ class JacobianLaw(SolvedLaw):
         return factors_of(self.mlp, self.q)
 
     @cached_property
-    def _solver(self) -> Steps | Direct | _core.freeprob.ExplicitLaw:
+    def _solver(self) -> Law | _core.freeprob.ExplicitLaw:
         made = self._chain
         if made.is_discrete:
-            return Steps(list(made.atoms))
+            return Discrete(*zip(*made.atoms, strict=True))
         single = made.single
         if single is not None:
-            return Direct(single.slopes, math.exp(made.log_scale), 1 / single.width)
+            return diagonal_law(single, math.exp(made.log_scale))
         return made.solver()
 
     @property
     def _known_atoms(self) -> tuple[tuple[float, float], ...]:
-        return self._chain.atoms
+        solver = self._solver
+        return tuple(solver.atoms()) if isinstance(solver, Law) else self._chain.atoms
 
     @property
     def _thins_out_to_zero(self) -> bool:

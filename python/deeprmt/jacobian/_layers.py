@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..activations import Activation
-from ..errors import ConvergenceError
 from ..meanfield import fixed_point, gauss_moment
+from ..meanfield._squared_slopes import Factor, gauss_nodes, gauss_weights, squared_slopes
 from ..networks import MLP
-from ._slopes import SquaredSlopes, gauss_nodes, gauss_weights, squared_slopes
 
 Array = NDArray[np.float64]
 
@@ -30,64 +29,6 @@ _most = 40
 # Where rules are compared, and how well they must agree, as a part of ln S and of the number of layers. Close to y = -1
 # is what is smaller than the mean by a large factor for each layer: there ln x need not be known as well.
 _probed = ((-0.98, 1e-7), (-0.6, 3e-13), (-0.2, 3e-13))
-
-
-@dataclass(frozen=True)
-class Factor:
-    """Diagonals of one variance: S(y) = S_d(width y)^power; width is n_L / n_l, power their number."""
-
-    slopes: SquaredSlopes
-    power: float
-    width: float
-
-    @cached_property
-    def core(self) -> _core.freeprob.SquaredSlopes:
-        """For the solver."""
-        panels = self.slopes.panels()
-        if self.slopes.values is None:  # quadrature of its own, which finds narrow places: did the panels see them too?
-            level = len(panels.d) // (2**panels.levels - 1)
-            seen, mean = float(np.sum(panels.d[:level] * panels.weights[:level])), self.moments(1)[0]
-            if not abs(seen - mean) <= 1e-8 * mean:
-                raise ConvergenceError(
-                    f"jacobian.law: the law of phi'(h)^2 with {self.slopes.activation.name} at q = {self.slopes.q:g}"
-                    " is not resolved",
-                    {"mean": mean, "mean of the panels": seen},
-                )
-        return _core.freeprob.SquaredSlopes(panels.d, panels.weights, panels.ranges, panels.levels)
-
-    def moments(self, count: int) -> Array:
-        """E d^k for k = 1 .. count."""
-        slopes = self.slopes
-        if slopes.values is not None and slopes.masses is not None:
-            return np.array([float(np.sum(slopes.masses * slopes.values**k)) for k in range(1, count + 1)])
-        known: list[float] = vars(self).setdefault("_known", [])
-        for k in range(len(known) + 1, count + 1):
-            known.append(float(gauss_moment(slopes.activation, slopes.q, power=2 * k, derivative=True)))
-        return np.array(known[:count])
-
-    @cached_property
-    def nodes(self) -> tuple[Array, Array]:
-        """Values and weights, for sums far from the axis."""
-        slopes = self.slopes
-        if slopes.values is not None and slopes.masses is not None:
-            return slopes.values, slopes.masses
-        return slopes._level(slopes._breaks())
-
-    @cached_property
-    def relative_variance(self) -> float:
-        """Var d / (E d)^2, without cancellation."""
-        d, weights = self.nodes
-        if len(d) == 2 and self.slopes.values is not None and d[0] == 0:
-            return float(weights[0] / weights[1])
-        mean = np.sum(weights * d)
-        return float(np.sum(weights * (d - mean) ** 2) / mean**2)
-
-    @cached_property
-    def mean_log(self) -> float:
-        """E ln d."""
-        d, weights = self.nodes
-        with np.errstate(divide="ignore"):
-            return float(np.sum(weights * np.log(d if self.slopes.values is not None else np.maximum(d, 1e-300))))
 
 
 @dataclass(frozen=True)
@@ -258,8 +199,9 @@ def factors_of(mlp: MLP, q: Array) -> list[Factor]:
         two_valued = first.values is not None and np.count_nonzero(first.values) == 1
         if len(distinct) > _few and not two_valued:
             distinct, counts = _fewer(activation, distinct, counts)
+        levels = 5 if len(distinct) < _few else 3  # the more factors, the further are their omegas from the slopes
         factors += [
-            Factor(squared_slopes(activation, float(each)), float(n), float(width))
+            Factor(squared_slopes(activation, float(each)), float(n), float(width), levels)
             for each, n in zip(distinct, counts, strict=True)
         ]
     return factors
@@ -282,7 +224,7 @@ def _fewer(activation: Activation, q: Array, counts: Array) -> tuple[Array, Arra
     exact = (q, counts) if len(q) <= 100 else offer(min(_most, len(q)))
     probe = Probe(activation, float(min(exact[0].min(), q.min())), float(q.max()))
     goal = [probe.sum(*exact, y) for y, _ in _probed]
-    for order in range(3, min(_most, len(q))):
+    for order in range(4, min(_most, len(q)), 2):
         at, weights = offer(order)
         if all(
             abs(probe.sum(at, weights, y) - wanted) <= share * (counts.sum() + abs(wanted))
@@ -301,9 +243,9 @@ class Probe:
         low, high = math.sqrt(max(least, 1e-12)), 9 * math.sqrt(most)
         side = np.concatenate(
             [
-                np.arange(0.0, 9.0, 0.5) * low,
+                np.arange(0.0, 9.0) * low,
                 9 * low * 1.3 ** np.arange(0, max(1, math.ceil(math.log(high / (9 * low)) / math.log(1.3)) + 1)),
-                np.arange(0.5, 8.5, 0.5),
+                np.arange(1.0, 9.0),
                 8.0 * 1.25 ** np.arange(0, max(1, math.ceil(math.log(max(high, 8) / 8) / math.log(1.25)) + 1)),
             ]
         )

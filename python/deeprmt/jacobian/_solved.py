@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import available_threads
 from ..errors import ConvergenceError
+from ..laws import Law
 from ..laws._quadrature import Interval, integrate
 from ..laws._quantile import _pieces, quantile
 from ..laws._reports import Reported
-from ._slopes import Direct
 from ._table import Table
 
 Array = NDArray[np.float64]
@@ -34,8 +34,8 @@ class SolvedLaw(Reported):
 
     @property
     @abstractmethod
-    def _solver(self) -> Steps | Direct | _core.freeprob.ExplicitLaw:
-        """What evaluates the law."""
+    def _solver(self) -> Law | _core.freeprob.ExplicitLaw:
+        """What evaluates the law: where there is nothing to solve, the law itself in other words."""
 
     @property
     @abstractmethod
@@ -52,9 +52,6 @@ class SolvedLaw(Reported):
         """Whether the density is known to fall off towards 0."""
         return False
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
-
     def support(self) -> list[tuple[float, float]]:
         """The intervals that carry the continuous part."""
         return list(self._support)
@@ -62,10 +59,8 @@ class SolvedLaw(Reported):
     @cached_property
     def _support(self) -> list[tuple[float, float]]:
         solver = self._solver
-        if isinstance(solver, Steps):
-            return []
-        if isinstance(solver, Direct):
-            return [(0.0 if self._thins_out_to_zero else solver.bounds[0], solver.bounds[1])]
+        if isinstance(solver, Law):
+            return solver.support()
         intervals, low = [], 0.0
         for start, end, _ in solver.gaps():
             # Panels end at 9 standard deviations: a gap below the least slope there is none if phi' goes on to 0.
@@ -83,31 +78,20 @@ class SolvedLaw(Reported):
     def _evaluate_both(self, x: Array) -> tuple[Array, Array]:
         """Density and distribution function at x >= 0."""
         solver = self._solver
+        if isinstance(solver, Law):
+            return solver._pdf(x), solver._cdf(x)
         at_zero = dict(self._known_atoms).get(0.0, 0.0)
-        inside = _off_zero(x)
-        if isinstance(solver, _core.freeprob.ExplicitLaw):
-            density, cdf, report = solver.evaluate(inside, available_threads())
-            self._check(report, "x", x.size)
-            # Below the range of doubles there may be a little mass.
-            return density, np.where(x > 0, np.maximum(cdf, at_zero), at_zero)
-        return solver.evaluate(inside) if isinstance(solver, Direct) else solver.evaluate(x)
-
-    def _check(self, report: Any, argument: str, points: int) -> None:
-        self._solved(points, report["failed"])
-        if report["failed"]:
-            raise ConvergenceError(
-                f"{self._name}: {report['failed']} points did not converge, the first at {argument} ="
-                f" {report['first_failure']:g}",
-                {**report, "law": repr(self)},
-            )
+        density, cdf, report = solver.evaluate(_off_zero(x), available_threads())
+        self._check(report, "x", x.size)
+        # Below the range of doubles there may be a little mass.
+        return density, np.where(x > 0, np.maximum(cdf, at_zero), at_zero)
 
     def _pdf(self, x: Array) -> Array:
         solver = self._solver
-        if isinstance(solver, _core.freeprob.ExplicitLaw):
-            density, report = solver.density(_off_zero(x), available_threads())
-            self._check(report, "x", x.size)
-        else:
-            density = self._evaluate_both(x)[0]
+        if isinstance(solver, Law):
+            return solver._pdf(x)
+        density, report = solver.density(_off_zero(x), available_threads())
+        self._check(report, "x", x.size)
         at_zero = x == 0
         if at_zero.any() and self._diverges:
             density = np.where(at_zero, np.inf, density)
@@ -128,41 +112,22 @@ class SolvedLaw(Reported):
         return self._evaluate_both(x)[1]
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        if isinstance(self._solver, Direct):
-            return self._direct_stieltjes(self._solver, z)
-        if not isinstance(self._solver, _core.freeprob.ExplicitLaw):
-            return super()._stieltjes(z)
+        if isinstance(self._solver, Law):
+            return self._solver._stieltjes(z)
         upper = np.where(z.imag < 0, np.conj(z), z)
         upper = np.where(upper == 0, -_least, upper)  # the limit from the left, which may be infinite
         g, report = self._solver.resolvent([complex(each) for each in upper], available_threads())
         self._check(report, "|z|", z.size)
         return -np.where(z.imag < 0, np.conj(g), g)
 
-    def _direct_stieltjes(self, solver: Direct, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Over the Gaussian, but close to the support, where only the density knows the pole."""
-        low, high = solver.bounds
-        margin = 0.01 * (high - low)
-        away = np.maximum(np.abs(z.imag), np.maximum(low - z.real, z.real - high)) > margin
-        out = np.empty(z.shape, complex)
-        out[away] = [solver.stieltjes(complex(each)) for each in z[away]]
-        if not away.all():
-            out[~away] = super()._stieltjes(z[~away])
-        return out
-
     def _rvs(self, count: int, key: int) -> Array:
-        if not isinstance(self._solver, Direct):
-            return super()._rvs(count, key)
-        normal = np.empty(count)
-        _core.random.normals(key, 0, 0, 0, normal)
-        uniform = np.empty(count)
-        _core.random.uniforms(key, 1, 0, 0, uniform)
-        return self._solver.values(normal, uniform)
+        return self._solver._rvs(count, key) if isinstance(self._solver, Law) else super()._rvs(count, key)
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """In ln x towards 0, where mass piles up."""
+        if isinstance(self._solver, Law):
+            return self._solver._expect(function)
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
-        if isinstance(self._solver, Direct):
-            return total + self._solver.expect(function)
         for low, high in self.support():
             if low > 0:
                 total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_settled)
@@ -188,7 +153,9 @@ class SolvedLaw(Reported):
         return self._hull()[1]
 
     def _ppf(self, q: Array) -> Array:
-        if not isinstance(self._solver, _core.freeprob.ExplicitLaw) or q.size < 50:
+        if isinstance(self._solver, Law):
+            return self._solver._ppf(q)
+        if q.size < 50:
             return quantile(self, q)
         rare = np.minimum(q, 1 - q) < _rare
         out = np.empty_like(q)
@@ -207,14 +174,3 @@ class SolvedLaw(Reported):
 def _off_zero(x: Array) -> Array:
     """At 0 the limit, which may be infinite; the least doubles stay what they are."""
     return np.ascontiguousarray(np.where(x > 0, x, _least))
-
-
-class Steps:
-    """A law of atoms alone."""
-
-    def __init__(self, atoms: list[tuple[float, float]]) -> None:
-        self._atoms = atoms
-
-    def evaluate(self, x: Array) -> tuple[Array, Array]:
-        cdf = sum((mass * (x >= location) for location, mass in self._atoms), np.zeros_like(x))
-        return np.zeros_like(x), np.minimum(cdf, 1.0)

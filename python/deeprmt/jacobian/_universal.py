@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import as_choice, as_number
-from ._series import flow_moment
+from ..meanfield._series import flow_moment
 from ._solved import SolvedLaw
 
 __all__ = ["UniversalLaw", "universal_law"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..errors import ConvergenceError
 from ._law import Law
 
 __all__ = ["Reported", "as_report", "together"]
@@ -13,16 +14,28 @@ _LARGEST = {"residual", "accuracy"}
 
 
 class Reported(Law):
-    """A law whose points a solver evaluates; `_solved` is told what each call did."""
+    """A law whose points a solver of the core evaluates; `_check` is told what each call did."""
 
     @property
     def report(self) -> dict[str, Any]:
-        """The `points` solved for so far, and how many of them `failed`: each of those was an error."""
-        return dict(vars(self).get("_report", {"points": 0, "failed": 0}))
+        """The `points` solved for so far; how many of them `failed`, each of which was an error; the largest `residual`
+        that was left, and Newton's `iterations` for all points together.
+        """
+        return dict(vars(self).get("_report", {"points": 0, "failed": 0, "residual": 0.0, "iterations": 0}))
 
-    def _solved(self, points: int, failed: int) -> None:
-        so_far = self.report
-        vars(self)["_report"] = {"points": so_far["points"] + points, "failed": so_far["failed"] + failed}
+    def __getstate__(self) -> dict[str, Any]:
+        """What is public: all else is made from it, and solvers do not travel."""
+        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
+
+    def _check(self, report: Any, argument: str, points: int, offset: float = 0.0) -> None:
+        """Adds a solver's report, an error if points of x (`argument`) - offset failed."""
+        vars(self)["_report"] = _sum([self.report, {**report, "points": points}])
+        if report["failed"]:
+            raise ConvergenceError(
+                f"{self._name}: {report['failed']} points did not converge, the first at {argument} ="
+                f" {offset + report['first_failure']:g}",
+                {**report, "law": repr(self)},
+            )
 
 
 def as_report(law: Law) -> dict[str, Any] | None:
@@ -44,11 +57,15 @@ def together(laws: Iterable[Law], name: str) -> dict[str, Any]:
     found = [report for report in map(as_report, laws) if report is not None]
     if not found:
         raise AttributeError(f"{name} has no report: nothing was solved")
+    return _sum(found)
+
+
+def _sum(reports: Iterable[dict[str, Any]]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for report in found:
+    for report in reports:
         for key, value in report.items():
             if key in _LARGEST:
                 out[key] = max(out.get(key, 0.0), value)
-            elif isinstance(value, int | float):
+            elif isinstance(value, int | float) and key != "first_failure":
                 out[key] = out.get(key, 0) + value
     return out

@@ -72,16 +72,11 @@ class KernelLaw(Reported):
         self.kind, self.activation, self.gammas, self.inputs = kind, activation, gammas, inputs
         self.offset, self.factor, self.a, self.b = offset, factor, a, b
         depth, b2 = len(gammas), b * b
-        tangent = kind == "tangent"
-        self._weights = [b2 ** (depth - k) if tangent else float(k == depth) for k in range(depth + 1)]
-        self.ridge = math.fsum(a ** (depth - k) - b2 ** (depth - k) for k in range(depth)) if tangent else 0.0
+        self.ridge = math.fsum(a ** (depth - k) - b2 ** (depth - k) for k in range(depth)) if kind == "tangent" else 0.0
 
     def __repr__(self) -> str:
         gammas = ", ".join(f"{each:.6g}" for each in self.gammas)
         return f"KernelLaw({self.kind}, {self.activation.name}, gammas=({gammas}), inputs={self.inputs!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key != "_solver"}
 
     def to_dict(self) -> dict[str, Any]:
         """What the law is made of, its support and its atoms."""
@@ -103,6 +98,12 @@ class KernelLaw(Reported):
 
     # All of it in u = x - floor, the excess over the smallest eigenvalue that there can be: at a hard edge the density
     # changes on the scale of u, which x may not resolve.
+
+    @cached_property
+    def _weights(self) -> list[float]:
+        """Of the conjugate kernels of the inputs and of each layer in the sum."""
+        depth = len(self.gammas)
+        return [self.b ** (2 * (depth - k)) if self.kind == "tangent" else float(k == depth) for k in range(depth + 1)]
 
     @cached_property
     def _layers(self) -> tuple[float, Array, Array, float, list[tuple[float, float, float, float]]]:
@@ -163,19 +164,12 @@ class KernelLaw(Reported):
         if close.any():
             ground = sum(mass for location, mass in atoms if location <= nudge)
             mass, share = cdf[close] - ground, np.maximum(u[close] / at[close], 1e-300)
-            power = np.where(mass > 1e-18, at[close] * density[close] / np.maximum(mass, 1e-18), 1.0)
-            density[close] *= share ** np.where(density[close] > 0, power - 1, 0.0)  # 0 is 0, also 0 / 0
+            least = 1e-18 + 1e-15 * ground
+            power = np.where(mass > least, at[close] * density[close] / np.maximum(mass, least), 1.0)
+            # What has no mass below it is rounding beside an atom; 0 is 0, also 0 / 0.
+            density[close] *= np.where(mass > least, share ** np.where(density[close] > 0, power - 1, 0.0), 0.0)
             cdf[close] = ground + mass * share**power
         return density, cdf
-
-    def _check(self, report: Any, argument: str, points: int, offset: float = 0.0) -> None:
-        self._solved(points, report["failed"])
-        if report["failed"]:
-            raise ConvergenceError(
-                f"KernelLaw: {report['failed']} points did not converge, the first at {argument} ="
-                f" {offset + report['first_failure']:g}",
-                {**report, "law": repr(self)},
-            )
 
     # ---- the protocol ----
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import as_number, available_threads
-from ..errors import ConvergenceError
+from ..laws import Discrete, Law
 from ..laws._quadrature import Interval, integrate
 from ..laws._reports import Reported
 from ..networks import MLP
 from ._fixed_point import fixed_point
 from ._intervals import Intervals
 from ._moments import gauss_moment
-
-if TYPE_CHECKING:
-    from ..jacobian._layers import Factor
-    from ..jacobian._slopes import Direct
+from ._series import moment
+from ._slope_law import slope_law
+from ._squared_slopes import Factor, squared_slopes
 
 __all__ = ["OneSampleNTKLaw", "one_sample_ntk_law"]
 
@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 _settled = 1e-10
 # Layers that move eigenvalues by less than this part of their size leave too few digits to solve with.
 _narrow = 1e-5
+# From so many equal layers on, Taylor series of what they share are worth making.
+_many = 6
 
 
 class OneSampleNTKLaw(Reported):
@@ -64,9 +66,6 @@ class OneSampleNTKLaw(Reported):
             f" second_moments={self.second_moments[0]:.6g}..{self.second_moments[-1]:.6g})"
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
-
     def to_dict(self) -> dict[str, Any]:
         """What the law is made of, its support and its atoms."""
         return {
@@ -91,9 +90,6 @@ class OneSampleNTKLaw(Reported):
     @cached_property
     def _factors(self) -> list[Factor]:
         """The squared slopes of each hidden layer."""
-        from ..jacobian._layers import Factor
-        from ..jacobian._slopes import squared_slopes
-
         known: dict[float, Factor] = {}
         for q in self.q.tolist():
             known.setdefault(q, Factor(squared_slopes(self.mlp.activation, q), 1.0, 1.0))
@@ -142,20 +138,20 @@ class OneSampleNTKLaw(Reported):
         return atoms, top, discrete
 
     @cached_property
-    def _solver(self) -> Direct | _core.freeprob.ExplicitLaw | None:
-        """None for atoms alone; `Direct` is in units of x - offset."""
-        from ..jacobian._slopes import Direct
-
+    def _solver(self) -> Law | _core.freeprob.ExplicitLaw:
+        """What evaluates the law: where there is nothing to solve, the law itself in other words."""
         atoms, top, discrete = self._parts
         weight = float(self.mlp.sigma_w) ** 2
         haar = self.mlp.weights == "haar"
         if discrete:
-            return None
+            return Discrete(*zip(*atoms, strict=True))
         if haar and len(self._factors) == 1:
-            return Direct(self._factors[0].slopes, weight * self._first)
+            squares = slope_law(self.mlp.activation, float(self.q[0]), squared=True)
+            return squares.scale(weight * self._first).shift(float(self.second_moments[-1]))
         self._refuse_narrow(weight)
         steps: list[tuple[Any, ...]] = [("scale", math.log(self._first))]
         solvers: dict[int, Any] = {}
+        shared = Counter(map(id, self._factors))
         for each, offset in zip(self._factors, self.second_moments[1:].tolist(), strict=True):
             values, masses = each.slopes.values, each.slopes.masses
             if values is not None and masses is not None and np.count_nonzero(values) == 1:
@@ -163,6 +159,8 @@ class OneSampleNTKLaw(Reported):
                 if values[0] == 0:
                     steps.append(("jump", float(masses[0]), 1.0, 1.0))
             else:
+                if id(each) not in solvers and shared[id(each)] >= _many:
+                    each.core.keep_series()
                 steps.append(("slopes", solvers.setdefault(id(each), each.core), 1.0, 1.0))
             if not haar:
                 steps.append(("pole", 1.0, 1.0))
@@ -197,12 +195,9 @@ class OneSampleNTKLaw(Reported):
     @cached_property
     def _support(self) -> list[tuple[float, float]]:
         solver = self._solver
-        if solver is None:
-            return []
+        if isinstance(solver, Law):
+            return solver.support()
         floor, falls = float(self.second_moments[-1]), self._falls
-        if not isinstance(solver, _core.freeprob.ExplicitLaw):
-            low, high = solver.bounds
-            return [(floor if falls else floor + low, floor + high)]
         intervals: list[tuple[float, float]] = []
         low = floor
         for start, end, _ in solver.gaps():
@@ -268,12 +263,9 @@ class OneSampleNTKLaw(Reported):
     def _both(self, x: Array, *, below: bool = True) -> tuple[Array, Array]:
         """Density and, if `below`, distribution function."""
         solver = self._solver
-        if solver is None:
-            cdf = sum((mass * (x >= location) for location, mass in self._parts[0]), np.zeros_like(x))
-            return np.zeros_like(x), np.minimum(cdf, 1.0)
+        if isinstance(solver, Law):
+            return solver._pdf(x), solver._cdf(x) if below else x
         floor = float(self.second_moments[-1])
-        if not isinstance(solver, _core.freeprob.ExplicitLaw):
-            return solver.evaluate(np.maximum(x - floor, 0.0))
         seen = x > self._resolved
         density, cdf = np.zeros_like(x), np.zeros_like(x)
         if self._falls_apart:
@@ -292,15 +284,6 @@ class OneSampleNTKLaw(Reported):
         at_floor = x <= floor
         return density, np.where(at_floor, dict(self._parts[0]).get(floor, 0.0) * (x == floor), cdf)
 
-    def _check(self, report: Any, argument: str, points: int) -> None:
-        self._solved(points, report["failed"])
-        if report["failed"]:
-            raise ConvergenceError(
-                f"OneSampleNTKLaw: {report['failed']} points did not converge, the first at {argument} ="
-                f" {report['first_failure']:g}",
-                {**report, "law": repr(self)},
-            )
-
     def _pdf(self, x: Array) -> Array:
         return self._both(x, below=False)[0]
 
@@ -309,8 +292,8 @@ class OneSampleNTKLaw(Reported):
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         solver = self._solver
-        if not isinstance(solver, _core.freeprob.ExplicitLaw):
-            return super()._stieltjes(z)
+        if isinstance(solver, Law):
+            return solver._stieltjes(z)
         upper = np.where(z.imag < 0, np.conj(z), z)
         upper = np.where(upper == 0, -1e-140, upper)
         g, report = solver.resolvent([complex(each) for each in upper], available_threads())
@@ -318,10 +301,10 @@ class OneSampleNTKLaw(Reported):
         return -np.where(z.imag < 0, np.conj(g), g)
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
+        if isinstance(self._solver, Law):
+            return self._solver._expect(function)
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
-        solver, floor = self._solver, float(self.second_moments[-1])
-        if solver is not None and not isinstance(solver, _core.freeprob.ExplicitLaw):
-            return total + solver.expect(lambda x: function(floor + x))
+        floor = float(self.second_moments[-1])
         for low, high in self.support():
             if low <= floor:  # where mass piles up in ln(x - floor): less than rounding of x tells apart is one point
                 near, middle = floor * (1 + 1e-9), floor + (high - floor) / 4
@@ -337,8 +320,6 @@ class OneSampleNTKLaw(Reported):
         return total
 
     def _moment(self, k: int) -> float:
-        from ..jacobian._series import moment
-
         weight = float(self.mlp.sigma_w) ** 2
         moments: Array = self._first ** np.arange(1.0, k + 1)
         poles = {1.0: 1.0 if self.mlp.weights == "haar" else 2.0}

@@ -16,8 +16,9 @@ from .._arguments import as_number, shown
 from .._pieces import Derivative
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
-from ..laws import Discrete, Law
-from ._moments import expect, least_variance, slope_masses
+from ..laws import Discrete, Law, Mixture, Point, squared_slope
+from ._moments import least_variance, mean_of, slope_masses
+from ._squared_slopes import Factor, phases, squared_slopes
 
 __all__ = ["SlopeLaw", "slope_law"]
 
@@ -42,9 +43,9 @@ def slope_law(activation: str | Activation, q: float, *, squared: bool = False) 
     Returns
     -------
     Law
-        `laws.Discrete` for what is piecewise linear, whose tiny masses keep their digits; else a law with a density,
-        and atoms where phi is linear on a stretch. Moments by `gauss_moment`; quantiles and distribution functions to
-        about 1e-14, densities to 1e-9.
+        `laws.Discrete` for what is piecewise linear, whose tiny masses keep their digits; of tanh and erf those of
+        `laws.squared_slope`, or their square roots; else a law with a density, and atoms where phi is linear on a
+        stretch. Quantiles and distribution functions to about 1e-14, densities to 1e-9, of squares to 1e-11.
 
     Examples
     --------
@@ -68,19 +69,16 @@ def slope_law(activation: str | Activation, q: float, *, squared: bool = False) 
         # So narrow that on either side of 0 phi' is one number, to rounding.
         sides = slopes[1:3] if abs(slopes[1] - slopes[2]) > _resolved * np.abs(slopes).max() else slopes[1:2]
         return Discrete(sides**2 if squared else sides, np.full(sides.size, 1 / sides.size))
+    known = next((name for name in ("tanh", "erf", "erf_unit") if as_activation("slope_law", name) == activation), None)
+    if known is not None and 1e-12 <= q <= 1e4:  # closed forms
+        return squared_slope(known, q) if squared else squared_slope(known, q).power(0.5)
     return SlopeLaw(activation, q, squared)
 
 
-# Where |h| = inverse(phi') is known: the inverse, and phi'' over phi'.
-_known: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
-    "tanh": (
-        lambda t: np.where(t > 0.5, np.arctanh(np.sqrt(1 - t)), np.arccosh(1 / np.sqrt(t))),
-        lambda h: -2 * np.tanh(h),
-    ),
-    "erf": (lambda t: np.sqrt(-np.log(t * (math.sqrt(math.pi) / 2))), lambda h: -2 * h),
-    "erf_unit": (lambda t: np.sqrt(-4 / math.pi * np.log(t)), lambda h: -math.pi / 2 * h),
-    "arctan": (lambda t: np.sqrt((1 - t) / t), lambda h: -2 * h / (1 + h * h)),
-}
+def diagonal_law(factor: Factor, scale: float) -> Law:
+    """Of the squares of a rectangular diagonal's singular values, times `scale`: as many as the output has entries."""
+    law = slope_law(factor.slopes.activation, factor.slopes.q, squared=True).scale(scale)
+    return law if factor.width == 1 else Mixture([(1 / factor.width, law), (1 - 1 / factor.width, Point(0.0))])
 
 
 class SlopeLaw(Law):
@@ -99,12 +97,11 @@ class SlopeLaw(Law):
     def __init__(self, activation: Activation, q: float, squared: bool) -> None:
         self.activation, self.q, self.squared = activation, q, squared
         self._root = math.sqrt(q)
-        known = _known.get(activation.name)
-        self._closed = known if known and as_activation("slope_law", activation.name) == activation else None
         self._pieces: list[Piece] = []  # ends in h, values there
         self._flat: dict[float, float] = {}  # atoms
+        self._period = phases(activation, q, both_signs=not squared)
         reach = _reach * self._root
-        ends = [-reach, *(k for k in activation.kinks if abs(k) < reach), reach]
+        ends = self._period or [-reach, *(k for k in activation.kinks if abs(k) < reach), reach]
         for low, high in pairwise(ends):
             self._split(low, high)
 
@@ -121,11 +118,8 @@ class SlopeLaw(Law):
 
     def _turning(self, h: Array) -> Array:
         """What changes sign where the value turns: its slope."""
-        step = 2.0 ** round(math.log2(0.01 * min(1.0, self._root)))
-        weights = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
-        value = self.activation.dphi
-        slope = sum(w * (value(h + k * step) - value(h - k * step)) for k, w in weights) / step
-        return np.asarray(2 * value(h) * slope if self.squared else slope, dtype=float)
+        slope = _differences(self.activation.dphi, h, 2.0 ** round(math.log2(0.01 * min(1.0, self._root))))
+        return np.asarray(2 * self.activation.dphi(h) * slope if self.squared else slope, dtype=float)
 
     def _split(self, low: float, high: float) -> None:
         """Monotone pieces between two kinks."""
@@ -152,7 +146,7 @@ class SlopeLaw(Law):
         exact = not isinstance(self.activation.dphi, Derivative)
         tolerance = (1e-14 if exact else 1e-10) * np.abs(values).max()
         if np.ptp(values) <= tolerance:
-            mass = special.ndtr(high / self._root) - special.ndtr(low / self._root)
+            mass = self._mass(np.asarray(low), high)
             where = float(values[len(values) // 2])
             where = where if exact else round(where, 10)
             self._flat[where] = self._flat.get(where, 0.0) + float(mass)
@@ -222,11 +216,6 @@ class SlopeLaw(Law):
     def _roots(self, x: Array, piece: Piece) -> Array:
         """h on a monotone piece with that value."""
         a, b, at_a, at_b = piece
-        if self._closed is not None:
-            t = np.sqrt(x) if self.squared else x
-            with np.errstate(divide="ignore", invalid="ignore"):
-                h = self._closed[0](np.minimum(t, float(self.activation.dphi(np.zeros(1))[0])))
-            return np.asarray(np.clip(h if b > 0 else -h, a, b))
         low, high = np.full(x.shape, a), np.full(x.shape, b)
         rising = at_b > at_a
         for _ in range(70):
@@ -244,16 +233,16 @@ class SlopeLaw(Law):
             a, b, at_a, at_b = piece
             least, most = min(at_a, at_b), max(at_a, at_b)
             # What lies beyond 12 standard deviations counts with the outermost pieces.
-            left = -math.inf if a <= -_reach * self._root * (1 - 1e-9) else a / self._root
-            right = math.inf if b >= _reach * self._root * (1 - 1e-9) else b / self._root
+            left = -math.inf if a <= -_reach * self._root * (1 - 1e-9) else a
+            right = math.inf if b >= _reach * self._root * (1 - 1e-9) else b
             inside = (x >= least) & (x < most)
-            z = np.full(x.shape, math.nan)
+            h = np.full(x.shape, math.nan)
             if inside.any():
-                z[inside] = self._roots(x[inside], piece) / self._root
+                h[inside] = self._roots(x[inside], piece)
             # The side of the root on which values are wanted.
             to_left = (at_b > at_a) != above
-            part = _mass(left, z) if to_left else _mass(z, right)
-            whole = _mass(np.full(x.shape, left), right)
+            part = self._mass(left, h) if to_left else self._mass(h, right)
+            whole = self._mass(np.full(x.shape, left), right)
             total += np.where(inside, part, np.where((x >= most) != above, whole, 0.0))
         return np.asarray(np.clip(total, 0.0, 1.0))
 
@@ -271,16 +260,38 @@ class SlopeLaw(Law):
             if not inside.any():
                 continue
             h = self._roots(x[inside], piece)
-            if self._closed is None:
-                slope = self._turning(h)
-            else:
-                slope = (2 if self.squared else 1) * x[inside] * self._closed[1](h)
+            slope = x[inside] * self._log_slope(h, piece) if self.squared else self._turning(h)
             normal = np.exp(-h * h / (2 * self.q)) / (self._root * math.sqrt(2 * math.pi))
+            if self._period is not None:
+                normal = np.full_like(h, 1 / (self._period[1] - self._period[0]))
             with np.errstate(divide="ignore", invalid="ignore"):  # infinite where the slope turns
                 total[inside] += np.where(normal == 0, 0.0, normal / np.abs(slope))
         return total
 
+    def _log_slope(self, h: Array, piece: Piece) -> Array:
+        """The slope of ln phi'^2, whose differences keep their digits however small that is; where phi' goes through 0
+        nearby, by those of phi', which is smooth.
+        """
+        a, b, at_a, at_b = piece
+        near, dphi = min(1.0, self._root), self.activation.dphi
+        least, step = 1e-20 * max(max(pair[2:]) for pair in self._pieces), 0.004 * near
+        zeros = [end for end, value in ((a, at_a), (b, at_b)) if value < least and abs(end) < _reach * self._root]
+        close = np.min([np.full_like(h, math.inf), *(np.abs(h - end) for end in zeros)], axis=0) < near
+        out = np.empty_like(h)
+        for mine, function in ((close, dphi), (~close, lambda h: np.log(np.abs(dphi(h))))):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                out[mine] = 2 * _differences(function, h[mine], step) / (dphi(h[mine]) if mine is close else 1.0)
+        return out
+
+    def _mass(self, low: Any, high: Any) -> Array:
+        """P(low < h < high)."""
+        if self._period is not None:
+            return np.asarray((high - low) / (self._period[1] - self._period[0]))
+        return _mass(low / self._root, high / self._root)
+
     def _ppf(self, q: Array) -> Array:
+        if self._period is not None:
+            return super()._ppf(q)
         if len(self._pieces) == 2 and not self._flat and self.activation.parity != 0:
             first, second = self._pieces
             if first[1] == second[0] == 0 and first[3] > first[2]:  # it falls with |h|
@@ -296,7 +307,7 @@ class SlopeLaw(Law):
         return self._value(self._root * z)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Over h, but close to the values that there are, where only the density knows the pole."""
+        """Over h, but on the values that there are, where only the density knows the pole."""
         reach = _reach * self._root
         values = self._value(np.clip([end for piece in self._pieces for end in piece[:2]], -reach, reach))
         low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
@@ -306,9 +317,17 @@ class SlopeLaw(Law):
             away &= np.abs(z - location) > margin
         out = np.empty(z.shape, complex)
         out[away] = [self._mean_pole(complex(each)) for each in z[away]]
-        if not away.all():
-            out[~away] = super()._stieltjes(z[~away])
+        adaptive = ~away & (z.imag != 0) & self.squared  # on panels of h that halve towards the pole
+        out[adaptive] = [self._solver_pole(complex(each)) for each in z[adaptive]]
+        rest = ~(away | adaptive)
+        if rest.any():
+            out[rest] = super()._stieltjes(z[rest])
         return out
+
+    def _solver_pole(self, z: complex) -> complex:
+        upper = complex(z.real, abs(z.imag))
+        m: complex = -Factor(squared_slopes(self.activation, self.q), 1.0, 1.0).core.moments(upper)[1] / upper
+        return m if z.imag > 0 else m.conjugate()
 
     def _mean_pole(self, z: complex) -> complex:
         """Both parts are known as well as the whole."""
@@ -317,7 +336,7 @@ class SlopeLaw(Law):
             def pole(h: Array) -> Any:
                 return 1 / (self._value(h) - z)
 
-            return expect(self.activation, self.q, lambda h: part(pole(h)), lambda h: np.abs(pole(h)))
+            return mean_of(self.activation, self.q, lambda h: part(pole(h)), lambda h: np.abs(pole(h)))
 
         return complex(mean(np.real), mean(np.imag))
 
@@ -326,7 +345,7 @@ class SlopeLaw(Law):
         parts = [lambda h: np.real(function(self._value(h)))]
         if np.iscomplexobj(function(self._value(np.zeros(1)))):
             parts.append(lambda h: np.imag(function(self._value(h))))
-        means = [expect(self.activation, self.q, part) for part in parts]
+        means = [mean_of(self.activation, self.q, part) for part in parts]
         return complex(*means) if len(means) == 2 else means[0]
 
 
@@ -346,6 +365,12 @@ def _turns(values: Array, extremes: list[tuple[int, int]], tolerance: float) -> 
             out.append(furthest)
             direction, furthest = -direction, each
     return out
+
+
+def _differences(function: Callable[[Array], Any], h: Array, step: float) -> Any:
+    """The slope, to the step to the power 6."""
+    weights = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+    return sum(w * (function(h + k * step) - function(h - k * step)) for k, w in weights) / step
 
 
 def _mass(low: Any, high: Any) -> Array:

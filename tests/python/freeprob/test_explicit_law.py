@@ -9,8 +9,8 @@ from deeprmt import _core
 from deeprmt.activations import Activation, as_activation, leaky_relu
 from deeprmt.errors import ConvergenceError
 from deeprmt.jacobian import JacobianLaw, law
-from deeprmt.jacobian._slopes import squared_slopes
 from deeprmt.meanfield import critical_point, fixed_point, gauss_moment
+from deeprmt.meanfield._squared_slopes import squared_slopes
 from deeprmt.networks import MLP
 from reference.freeprob import explicit_law as reference
 

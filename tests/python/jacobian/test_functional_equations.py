@@ -7,7 +7,7 @@ import pytest
 
 from deeprmt import _core
 from deeprmt.jacobian import law
-from deeprmt.jacobian._slopes import squared_slopes
+from deeprmt.meanfield._squared_slopes import squared_slopes
 from deeprmt.networks import MLP
 from reference.jacobian import functional_equations as reference
 

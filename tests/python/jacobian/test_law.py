@@ -494,3 +494,31 @@ def test_the_stieltjes_transform_of_one_diagonal(q0):
         assert abs(mu.stieltjes(z) - exact) < 2e-14 * abs(exact)
     assert mu.ks_distance(mu.rvs(500, rng=0)) < 1.95 / 500**0.5 or q0 < 1e-12
     assert (np.abs(mu.rvs(500, rng=0) - x.max()) <= 50 * q0 + 1e-15).all()
+
+
+def test_slopes_that_differ_by_rounding_alone_are_one_number():
+    """At q* = 0 all slopes are phi'(0): phi' from phi alone, or rounded in several ways, is no law of its own."""
+    for dphi in (None, lambda h: (1 + h * h) ** -1.5):
+        activation = Activation(lambda h: h / np.sqrt(1 + h * h), dphi)
+        for sigma_w, depth in ((1e-3, 8), (0.9, 2), (1.0, 3)):
+            mu = law(MLP([50] * (depth + 1), activation, weights="haar", sigma_w=sigma_w))
+            ((place, mass),) = mu.atoms()
+            assert place == pytest.approx(sigma_w ** (2 * depth), rel=1e-12)
+            assert mass == 1
+            assert mu.support() == []
+            x = place * np.array([0.5, 0.99, 1.01, 2.0])
+            assert mu.cdf(x).tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["gelu", "swish"])
+def test_many_variances_take_fewer_panels(monkeypatch, name):
+    """Of 12 layers off the fixed point; the same law with one factor a layer, on finer panels."""
+    mlp = MLP([100] * 13, name, weights="haar", sigma_w=1.3, sigma_b=0.2)
+    few = law(mlp, q0=3.0)
+    x = few.lambda_max * np.geomspace(1e-4, 0.99, 30)
+    density = few.pdf(x)
+    monkeypatch.setattr("deeprmt.jacobian._layers._few", 1000)
+    all_of_them = law(mlp, q0=3.0)
+    assert len(all_of_them._groups) == 11
+    # The rule is right to 1e-13 a layer of ln S, and the density changes by no more than a few times that.
+    np.testing.assert_allclose(density, all_of_them.pdf(x), rtol=1e-10)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from deeprmt.activations import Activation, as_activation, elu, names
-from deeprmt.laws import Discrete
+from deeprmt.laws import Discrete, squared_slope
 from deeprmt.meanfield import gauss_moment, slope_law
 
 # Computed independently in 30 digits: q, P(phi' <= 1/2) of tanh and erf_unit, P(phi' = 0) of hard_tanh, E phi' of tanh.
@@ -105,7 +105,8 @@ def test_expectations_and_names():
     law = slope_law("tanh", 0.5, squared=True)
     z = 0.3 + 0.2j
     assert law.expect(lambda x: 1 / (x - z)) == pytest.approx(law.stieltjes(z), rel=1e-10)
-    assert repr(law) == "SlopeLaw('tanh', q=0.5, squared=True)"
+    assert law == squared_slope("tanh", 0.5)
+    assert repr(slope_law("gelu", 0.5, squared=True)) == "SlopeLaw('gelu', q=0.5, squared=True)"
     cube = slope_law(Activation(lambda h: h**3, lambda h: 3 * h * h), 1.0)
     assert cube.support() == [(0.0, math.inf)]
     assert cube.cdf(3.0) == pytest.approx(2 * stats.norm.cdf(1) - 1, rel=1e-13)
@@ -150,3 +151,29 @@ def test_the_stieltjes_transform_of_narrow_laws(q):
     for z in (0.3 + 0.5j, -0.5, 1 - 0.3j if q < 1e-3 else -1j):
         exact = np.sum(weights / (x - z)) / math.sqrt(2 * math.pi)
         assert abs(slope_law("tanh", q, squared=True).stieltjes(z) - exact) < 2e-14 * abs(exact)
+
+
+def test_wide_gaussians_under_periodic_slopes():
+    """cos^2 of a phase that is uniform: the arcsine law, with a distribution function 2 asin(sqrt x) / pi."""
+    x = np.array([1e-6, 0.2, 0.5, 0.9])
+    law = slope_law("sin", 1e8, squared=True)
+    np.testing.assert_allclose(law.cdf(x), 2 / math.pi * np.arcsin(np.sqrt(x)), rtol=1e-9)
+    np.testing.assert_allclose(law.pdf(x), 1 / (math.pi * np.sqrt(x * (1 - x))), rtol=1e-9)
+    plain = slope_law("sin", 1e8)
+    np.testing.assert_allclose(plain.cdf([-0.5, 0.0, 0.5]), [1 / 3, 1 / 2, 2 / 3], rtol=1e-10)
+    assert law.mean() == pytest.approx(0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "q"), [("gelu", 1e-6), ("swish", 0.3), ("arctan", 1e-4)])
+def test_the_stieltjes_transform_close_to_the_law(name, q):
+    """Less than a hundredth of its width above it: over the Gaussian, with the pole's part of the density subtracted."""
+    law = slope_law(name, q, squared=True)
+    h, weights = np.polynomial.legendre.leggauss(4000)
+    h, weights = 9 * math.sqrt(q) * h, weights * np.exp(-((9 * h) ** 2) / 2)
+    values = as_activation("test", name).dphi(h) ** 2
+    weights /= weights.sum()
+    low, high = np.quantile(values, [0.2, 0.8])
+    z = (low + high) / 2 + 0.008j * (values.max() - values.min())
+    # 4000 nodes see a pole that far off the axis, at 4000 pi 0.008 / 2 > 38 where h moves by as much as the value.
+    assert law.stieltjes(z) == pytest.approx(np.sum(weights / (values - z)), rel=1e-9)
+    assert law.stieltjes(z.conjugate()) == pytest.approx(law.stieltjes(z).conjugate(), rel=1e-14)

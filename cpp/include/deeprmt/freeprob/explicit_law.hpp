@@ -30,6 +30,7 @@
 #include <variant>
 #include <vector>
 
+#include "deeprmt/core/solving.hpp"
 #include "deeprmt/core/types.hpp"
 #include "deeprmt/freeprob/squared_slopes.hpp"
 
@@ -84,11 +85,7 @@ class ExplicitLaw {
   /// Ascending, within (0, right end); the last one starts at the right end and has high = inf.
   const std::vector<Gap>& gaps() const { return gaps_; }
 
-  /// What did not converge. Where nothing failed, `failed` is 0.
-  struct Report {
-    Index failed = 0;
-    double first_failure = 0;  // the x or |z| of the first point that did not converge
-  };
+  using Report = SolveReport;
 
   /// Density without atoms, and distribution function from the right with them, at each x; NaN where it did not
   /// converge.
@@ -111,6 +108,7 @@ class ExplicitLaw {
   };
   /// The last two solutions along the axis, with the derivatives of all unknowns, the lead's first, to ln x.
   struct Trail {
+    Tally tally;  // of the present point
     int known = 0;
     double log_x[2];
     std::vector<Complex> at[2], slope[2];
@@ -161,11 +159,11 @@ class ExplicitLaw {
   double angle(const Point& p) const;
   RealValue real(Point& p, const std::vector<int>& branches) const;
   bool move(Point& p, Complex step, double& size) const;
-  bool newton(Point& p, Complex log_z, int steps, Value* found = nullptr) const;
+  bool newton(Point& p, Complex log_z, int steps, Tally& tally, Value* found = nullptr) const;
   bool along(Point& p, Trail& trail, double log_x, Value& found) const;
   void keep(Trail& trail, const Point& p, double log_x, Complex slope) const;
   bool negative_root(Point& p, double log_modulus) const;
-  bool from_afar(Point& p, double log_modulus, double argument) const;
+  bool from_afar(Point& p, double log_modulus, double argument, Tally& tally) const;
   bool in_bulk(Point& p, Trail& trail, double log_x, Value& found) const;
   bool solve(double low, double high, double x, Point& p, Trail& trail, Value& found) const;
   void find_right_end(bool known);

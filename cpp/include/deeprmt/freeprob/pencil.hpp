@@ -25,6 +25,7 @@
 #include <complex>
 #include <vector>
 
+#include "deeprmt/core/solving.hpp"
 #include "deeprmt/core/types.hpp"
 
 namespace deeprmt::freeprob {
@@ -79,12 +80,7 @@ class Pencil {
   Pencil(Mat<Complex> constant, std::vector<Mat<Complex>> frames, std::vector<Mat<Complex>> cores,
          std::vector<LetterLaw> laws, double reach);
 
-  struct Report {
-    Index failed = 0;
-    double first_failure = 0;  // the smallest x, or the |z| of the first z, that did not converge
-    double residual = 0;       // the largest last Newton step, relative to the solution
-    Index iterations = 0;      // Newton steps of all points together
-  };
+  using Report = SolveReport;  // residual: the last Newton step, relative to the solution
 
   /// At each x: density, distribution function (modulo 2), and whether the law has a density there (1), a gap (0). NaN
   /// where it did not converge.

@@ -23,6 +23,7 @@
 #include <complex>
 #include <vector>
 
+#include "deeprmt/core/solving.hpp"
 #include "deeprmt/core/types.hpp"
 
 namespace deeprmt::meanfield {
@@ -37,11 +38,7 @@ class NestedKernels {
   /// @param layers          1 to L; the last q is positive
   NestedKernels(VecIn<double> values, VecIn<double> masses, double q0, double shift, const std::vector<Layer>& layers);
 
-  /// What did not converge. Where nothing failed, `failed` is 0.
-  struct Report {
-    Index failed = 0;
-    double first_failure = 0;  // the x or |z| of the first point that did not converge
-  };
+  using Report = SolveReport;
 
   /// Density of the continuous part and distribution function at each x, which must not be an atom.
   /// @param threads  >= 1, never changes the result: points are solved in chunks of 64, in ascending order
@@ -55,17 +52,10 @@ class NestedKernels {
   struct Sums {
     Complex one, x, one2, x2, xx2;  // means of 1/w, x/w, 1/w^2, x/w^2, x^2/w^2, w = alpha + beta_0 x
   };
-  /// All that a solution carries; sized once.
-  struct State {
-    std::vector<Complex> rho, residual, jacobian, t, beta, slope_z;
-    std::vector<Complex> d_alpha, d_beta, d_trace, d_below, d_t;  // derivatives to each rho, and to z
-    Complex alpha, m;
-    explicit State(std::size_t layers);
-  };
+  struct State;
 
   Sums sums(Complex alpha, Complex beta) const;
   void equations(Complex z, State& s) const;
-  bool step(State& s) const;
   bool newton(Complex z, State& s, int steps) const;
   bool inside(const State& s) const;
   bool from_afar(Complex z, State& s) const;

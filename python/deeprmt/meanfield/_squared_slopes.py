@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -13,17 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from .. import _core
+from .._pieces import Derivative
 from ..activations import Activation
-from ..meanfield._moments import mean_of
+from ..errors import ConvergenceError
+from ._moments import gauss_moment
 
 Array = NDArray[np.float64]
 
 # h beyond 9 standard deviations has a mass of 2e-19.
 _reach = 9.0
 gauss_nodes, gauss_weights = np.polynomial.legendre.leggauss(16)
-_levels = 5
 # Where phi' is mapped once for all Gaussians, and the narrowest of these.
 _mapped = 64.0
+# A phi' that is known from phi alone has more rounding: phi'^2 that varies by less is a number.
+_rounding_from_phi = 3e-14
 _narrowest = 0.05
 # Narrower Gaussians have few periods of anything.
 _period_reach = 4.0
@@ -56,11 +59,11 @@ class SquaredSlopes:
         """phi'(h)^2."""
         slope = np.asarray(self.activation.dphi(h))
         if slope.dtype.kind == "c":
-            raise TypeError(f"jacobian.law: {self.activation.name}: dphi must be real, got dtype {slope.dtype}")
+            raise TypeError(f"{self.activation.name}: dphi must be real, got dtype {slope.dtype}")
         return np.asarray(slope**2, dtype=float)
 
-    def panels(self) -> Panels:
-        """The nodes for the solver, at five levels of fineness."""
+    def panels(self, levels: int = 5) -> Panels:
+        """The nodes for the solver, at that many levels of fineness; it makes what is finer itself, at a cost."""
         if self.values is not None and self.masses is not None:
             rows = -(-len(self.values) // 16)
             d, weights = np.full((rows, 16), self.values[0]), np.zeros((rows, 16))
@@ -72,32 +75,33 @@ class SquaredSlopes:
             if np.allclose(coarse, fine, rtol=1e-13, atol=0):
                 break
             breaks = _halved(breaks)
-        parts: list[tuple[Array, Array, Array]] = []
-        falls_to_zero = self.falls_to_zero()
-        for _ in range(_levels):
-            d, weights = self._level(breaks)
-            # Just inside each panel's ends, where a jump has not happened yet.
-            nudge = _nudge(breaks, root)
-            low, high = breaks[:-1] + nudge[:-1], breaks[1:] - nudge[1:]
-            ends = np.stack([self.d(low), self.d(high), d.min(1), d.max(1)], 1)
-            ends = np.concatenate([ends, self.d(breaks[:-1])[:, None] if not self.activation.kinks else ends[:, :1]], 1)
-            least = ends.min(1)
-            if falls_to_zero:  # the zero itself, not what rounding or 9 standard deviations leave of it
-                least[np.argmin(least)] = 0.0
-            parts.append((d, weights, np.stack([least, ends.max(1)], 1)))
-            breaks = _halved(breaks)
-        d, weights, ranges = (np.ascontiguousarray(np.concatenate(part)) for part in zip(*parts, strict=True))
-        return Panels(d, weights, ranges, _levels)
+        grids = [breaks]
+        for _ in range(levels - 1):
+            grids.append(_halved(grids[-1]))
+        # Just inside each panel's ends, where a jump has not happened yet, and at its start, which may be a turn.
+        low, high = (np.concatenate(ends) for ends in zip(*((each[:-1], each[1:]) for each in grids), strict=True))
+        inner = [low + _nudge(low, root), high - _nudge(high, root)]
+        ends = inner if self.activation.kinks else [*inner, low]
+        d, weights = self._level(low, high)
+        at_ends = [self.d(each) for each in ends]
+        least = np.minimum.reduce([d.min(1), *at_ends])
+        starts = np.cumsum([0, *(len(each) - 1 for each in grids)])
+        if self.falls_to_zero():  # the zero itself, not what rounding or 9 standard deviations leave of it
+            for first, last in pairwise(starts):
+                least[first + np.argmin(least[first:last])] = 0.0
+        for first, last in pairwise(starts):
+            weights[first:last] /= weights[first:last].sum()
+        return Panels(d, weights, np.stack([least, np.maximum.reduce([d.max(1), *at_ends])], 1), levels)
 
     def _breaks(self) -> Array:
-        """Panels of h: half a unit wide where phi bends, half a standard deviation elsewhere, split at the turns."""
+        """Panels of h: a unit wide where phi bends, a standard deviation elsewhere, split at the turns."""
         root = math.sqrt(self.q)
         if self.phase:
             pieces = [np.linspace(a, b, 9) for a, b in pairwise(self.turns)]
             return np.unique(np.concatenate(pieces))
         reach = _reach * root
-        wide = np.arange(0.0, _reach + 0.25, 0.5) * root
-        near = np.arange(0.0, min(8.0, reach), 0.5)
+        wide = np.arange(0.0, _reach + 0.5) * root
+        near = np.arange(0.0, min(8.0, reach))
         far = 8.0 * 1.25 ** np.arange(0, max(0, math.ceil(math.log(max(reach, 8) / 8) / math.log(1.25))))
         marks = np.concatenate([wide, near, far])
         marks = marks[marks <= reach]
@@ -106,10 +110,10 @@ class SquaredSlopes:
         if np.array_equal(self.d(even), self.d(-even)):
             marks = marks[marks >= 0]
         marks = marks[np.concatenate([[True], np.diff(marks) > 1e-9 * min(root, 1.0)])]
-        # Where phi'^2 falls by more than e^32 over a panel, no polynomial on a sixteenth of it would follow.
+        # Where phi'^2 falls by more than e^16 over a panel, no polynomial on a part of it would follow.
         for _ in range(12):
             log_d = np.log(np.maximum(self.d(marks), 1e-300))
-            steep = np.abs(np.diff(log_d)) > 32
+            steep = np.abs(np.diff(log_d)) > 16
             # At a zero of phi' the fall is that of a power, which the solver follows.
             steep &= (self.d(marks)[1:] > 0) & (self.d(marks)[:-1] > 0) & ~self._touches_zero(marks)
             if not steep.any():
@@ -125,14 +129,18 @@ class SquaredSlopes:
         ends = np.isin(marks, zeros)
         return np.asarray(ends[1:] | ends[:-1])
 
-    def _level(self, breaks: Array) -> tuple[Array, Array]:
-        half = (breaks[1:] - breaks[:-1])[:, None] / 2
-        h = (breaks[1:] + breaks[:-1])[:, None] / 2 + half * gauss_nodes
-        weights = half * gauss_weights if self.phase else np.exp(-h * h / (2 * self.q)) * (half * gauss_weights)
-        return self.d(h), weights / weights.sum()
+    def nodes(self, breaks: Array) -> tuple[Array, Array]:
+        """phi'^2 and masses, of sum 1, at the Gauss nodes of panels."""
+        d, weights = self._level(breaks[:-1], breaks[1:])
+        return d, weights / weights.sum()
+
+    def _level(self, low: Array, high: Array) -> tuple[Array, Array]:
+        half = (high - low)[:, None] / 2
+        h = (high + low)[:, None] / 2 + half * gauss_nodes
+        return self.d(h), half * gauss_weights if self.phase else np.exp(-h * h / (2 * self.q)) * (half * gauss_weights)
 
     def _sums(self, breaks: Array) -> Array:
-        d, weights = self._level(breaks)
+        d, weights = self.nodes(breaks)
         top = self.d(self.turns).max()
         return np.array([np.sum(weights * f) for f in (d, d * d, d / (d + 0.2 * top), 1 / (d + 0.05 * top))])
 
@@ -168,9 +176,11 @@ def squared_slopes(activation: Activation, q: float) -> SquaredSlopes:
     grid = np.unique(np.concatenate([np.linspace(-_reach, _reach, 2001) * root, *_around(activation, root)]))
     # Apart by what phi can tell, be the Gaussian ever so wide.
     grid = grid[np.concatenate([[True], np.diff(grid) > 1e-6 * min(root, 1.0)])]
-    if period is not None and q > 1.9 * (period[-1] - period[0]) ** 2:
+    if period is not None and phases(activation, q) is not None:
         return SquaredSlopes(activation, q, None, None, period, phase=True)
     d = SquaredSlopes(activation, q, None, None, np.zeros(0)).d(grid)
+    if np.ptp(d) <= (_rounding_from_phi if isinstance(activation.dphi, Derivative) else 1e-15) * d.max():
+        return _atoms(activation, q, [d[np.abs(grid).argmin()]], [1.0])
     if len(np.unique(d)) <= 16:  # piecewise linear, though it does not say so
         middle = (grid[1:] + grid[:-1]) / 2
         ends = grid[1:-1][np.diff(activation.dphi(middle)) != 0]
@@ -230,6 +240,16 @@ def _period(activation: Activation) -> Array | None:
     return None
 
 
+def phases(activation: Activation, q: float, *, both_signs: bool = False) -> tuple[float, float] | None:
+    """The ends of one period of phi'^2, or of phi', over which h ~ N(0, q) is uniform to rounding."""
+    period = _period(activation) if math.sqrt(q) > _period_reach else None
+    if period is None:
+        return None
+    start, end = float(period[0]), float(period[-1])
+    end += (end - start) * both_signs  # phi' may change its sign from one period of its square to the next
+    return (start, end) if q > 1.9 * (end - start) ** 2 else None
+
+
 def _nudge(h: Array, root: float) -> Array:
     """A step off h that phi' does not notice and that rounding does not swallow."""
     return np.asarray(1e-13 * min(root, 1.0) + 4 * np.spacing(np.abs(h)))
@@ -265,86 +285,59 @@ def _halved(breaks: Array) -> Array:
     return np.sort(np.concatenate([breaks, (breaks[1:] + breaks[:-1]) / 2]))
 
 
-class Direct:
-    """The law of scale phi'(h)^2 itself, for a continuous phi': densities and masses by solving for h.
+@dataclass(frozen=True)
+class Factor:
+    """Diagonals of one variance: S(y) = S_d(width y)^power; width is n_L / n_l, power their number."""
 
-    `share` of the mass, the rest being at 0.
-    """
+    slopes: SquaredSlopes
+    power: float
+    width: float
+    levels: int = 5
 
-    def __init__(self, slopes: SquaredSlopes, scale: float, share: float = 1.0) -> None:
-        self._slopes, self._scale, self._share = slopes, scale, share
-        root = math.sqrt(slopes.q)
-        nudged = list(zip(slopes.turns, _nudge(slopes.turns, root), strict=True))
-        self._pieces = [(float(a + up), float(b - down)) for (a, up), (b, down) in pairwise(nudged)]
-        self._ends = [(float(slopes.d(np.array(a))), float(slopes.d(np.array(b)))) for a, b in self._pieces]
-        self.bounds = (
-            scale * min(min(pair) for pair in self._ends),
-            scale * max(max(pair) for pair in self._ends),
-        )
+    @cached_property
+    def core(self) -> _core.freeprob.SquaredSlopes:
+        """For the solver."""
+        panels = self.slopes.panels(self.levels)
+        if self.slopes.values is None:  # quadrature of its own, which finds narrow places: did the panels see them too?
+            level = len(panels.d) // (2**panels.levels - 1)
+            seen, mean = float(np.sum(panels.d[:level] * panels.weights[:level])), self.moments(1)[0]
+            if not abs(seen - mean) <= 1e-8 * mean:
+                raise ConvergenceError(
+                    f"the law of phi'(h)^2 with {self.slopes.activation.name} at q = {self.slopes.q:g} is not resolved",
+                    {"mean": mean, "mean of the panels": seen},
+                )
+        return _core.freeprob.SquaredSlopes(panels.d, panels.weights, panels.ranges, panels.levels)
 
-    def expect(self, function: Callable[[Array], Any]) -> Any:
-        """The mean of a function, by Gauss nodes in h."""
-        d, weights = self._slopes._level(_halved(_halved(self._slopes._breaks())))
-        return self._share * np.sum(weights * function(self._scale * d.ravel()).reshape(d.shape))
+    def moments(self, count: int) -> Array:
+        """E d^k for k = 1 .. count."""
+        slopes = self.slopes
+        if slopes.values is not None and slopes.masses is not None:
+            return np.array([float(np.sum(slopes.masses * slopes.values**k)) for k in range(1, count + 1)])
+        known: list[float] = vars(self).setdefault("_known", [])
+        for k in range(len(known) + 1, count + 1):
+            known.append(float(gauss_moment(slopes.activation, slopes.q, power=2 * k, derivative=True)))
+        return np.array(known[:count])
 
-    def stieltjes(self, z: complex) -> complex:
-        """The mean of 1 / (x - z), to rounding, for z away from the support."""
-        slopes, scale = self._slopes, self._scale
+    @cached_property
+    def nodes(self) -> tuple[Array, Array]:
+        """Values and weights, for sums far from the axis."""
+        slopes = self.slopes
+        if slopes.values is not None and slopes.masses is not None:
+            return slopes.values, slopes.masses
+        return slopes.nodes(slopes._breaks())
 
-        def mean(part: Callable[[Any], Any]) -> float:
-            return mean_of(slopes.activation, slopes.q, lambda h: part(1 / (scale * slopes.d(h) - z)))
+    @cached_property
+    def relative_variance(self) -> float:
+        """Var d / (E d)^2, without cancellation."""
+        d, weights = self.nodes
+        if len(d) == 2 and self.slopes.values is not None and d[0] == 0:
+            return float(weights[0] / weights[1])
+        mean = np.sum(weights * d)
+        return float(np.sum(weights * (d - mean) ** 2) / mean**2)
 
-        # The real part changes sign, and is known as well as the whole.
-        rest = 0.0 if self._share == 1 else (1 - self._share) / -z
-        return self._share * complex(mean(np.real), mean(np.imag)) + rest
-
-    def values(self, normal: Array, uniform: Array) -> Array:
-        """From standard normal numbers, and uniform ones that choose the zeros."""
-        x = self._scale * self._slopes.d(math.sqrt(self._slopes.q) * normal)
-        return x if self._share == 1 else np.where(uniform < self._share, x, 0.0)
-
-    def evaluate(self, x: Array) -> tuple[Array, Array]:
-        """Density and distribution function."""
-        slopes, root = self._slopes, math.sqrt(self._slopes.q)
-        start, period = slopes.turns[0], slopes.turns[-1] - slopes.turns[0]
-
-        def share_below(h: Any) -> Any:
-            return (h - start) / period if slopes.phase else special.ndtr(h / root)
-
-        target = x / self._scale
-        density, below = np.zeros_like(x), np.zeros_like(x)
-        for (a, b), (at_a, at_b) in zip(self._pieces, self._ends, strict=True):
-            rising = at_b > at_a
-            inside = (target > min(at_a, at_b)) & (target < max(at_a, at_b))
-            mass = float(share_below(b) - share_below(a))
-            below[target >= max(at_a, at_b)] += mass
-            if not inside.any():
-                continue
-            low, high = np.full(int(inside.sum()), a), np.full(int(inside.sum()), b)
-            for _ in range(80):
-                middle = (low + high) / 2
-                left = (slopes.d(middle) < target[inside]) == rising
-                low, high = np.where(left, middle, low), np.where(left, high, middle)
-            h = (low + high) / 2
-            share = share_below(h) - share_below(a)
-            below[inside] += share if rising else mass - share
-            # From ln d, whose slope differences give to 1e-12 however small d is; where a zero of phi' is near, from
-            # phi', which is smooth there.
-            step = 0.004 * min(1.0, root)
-            dphi = slopes.activation.dphi
-            least = 1e-20 * max(max(pair) for pair in self._ends)
-            from_zero = np.minimum(h - a if at_a < least else np.inf, b - h if at_b < least else np.inf)
-            close = from_zero < min(1.0, root)
-
-            def slope(function: Callable[[Array], Any], h: Array, step: float = step) -> Any:
-                weights = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
-                return sum(w * (function(h + k * step) - function(h - k * step)) for k, w in weights) / step
-
-            log_slope = np.zeros_like(h)
-            log_slope[close] = 2 * slope(dphi, h[close]) / dphi(h[close])
-            log_slope[~close] = slope(lambda h: np.log(slopes.d(h)), h[~close])
-            normal = 1 / period if slopes.phase else np.exp(-h * h / (2 * slopes.q)) / math.sqrt(2 * math.pi * slopes.q)
-            with np.errstate(divide="ignore"):  # the density is infinite where phi' turns
-                density[inside] += normal / (x[inside] * np.abs(log_slope))
-        below = np.clip(below, 0, 1)
-        return self._share * density, below if self._share == 1 else 1 - self._share * (1 - below)
+    @cached_property
+    def mean_log(self) -> float:
+        """E ln d."""
+        d, weights = self.nodes
+        with np.errstate(divide="ignore"):
+            return float(np.sum(weights * np.log(d if self.slopes.values is not None else np.maximum(d, 1e-300))))
