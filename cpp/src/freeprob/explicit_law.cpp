@@ -844,10 +844,14 @@ bool ExplicitLaw::in_bulk(Point& p, Trail& trail, double log_x, Value& found) co
 /// in_bulk, or, where x is within rounding of an end of (low, high), at the nearest point that can be told from it.
 bool ExplicitLaw::solve(double low, double high, double x, Point& p, Trail& trail, Value& found) const {
   const double log_x = std::max(std::log(x), log_floor_);
+  trail.nudge = 0;
   if (in_bulk(p, trail, log_x, found)) return true;
   const double inwards = high - x < x - low ? -1 : 1;
   for (double nudge = 1e-15; nudge < 2e-11 && std::min(high - x, x - low) < nudge * x; nudge *= 10)
-    if (in_bulk(p, trail, log_x + inwards * nudge, found)) return true;
+    if (in_bulk(p, trail, log_x + inwards * nudge, found)) {
+      trail.nudge = nudge;
+      return true;
+    }
   return false;
 }
 
@@ -1091,6 +1095,11 @@ ExplicitLaw::Report ExplicitLaw::evaluate(VecIn<double> x, VecOut<double> densit
   const bool both = cdf.size() > 0;
   check::that(x.size() == 0 || !x.hasNaN(), "evaluate: x must not be NaN");
   const std::vector<Index> order = ascending(x);
+  const auto at_atom = [&](double location) {
+    for (const Atom& atom : atoms_)
+      if (atom.location == location) return atom.mass;
+    return 0.0;
+  };
   const auto start = [&] {
     return [&, p = point(), trail = Trail(), v = Value()](Index k, Tally& tally) mutable {
       const Index i = order[static_cast<std::size_t>(k)];
@@ -1103,10 +1112,18 @@ ExplicitLaw::Report ExplicitLaw::evaluate(VecIn<double> x, VecOut<double> densit
         return true;
       }
       trail.tally = {};
-      const bool good = solve(gap == gaps_.begin() ? 0.0 : std::prev(gap)->high, gap->low, x[i], p, trail, v);
+      const double low = gap == gaps_.begin() ? 0.0 : std::prev(gap)->high;
+      const bool good = solve(low, gap->low, x[i], p, trail, v);
       tally = trail.tally;
       density[i] = !good ? not_a_number : std::log(x[i]) < log_floor_ ? 0.0 : std::max(-v.y.imag(), 0.0) / (pi * x[i]);
       if (both) cdf[i] = good ? std::clamp(1 - angle(p) / pi, 0.0, 1.0) : not_a_number;
+      if (both && good && trail.nudge > 0) {  // less than what lies up to where it was solved
+        const double beside = std::min(gap->low - x[i], x[i] - low) / x[i];
+        const bool above = gap->low - x[i] < x[i] - low;
+        const double below = gap == gaps_.begin() ? 0.0 : std::prev(gap)->cdf;
+        const double end = above ? gap->cdf - at_atom(gap->low) : below + at_atom(low);
+        cdf[i] = end + (cdf[i] - end) * beside / (beside + trail.nudge);
+      }
       return good;
     };
   };

@@ -235,6 +235,10 @@ class SlopeLaw(Law):
             # What lies beyond 12 standard deviations counts with the outermost pieces.
             left = -math.inf if a <= -_reach * self._root * (1 - 1e-9) else a
             right = math.inf if b >= _reach * self._root * (1 - 1e-9) else b
+            if self._period is not None:  # up to its ends, off which the piece was nudged
+                start, end = self._period
+                left = start if a - start < 1e-9 else a
+                right = end if end - b < 1e-9 else b
             inside = (x >= least) & (x < most)
             h = np.full(x.shape, math.nan)
             if inside.any():

@@ -13,7 +13,7 @@ from scipy import optimize
 
 from .. import _core
 from .._arguments import as_choice, as_number
-from ..jacobian._solved import SolvedLaw, Steps
+from ..jacobian._solved import SolvedLaw
 from ..laws import Law
 from ..laws._law import _times_power
 
@@ -48,7 +48,7 @@ class _ShorterSide(SolvedLaw):
         return f"GramLaw(zeta={self.zeta!r}, nonlinearity={self.rest!r}, N/n_0={self.wide!r}, N/M={self.short!r})"
 
     @cached_property
-    def _solver(self) -> Steps | _core.freeprob.ExplicitLaw:
+    def _solver(self) -> _core.freeprob.ExplicitLaw:
         steps: list[tuple[Any, ...]] = []
         if self.zeta > 0:
             steps.append(("pole", self.wide, 1.0))
