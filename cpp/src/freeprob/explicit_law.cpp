@@ -844,14 +844,10 @@ bool ExplicitLaw::in_bulk(Point& p, Trail& trail, double log_x, Value& found) co
 /// in_bulk, or, where x is within rounding of an end of (low, high), at the nearest point that can be told from it.
 bool ExplicitLaw::solve(double low, double high, double x, Point& p, Trail& trail, Value& found) const {
   const double log_x = std::max(std::log(x), log_floor_);
-  trail.nudge = 0;
   if (in_bulk(p, trail, log_x, found)) return true;
   const double inwards = high - x < x - low ? -1 : 1;
   for (double nudge = 1e-15; nudge < 2e-11 && std::min(high - x, x - low) < nudge * x; nudge *= 10)
-    if (in_bulk(p, trail, log_x + inwards * nudge, found)) {
-      trail.nudge = nudge;
-      return true;
-    }
+    if (in_bulk(p, trail, log_x + inwards * nudge, found)) return true;
   return false;
 }
 
@@ -1117,13 +1113,8 @@ ExplicitLaw::Report ExplicitLaw::evaluate(VecIn<double> x, VecOut<double> densit
       tally = trail.tally;
       density[i] = !good ? not_a_number : std::log(x[i]) < log_floor_ ? 0.0 : std::max(-v.y.imag(), 0.0) / (pi * x[i]);
       if (both) cdf[i] = good ? std::clamp(1 - angle(p) / pi, 0.0, 1.0) : not_a_number;
-      if (both && good && trail.nudge > 0) {  // less than what lies up to where it was solved
-        const double beside = std::min(gap->low - x[i], x[i] - low) / x[i];
-        const bool above = gap->low - x[i] < x[i] - low;
-        const double below = gap == gaps_.begin() ? 0.0 : std::prev(gap)->cdf;
-        const double end = above ? gap->cdf - at_atom(gap->low) : below + at_atom(low);
-        cdf[i] = end + (cdf[i] - end) * beside / (beside + trail.nudge);
-      }
+      // At the end itself rounding would count what lies within rounding of it.
+      if (both && good && x[i] == low) cdf[i] = std::prev(gap)->cdf + at_atom(low);
       return good;
     };
   };

@@ -340,3 +340,12 @@ def test_the_density_at_zero_is_infinite_where_it_diverges():
     assert law(MLP([500] * 4, "tanh", weights="haar", sigma_w=1.2, sigma_b=0.3)).pdf(0.0) == 0
     gap = law(MLP([500] * 4, "leaky_relu", weights="haar", sigma_w=1.0))
     assert gap.pdf(0.0) == 0
+
+
+@pytest.mark.parametrize("slope", [0.3, 0.5, 0.01])
+def test_no_mass_at_a_lower_end(slope):
+    """Where the density diverges like a power, rounding of the end alone would be 1e-8 of the mass."""
+    mu = law(MLP([50] * 4, leaky_relu(slope), weights="haar", sigma_w=1.2))
+    for low, _ in mu.support():
+        before, at = mu.cdf([low * (1 - 1e-9), low])
+        assert at == pytest.approx(before, abs=1e-15)

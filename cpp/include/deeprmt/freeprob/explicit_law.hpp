@@ -108,8 +108,7 @@ class ExplicitLaw {
   };
   /// The last two solutions along the axis, with the derivatives of all unknowns, the lead's first, to ln x.
   struct Trail {
-    Tally tally;       // of the present point
-    double nudge = 0;  // by which part of itself it was moved off an end
+    Tally tally;  // of the present point
     int known = 0;
     double log_x[2];
     std::vector<Complex> at[2], slope[2];
