@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..laws import Beta, FussCatalan, Law, MarchenkoPastur
+from ..laws import FussCatalan, Law, MarchenkoPastur
 from ..laws._mixture import merged
 from ..laws._quadrature import Interval, integrate
+from ._end_series import EndSeries, end_series
 from ._moments import product_moments, sum_moments
-from ._panels import Panels
+from ._panels import Halves, Panels
 from ._solver import Additive, Equations, Multiplicative, State
-from ._sources import Series, Slopes, Solved, Source, mirrored, source
+from ._sources import Series, Slopes, Solved, Source, source
 from ._support import Gap, gaps
 
 __all__ = ["FreeProduct", "FreeSum", "Report"]
@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 _NODES = 64
+_BESIDE = 1e-7  # of the room that an end has: closer to it the transform comes from a series
 _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
 _CLOSE_TO_CUSP = 1e-8
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
@@ -57,6 +58,8 @@ class Report:
     accuracy : float
         How well the laws that went in are resolved, where that is less well than rounding: up to such a part of their
         mass, and of their widths at the ends.
+    failed : int
+        Points of arrays at which the equations could not be solved: there NaN was returned.
     """
 
     points: int
@@ -64,6 +67,7 @@ class Report:
     continued: int
     residual: float
     accuracy: float
+    failed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The same as a dict."""
@@ -93,14 +97,17 @@ class Convolution(Law):
 
     @cached_property
     def _equations(self) -> Equations:
-        return Equations(self._rule, [(factor(law, self._rule.product), t) for law, t in self.parts])
+        return Equations(self._rule, [(factor(law), t) for law, t in self.parts])
 
     @property
     def report(self) -> Report:
         """What solving took so far."""
         count = self._equations.count
         accuracy = max(each.accuracy for each, _ in self._equations.parts)
-        return Report(count.points, count.iterations, count.continued, count.residual, accuracy)
+        return Report(count.points, count.iterations, count.continued, count.residual, accuracy, count.failed)
+
+    def _note_failed(self, count: int) -> None:
+        self._equations.count.failed += count
 
     @cached_property
     def _gaps(self) -> list[Gap]:
@@ -312,11 +319,15 @@ class Convolution(Law):
             state, good = self._equations.solve(place, guess)
         else:
             state, good = self._equations.newton(place, guess, 20)
+        lost = 0
         for k in np.flatnonzero(~good)[: _WALKS if patient else 0]:
             new = self._walked(i, float(x[k]))
             if new is not None:
                 state.put(slice(k, k + 1), new)
                 good[k] = True
+            lost += new is None
+            if lost > 3:
+                break
         if not good.all():
             first = float(x[~good][0])
             raise ConvergenceError(
@@ -369,7 +380,10 @@ class Convolution(Law):
             total = total + t * rule.explicit_argument(numbers, state.c)
         for k, (each, t) in enumerate(equations.implicit):
             w = np.exp(state.p[k]) if rule.product else state.p[k]
-            total = total + t * (each.argument(w) - rule.shared_argument(state.c))
+            more = each.argument(w) - rule.shared_argument(state.c)
+            if equations.many and (far := each.is_far(w)).any():
+                more[far] = each.excess_argument(w[far])
+            total = total + t * more
         return np.asarray(total)
 
     def _close(self, edge: float) -> float:
@@ -486,19 +500,33 @@ class Convolution(Law):
         largest = max(mass for mass, _ in masses)
         hidden = largest > 0 and sum(t for mass, t in masses if mass > largest - 1e-9) > 1
         # A density that reaches 0 is resolved by a series of cosines only so far.
-        hidden |= any(isinstance(each, Series | Panels) and each.hull[0] == 0 for each, _ in self._equations.implicit)
+        hidden |= any(
+            isinstance(each, Series | Panels | Halves) and each.hull[0] == 0 for each, _ in self._equations.implicit
+        )
         # And where that density does not diverge, the angle of omega falls like x, down to rounding.
-        flat = any(isinstance(each, Panels) and each.hull[0] == 0 for each, _ in self._equations.implicit)
+        flat = any(isinstance(each, Panels | Halves) and each.hull[0] == 0 for each, _ in self._equations.implicit)
         if hidden:
-            return (1e-13 if flat else 1e-20) * self._scale
+            return (max(1e-13, self._vanishing()) if flat else max(1e-20, self._vanishing())) * self._scale
         # Far below 0.1^100 the equations are not solved next to a power, and logarithms, at 0.
         return 1e-100 * self._scale if any(isinstance(each, Slopes) for each, _ in self._equations.implicit) else _LEAST
+
+    def _vanishing(self) -> float:
+        """From where on the angle of omega is no rounding: x^(1 + g) for a density like x^g, the rest away from 0."""
+        sources = [each for each, _ in self._equations.parts]
+        (first, *others) = sorted(sources, key=lambda each: each.hull[0])
+        if first.hull[0] != 0 or any(at == 0 for at, _ in first.atoms) or any(each.hull[0] == 0 for each in others):
+            return 0.0
+        x = first.hull[1] * np.array([1e-8, 1e-6])
+        low, high = first.law._logpdf(x)
+        power = (high - low) / math.log(100)
+        return float(10.0 ** (-13 / (1 + max(power, 0.0)))) if math.isfinite(power) else 1e-3
 
     def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
         """The density of a product close to 0 where the support begins there, and the mass below."""
         unit = self._least
-        (near, far), (above, _) = self._inner(i, np.array([1.0, 1e4]) * unit)
-        power = max(float(np.log(far / near)) / math.log(1e4), -1 + 1e-3)
+        ratio = 16.0 if unit > 1e-14 * self._scale else 1e4
+        (near, far), (above, _) = self._inner(i, np.array([1.0, ratio]) * unit)
+        power = max(float(np.log(far / near)) / math.log(ratio), -1 + 1e-3)
         below = self._below_least(i, float(above))
         if below > 1e-6:  # mass that piles up towards 0, like one over a logarithm
             power = near * unit / below - 1
@@ -506,7 +534,8 @@ class Convolution(Law):
             power = 0.0
         with np.errstate(divide="ignore"):
             f = near * (x / unit) ** power
-        return f, near * unit / (1 + power) * (x / unit) ** (1 + power)
+        share = np.where(x > 0, (x / unit) ** (1 + power), 0.0)
+        return f, (below if below > 1e-6 else near * unit / (1 + power)) * share
 
     def _below_least(self, i: int, above: float) -> float:
         """The mass of an interval that begins at 0 below `_least`, where the mass above that is known."""
@@ -579,71 +608,105 @@ class Convolution(Law):
         """Places and solutions in the open upper half-plane, or a hair above the axis in a gap."""
         place = self._rule.place(z)
         state, good = self._equations.solve(place)
+        self._refuse_unsolved(z, good)
+        self._equations.note(place, state)
+        return place, state
+
+    def _refuse_unsolved(self, z: Complex, good: NDArray[np.bool_]) -> None:
         if not good.all():
             first = complex(z[~good][0])
             raise ConvergenceError(
                 f"{self._name}: the Cauchy transform did not converge at z = {first!r}", self.report.to_dict()
             )
-        self._equations.note(place, state)
-        return place, state
+
+    def _in_gap(self, z: Complex) -> NDArray[np.bool_]:
+        """Which points lie on the axis outside the support."""
+        inside = np.zeros(z.shape, bool)
+        for low, high in self.support():
+            inside |= (z.real > low) & (z.real < high)
+        return np.asarray((z.imag == 0) & ~inside)
 
     def _raised(self, z: Complex) -> tuple[Complex, NDArray[np.bool_], NDArray[np.bool_]]:
         """z in the upper half-plane, where it was mirrored, and where it lies in a gap: lifted off the axis there."""
         below = z.imag < 0
         z = np.where(below, np.conj(z), z) + 0j
-        real = z.imag == 0
-        x = z.real
-        inside = np.zeros(z.shape, bool)
-        for low, high in self.support():
-            inside |= (x > low) & (x < high)
-        gap = real & ~inside
+        gap = self._in_gap(z)
         ends = np.array([end for pair in self.support() for end in pair] + [at for at, _ in self._atoms])
-        away = np.abs(x[:, None] - ends).min(axis=1)
-        lift = np.where(gap, np.maximum(1e-8 * away, 1e-11 * self._scale), 0.0)
+        away = np.abs(z.real[:, None] - ends).min(axis=1)
+        least = 1e-11 * np.full(z.shape, self._scale)
+        if self._rule.product:  # which has its digits next to 0
+            least = np.where(z == 0, least, np.minimum(least, 1e-11 * np.abs(z)))
+        lift = np.where(gap, np.maximum(1e-8 * away, least), 0.0)
         z = z + 1j * lift
         return z, below, gap
 
-    def _stieltjes(self, z: Complex) -> Complex:
-        points, below, gap = self._raised(z)
-        try:
-            m = -self._rule.cauchy(points, self._at(points)[1].c)
-        except ConvergenceError:
-            m = self._one_by_one(points)
-        m = np.where(gap, m.real + 0j, m)
-        m = np.where(below, np.conj(m), m)
-        for at, _ in self._atoms:
-            m[z == at] = complex(math.inf, 0)
-        return np.asarray(m)
+    # ---- next to the ends ----
 
-    def _one_by_one(self, z: Complex) -> Complex:
-        """The same where a point at an edge resists: there by continuing m = m_0 + a sqrt(h) + b h from heights h."""
-        out = np.empty_like(z)
-        ends = np.array([end for pair in self.support() for end in pair])
-        for i, each in enumerate(z):
+    @cached_property
+    def _end_series(self) -> list[tuple[float, float, EndSeries | None]]:
+        """Ends of the support, how close to them the solver is short of digits, and the series that has them."""
+        ends = [end for pair in self._pieces for end in pair if end != 0 or not self._rule.product]
+        marks = np.unique([*ends, *(at for at, _ in self._atoms), *(gap.low for gap in self._gaps[1:])])
+        out = []
+        for end in sorted(set(ends)):
+            others = np.abs(marks[marks != end] - end)
+            room = min(self._equations.unit(end), float(others.min(initial=math.inf)))
             try:
-                out[i] = -self._rule.cauchy(z[i : i + 1], self._at(z[i : i + 1])[1].c)[0]
-                continue
+                series = None if any(at == end for at, _ in self._atoms) else end_series(self._direct, end, room)
             except ConvergenceError:
-                if each.imag > 1e-8 * self._scale or np.abs(ends - each.real).min() > 1e-12 * self._scale:
-                    raise
-            heights = 1e-9 * self._scale * np.array([1.0, 4.0, 16.0, 64.0])
-            above = each.real + 1j * heights
-            m = -self._rule.cauchy(above, self._at(above)[1].c)
-            found = [(8 * m[k] - 6 * m[k + 1] + m[k + 2]) / 3 for k in (0, 1)]
-            if abs(found[1] - found[0]) > 1e-6 * abs(found[0]):  # no edge like a square root
-                raise ConvergenceError(
-                    f"{self._name}: the Cauchy transform did not converge at z = {complex(each)!r}",
-                    self.report.to_dict(),
-                )
-            out[i] = complex(found[0].real, max(found[0].imag, 0.0))
+                series = None
+            out.append((end, _BESIDE * room, series))
         return out
 
+    def _transform_at(self, z: Complex, slope: bool) -> Complex:
+        """m or its derivative, next to ends by series, elsewhere by solving."""
+        upper = np.where(z.imag < 0, np.conj(z), z) + 0j
+        out, rest = np.empty_like(upper), np.ones(z.shape, bool)
+        hull = self._hull()
+        if (np.abs(upper.imag) < _BESIDE * max(self._scale, hull[1] - hull[0])).any():
+            for end, reach, series in self._end_series:
+                close = rest & (np.abs(upper - end) <= reach)
+                if series is not None and close.any():
+                    at = upper[close]
+                    if series.first == 0:  # an end is known to its rounding, of which a root is much
+                        at[np.abs(at - end) <= 4 * math.ulp(end)] = end
+                    out[close] = series(at, slope=slope)
+                    rest &= ~close
+        gap = self._in_gap(upper)
+        if rest.any():
+            out[rest] = self._direct(upper[rest], slope)
+        out = np.where(gap & np.isfinite(out), out.real + 0j, out)
+        if not slope:
+            out.imag = np.maximum(out.imag, 0.0)
+        return np.where(z.imag < 0, np.conj(out), out)
+
+    def _direct(self, z: Complex, slope: bool = False) -> Complex:
+        """The same by solving alone; points that resist inside an interval are reached along the axis."""
+        points = self._raised(z)[0]
+        place = self._rule.place(points)
+        state, good = self._equations.solve(place)
+        for k in np.flatnonzero(~good):
+            for i, (low, high) in enumerate(self._pieces):
+                if points[k].imag == 0 and low < points[k].real < high:
+                    state.put(slice(k, k + 1), self._solve(i, points[k : k + 1].real))
+                    good[k] = True
+        self._refuse_unsolved(points, good)
+        self._equations.note(place, state)
+        if slope:
+            return np.asarray(-self._rule.cauchy_slope(points, state.c, self._equations.slope(state)))
+        return np.asarray(-self._rule.cauchy(points, state.c))
+
+    def _stieltjes(self, z: Complex) -> Complex:
+        m = self._transform_at(z, slope=False)
+        for at, _ in self._atoms:
+            m[z == at] = complex(math.inf, 0)
+        if self._rule.product and (z == 0).any() and self._pieces[0][0] == 0 and np.isfinite(m[z == 0]).all():
+            near, far = self._direct(np.array([-1.0, -1e4], np.complex128) * max(self._least, 1e-20 * self._scale)).real
+            m[z == 0] = near if near < 1.01 * far else math.inf  # the mean of 1 / x, where there is one
+        return m
+
     def _stieltjes_derivative(self, z: Complex) -> Complex:
-        points, below, gap = self._raised(z)
-        _, state = self._at(points)
-        slope = -self._rule.cauchy_slope(points, state.c, self._equations.slope(state))
-        slope = np.where(gap, slope.real + 0j, slope)
-        return np.asarray(np.where(below, np.conj(slope), slope))
+        return self._transform_at(z, slope=True)
 
 
 def _next(one: Complex, two: Complex, three: Complex) -> Complex:
@@ -655,7 +718,7 @@ def _next(one: Complex, two: Complex, three: Complex) -> Complex:
     return np.where(new.imag > 0, new, new.real + 0.5j * three.imag)
 
 
-def factor(law: Law, product: bool = False) -> Source:
+def factor(law: Law) -> Source:
     """A law as a source; where a series does not resolve what is itself a convolution, its own equations are used.
 
     Raises
@@ -667,9 +730,6 @@ def factor(law: Law, product: bool = False) -> Source:
         law = FreeProduct([(MarchenkoPastur(1.0), law.s)])
         return Solved(law, law._resolvent, law._mean_argument)
     out = source(law)
-    if out.accuracy > 1e-11 and not product and isinstance(law, Beta):
-        with suppress(ConvergenceError):
-            return mirrored(law)
     if out.accuracy > 1e-9 and isinstance(law, Convolution):
         return Solved(law, law._resolvent, law._mean_argument)
     if out.accuracy > 1e-6:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +49,8 @@ class Deconvolution(Displayed):
         Where `pdf` looks: it is the density of the factor with Cauchy noise of this scale added.
     report : dict
         Points, Newton steps, the largest residual and `accuracy`, an upper estimate of the relative error of the
-        Cauchy transform at the points so far: rounding and how well the laws that went in are resolved.
+        Cauchy transform at the points so far: rounding and how well the laws that went in are resolved. `refused`
+        counts points at which the factor cannot be known: NaN in arrays, an error where no other point was asked for.
 
     Examples
     --------
@@ -66,7 +67,7 @@ class Deconvolution(Displayed):
     product: bool
     height: float
     report: dict[str, Any] = field(
-        default_factory=lambda: {"points": 0, "iterations": 0, "residual": 0.0, "accuracy": 0.0}
+        default_factory=lambda: {"points": 0, "iterations": 0, "residual": 0.0, "accuracy": 0.0, "refused": 0}
     )
 
     @property
@@ -112,12 +113,14 @@ class Deconvolution(Displayed):
     def stieltjes(self, z: ArrayLike) -> Any:
         """The integral of mu(dx) / (x - z) off the real axis; NaN in gives NaN out.
 
+        Where z is so close to the axis that the total would have to be known beyond it, the result is NaN.
+
         Raises
         ------
         ValueError, TypeError
             At real z; if z is no number.
         ConvergenceError
-            Where z is so close to the axis that the total would have to be known beyond it.
+            If every z is too close to the axis; the message says why.
         """
         given = np.asarray(z)
         if given.dtype.kind not in "fiubc":
@@ -135,7 +138,13 @@ class Deconvolution(Displayed):
         return out.reshape(points.shape)[()]
 
     def pdf(self, x: ArrayLike) -> Any:
-        """The density of the factor plus Cauchy noise of scale `height`."""
+        """The density of the factor plus Cauchy noise of scale `height`; NaN where that cannot be known.
+
+        Raises
+        ------
+        ConvergenceError
+            If that is so at every x.
+        """
         return self._density(x)[0]
 
     def stderr(self, x: ArrayLike) -> Any:
@@ -156,12 +165,12 @@ class Deconvolution(Displayed):
     def _at(self, x: Array) -> tuple[Array, Array]:
         """Density and standard error at finite points."""
         g, total_at, gain = self._solve((x + 1j * self.height).astype(np.complex128))
-        error = np.zeros(x.shape)
+        error = np.where(np.isnan(g), np.nan, 0.0)
         law = source(self.total)
         if isinstance(law, Atoms):
             count = 1 / min(mass for _, mass in law.atoms)
-            for k, each in enumerate(total_at):
-                inverse = 1 / (each - law._at)
+            for k in np.flatnonzero(~np.isnan(g)):
+                inverse = 1 / (total_at[k] - law._at)
                 spread = float(law._mass @ np.abs(inverse) ** 2) - abs(complex(law._mass @ inverse)) ** 2
                 error[k] = abs(gain[k]) * math.sqrt(max(spread, 0.0) / count) / math.pi
         return -g.imag / math.pi, error
@@ -180,10 +189,10 @@ class Deconvolution(Displayed):
         at = z.real + 1j * np.maximum(z.imag, 10 * np.maximum(high - low, np.abs(z)))
         begin = rule.place(at) + shift
         p, good = self._newton(rule, total, part, rule.place(at), begin, 1e-9)
-        self._refuse(~(good & (np.abs(p - begin) < 0.5 * begin.imag)), z, at, p)
+        refused = ~(good & (np.abs(p - begin) < 0.5 * begin.imag))
         part_of = np.ones(z.size)
         with np.errstate(all="ignore"):
-            while (live := np.flatnonzero(at != z)).size:
+            while (live := np.flatnonzero((at != z) & ~refused)).size:
                 here, place = p[live], rule.place(at[live])
                 c, slope = rule.value(total, here)
                 other = here - place + c
@@ -192,7 +201,7 @@ class Deconvolution(Displayed):
                 kappa = np.where(np.isfinite(kappa), kappa, 0.0) * part_of[live]
                 # |ln (1 - w)| <= |w| / (1 - |w|)
                 step = kappa * np.abs(at[live]) / (1 + kappa) if self.product else kappa
-                self._refuse_at(live[step < 1e-4 * at[live].imag], z, at, p)
+                refused[live[step < 1e-4 * at[live].imag]] = True
                 down = at[live].imag - step
                 goal = np.where(down <= z[live].imag, z[live], z[live].real + 1j * down)
                 gain = steep / (steep * (1 + slope) - slope)
@@ -204,6 +213,11 @@ class Deconvolution(Displayed):
                 p[live] = np.where(good, new, here)
                 at[live] = np.where(good, goal, at[live])
                 part_of[live] = np.where(good, np.minimum(2 * part_of[live], 1.0), part_of[live] / 4)
+            if refused.all():
+                self._refuse(z, at, p)
+            self.report["refused"] += int(refused.sum())
+            count = z.size
+            z, p = z[~refused], p[~refused]
             place = rule.place(z)
             c, slope = rule.value(total, p)
             other = p - place + c
@@ -214,20 +228,17 @@ class Deconvolution(Displayed):
             blur += np.abs(slope / stiff) * _blur(part, other, known, steep, self.product)
             # of G: 1 / c, or (1 + y) / z = e^c / (z (e^c - 1))
             blur = blur / np.abs(np.expm1(c)) if self.product else blur / np.abs(c)
-        self.report["points"] += z.size
+        self.report["points"] += count
         self.report["residual"] = max(self.report["residual"], float((np.abs(known - c) / np.abs(c)).max()))
         self.report["accuracy"] = max(self.report["accuracy"], float(blur.max()))
         where = np.exp(p) if self.product else p
-        return rule.cauchy(z, c), where, gain * (where / z if self.product else 1.0)
+        out = np.full((3, count), complex(np.nan, np.nan))
+        out[:, ~refused] = rule.cauchy(z, c), where, gain * (where / z if self.product else 1.0)
+        return out[0], out[1], out[2]
 
-    def _refuse(self, lost: NDArray[np.bool_], z: Complex, at: Complex, p: Complex) -> None:
-        self._refuse_at(np.flatnonzero(lost), z, at, p)
-
-    def _refuse_at(self, lost: NDArray[np.intp], z: Complex, at: Complex, p: Complex) -> None:
-        """An error for the first of the points that cannot be followed from `at` to z."""
-        if lost.size == 0:
-            return
-        k = lost[0]
+    def _refuse(self, z: Complex, at: Complex, p: Complex) -> NoReturn:
+        """An error for the first of points that cannot be followed from `at` to z."""
+        k = 0
         where = np.exp(p[k]) if self.product else p[k]
         if p[k].imag < 0.1 * at[k].imag / (abs(at[k]) if self.product else 1.0):
             reason = f"the total would have to be known beyond the real axis, which was reached near {complex(at[k])!r}"

@@ -265,7 +265,16 @@ def _sum(parts: Parts) -> Law:
     flat = _merged(flat)
     if not flat:
         return Empirical([offset])
-    if len(flat) == 1 and flat[0][1] == 1:
+    sizes = [_size(law) for law, _ in flat]
+    size = max(sizes)
+    if not 1e-100 < size < 1e100 and size > 0 and (len(flat) > 1 or flat[0][1] != 1):
+        # Squares would leave the range of doubles; and what is so much smaller moves nothing.
+        unit = 2.0 ** round(math.log2(size))
+        scaled = [
+            (_scaled(law, 1 / unit), t) for (law, t), each in zip(flat, sizes, strict=True) if each > 1e-60 * size
+        ]
+        out = _scaled(_sum(scaled), unit)
+    elif len(flat) == 1 and flat[0][1] == 1:
         out = flat[0][0]
     else:
         squares = [law.sigma**2 * t for law, t in flat if isinstance(law, Semicircle)]
@@ -276,6 +285,14 @@ def _sum(parts: Parts) -> Law:
         offset += more
         out = rest[0][0] if len(rest) == 1 and rest[0][1] == 1 else FreeSum(rest)
     return out.shift(offset) if offset != 0 else out
+
+
+def _size(law: Law) -> float:
+    """Of its values: the far end, or where most of a law without ends is."""
+    low, high = law._hull()
+    if math.isinf(high - low):
+        low, high = (float(each) for each in law._ppf(np.array([0.25, 0.75])))
+    return max(abs(low), abs(high))
 
 
 def _centred(parts: Parts) -> tuple[Parts, float]:

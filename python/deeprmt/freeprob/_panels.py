@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import available_threads
 from ..errors import ConvergenceError
-from ..laws import Law
+from ..laws import Beta, Law
 from ._sources import Source
 
-__all__ = ["Panels"]
+__all__ = ["Halves", "Panels"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -35,6 +35,7 @@ _RESOLVED = 1e-13
 _MOST = 3000
 _TAIL = 1e-13  # of the mass, beyond which a law without an end is cut
 _HEAVY = 1e4
+_CUT = 0.48713  # where two halves meet, and both are infinite: no round number
 _ANGLES = math.pi * (np.arange(_ORDER) + 0.5) / _ORDER
 _POINTS = np.cos(_ANGLES)
 _TO_SERIES = np.cos(np.arange(_ORDER)[:, None] * _ANGLES) * np.where(np.arange(_ORDER) == 0, 1, 2)[:, None] / _ORDER
@@ -43,11 +44,14 @@ _AT_NODES = np.polynomial.chebyshev.chebvander(_NODES, _ORDER)
 
 
 class Panels(Source):
-    """A law as polynomials on panels, and atoms. A law without an end is cut where 1e-13 of its mass is left."""
+    """A law as polynomials on panels, and atoms. A law without an end is cut where 1e-13 of its mass is left.
 
-    def __init__(self, law: Law) -> None:
+    What lies above `upto` is left out.
+    """
+
+    def __init__(self, law: Law, upto: float = math.inf) -> None:
         super().__init__(law)
-        ends = [self._cut(low, high) for low, high in law.support()]
+        ends = [self._cut(low, min(high, upto)) for low, high in law.support()]
         pieces = sorted([*ends, *((at, at) for at, _ in self.atoms)])
         self.gaps, last = [], -math.inf
         for low, high in pieces:
@@ -62,7 +66,7 @@ class Panels(Source):
         order = np.argsort(self._low)
         self._low, self._high, series = self._low[order], self._high[order], series[order]
         self._half, self._centre = (self._high - self._low) / 2, (self._high + self._low) / 2
-        continuous = 1 - sum(mass for _, mass in self.atoms)
+        continuous = (1 if math.isinf(upto) else float(law.cdf(upto))) - sum(mass for _, mass in self.atoms)
         found = float((series @ _integrals(_ORDER)) @ self._half)
         if not found > 0:
             raise ConvergenceError(f"free convolution: no mass was found in the density of {law!r}", {"mass": found})
@@ -188,6 +192,28 @@ class Panels(Source):
                 self._places, self._shares, np.ascontiguousarray(w), available_threads()
             )
         return np.asarray(out)
+
+
+class Halves(Source):
+    """A beta law that diverges at 1, where doubles are too far apart to see how: its upper half in 1 - x."""
+
+    def __init__(self, law: Beta) -> None:
+        super().__init__(law)
+        self._lower, self._upper = Panels(law, _CUT), Panels(Beta(law.b, law.a), 1 - _CUT)
+        self.accuracy = max(self._lower.accuracy, self._upper.accuracy)
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        w = np.asarray(w, np.complex128)
+        g, slope = self._lower.resolvent(w)
+        other, change = self._upper.resolvent(np.conj(1 - w) + 0j)
+        return g - np.conj(other), slope + np.conj(change)
+
+    def argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        w = np.asarray(w, np.complex128)
+        half = float(self._upper._mass.sum())
+        return self._lower.argument(w) + (math.pi * half - self._upper.argument(np.conj(1 - w) + 0j))
 
 
 def _integrals(count: int) -> Array:

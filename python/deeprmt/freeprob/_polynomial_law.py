@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -30,8 +31,37 @@ Array = NDArray[np.float64]
 # Newton's method on more unknowns than this takes too long for a density at many points.
 _MOST_UNKNOWNS = 1500
 _SETTLED = 1e-10
+_AT_CORNER = 1e-8  # of the norm: closer to a point where the density is not smooth too
 _BESIDE = 1e-6  # of the norm: closer to an atom the solver loses digits
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+
+
+@dataclass(frozen=True)
+class Corner:
+    """One side of a point at which the density is like a power of the distance, as far as `near`.
+
+    The distribution function is `level` at the point and `cdf` at `near`, and never falls between.
+    """
+
+    at: float
+    side: float
+    near: float
+    level: float
+    cdf: float
+    density: float
+    power: float
+
+    def holds(self, y: Array) -> NDArray[np.bool_]:
+        """Which points are that close on this side; the point itself belongs to both."""
+        away = self.side * (y - self.at)
+        return (away >= 0) & (away < self.near)
+
+    def values(self, y: Array) -> tuple[Array, Array]:
+        """Density and distribution function."""
+        share = np.abs(y - self.at) / self.near
+        with np.errstate(divide="ignore"):
+            density = self.density * share**self.power
+        return density, self.level + (self.cdf - self.level) * share ** (1 + self.power)
 
 
 class PolynomialLaw(Law):
@@ -246,7 +276,7 @@ class PolynomialLaw(Law):
             for location, _ in self._structure.atoms:
                 away &= np.abs(at - location) >= _BESIDE * self._reach
             if away.any():
-                density[away] = self._values(at[away])[0]
+                density[away] = self._solved(at[away])[0]
             for k in np.flatnonzero(~away).tolist():
                 density[k] = self._beside_atom(at[k])[0]
             out[inside] = density / self._size
@@ -266,6 +296,62 @@ class PolynomialLaw(Law):
                 sides.append((float(density[0]) if bulk[0] else 0.0, power, float(cdf[0])))
             out.append((location, sides))
         return out
+
+    @cached_property
+    def _corners(self) -> list[Corner]:
+        """Ends of intervals, and points inside at which the solver has few digits: mostly singular ones, and 0."""
+        structure = self._structure
+        near = max(_AT_CORNER * self._reach, 100 * structure.uncertainty)
+        atoms = np.array([location for location, _ in structure.atoms])
+        out = []
+        for (low, high), (left, right) in zip(structure.intervals, structure.levels, strict=True):
+            if high - low < 1e5 * near:
+                continue
+            marks = [low, high]
+            for at in sorted({*structure.steep, -self._centre / self._size}):
+                if low + 1e4 * near < at < high - 1e4 * near:
+                    marks.append(at)
+            for at in marks:
+                if atoms.size and np.abs(atoms - at).min() < 2 * _BESIDE * self._reach:
+                    continue
+                # As close as the solver knows both density and distribution function.
+                tries = (self._corner(at, near * wider, low, high, left, right) for wider in (1, 10, 100, 1000))
+                out += next((found for found in tries if found), [])
+        return out
+
+    def _corner(self, at: float, near: float, low: float, high: float, left: float, right: float) -> list[Corner]:
+        """Its sides; none if the density is smooth there, or not known close by."""
+        sides = [side for side in (-1.0, 1.0) if not (at == low and side < 0) and not (at == high and side > 0)]
+        x = at + near * np.array([[side, 4 * side] for side in sides])
+        density, cdf, _ = (each.reshape(x.shape) for each in self._values(x.ravel(), strict=False))
+        if not (np.isfinite(density).all() and (density > 0).all()):
+            return []
+        power = np.log(density[:, 1] / density[:, 0]) / math.log(4)
+        if (power < -0.98).any():
+            return []
+        if at in (low, high):
+            level = left if at == low else right
+        else:  # what both sides say: power laws end there
+            mass = density[:, 0] * near / (1 + power)
+            level = float(np.mean(cdf[:, 0] - np.array(sides) * mass))
+            level = min(max(level, float(cdf[0, 0])), float(cdf[1, 0]))
+        return [
+            Corner(at, side, near, level, float(cdf[k, 0]), float(density[k, 0]), float(power[k]))
+            for k, side in enumerate(sides)
+        ]
+
+    def _solved(self, y: Array) -> tuple[Array, Array]:
+        """Density and distribution function inside intervals, away from atoms."""
+        density, cdf = np.empty_like(y), np.empty_like(y)
+        rest = np.ones(y.shape, bool)
+        for corner in self._corners:
+            mine = rest & corner.holds(y)
+            if mine.any():
+                density[mine], cdf[mine] = corner.values(y[mine])
+                rest &= ~mine
+        if rest.any():
+            density[rest], cdf[rest], _ = self._values(y[rest])
+        return density, cdf
 
     def _beside_atom(self, y: float) -> tuple[float, float]:
         """Density and cdf so close to an atom that it drowns all else: as power laws continue them from further off."""
@@ -300,7 +386,7 @@ class PolynomialLaw(Law):
                 away &= np.abs(at - location) >= _BESIDE * self._reach
             cdf = np.empty_like(at)
             if away.any():
-                cdf[away] = self._values(at[away])[1]
+                cdf[away] = self._solved(at[away])[1]
             for k in np.flatnonzero(~away).tolist():
                 cdf[k] = self._beside_atom(at[k])[1]
             bounds = np.array(levels)[which[inside]]

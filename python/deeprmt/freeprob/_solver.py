@@ -29,8 +29,15 @@ from ._sources import Source
 
 __all__ = ["Additive", "Equations", "Multiplicative", "State"]
 
+_MANY = 64.0
+
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+
+
+def _log1p(z: Complex) -> Complex:
+    """Of small numbers; NumPy's own rounds 1 + z first."""
+    return np.asarray(0.5 * np.log1p(z.real * (2 + z.real) + z.imag * z.imag) + 1j * np.angle(1 + z))
 
 
 @dataclass
@@ -56,6 +63,7 @@ class Count:
     iterations: int = 0
     continued: int = 0
     residual: float = 0.0
+    failed: int = 0
 
 
 class Additive:
@@ -168,7 +176,7 @@ class Multiplicative:
         a, s2 = numbers
         y, one = 1 / np.expm1(c), -1 / np.expm1(-c)
         q = (1 - a) + a * one  # 1 + a y where y is close to -1
-        return np.log(s2 * q), np.asarray(-a * y * one / q)
+        return np.log(s2) + np.where(np.abs(a * y) < 0.5, _log1p(a * y), np.log(q)), np.asarray(-a * y * one / q)
 
     @staticmethod
     def explicit_argument(numbers: tuple[float, ...], c: Complex) -> Array:
@@ -226,6 +234,11 @@ class Equations:
         high = max(each.hull[1] for each, _ in parts)
         mean = math.exp(sum(t * math.log(float(s.law.mean())) for s, t in parts)) if rule.product else 0.0
         self.scale = 1.0 if rule.product else max(high - low, abs(sum(t * sum(s.hull) / 2 for s, t in parts)), 1e-300)
+        # Of many copies p lies far from all mass, and p - c is little.
+        self.many = not rule.product and self.total > _MANY
+        if self.many:
+            spread = 2 * math.sqrt(sum(t * float(each.law.var()) for each, t in parts))
+            self.scale = max(high - low, abs(sum(t * float(each.law.mean()) for each, t in parts)), spread)
 
         self.size = mean if rule.product else self.scale  # of x
 
@@ -250,6 +263,18 @@ class Equations:
 
     # ---- Newton ----
 
+    def _value(self, i: int, p: Complex) -> tuple[Complex, Complex, Complex, Complex]:
+        """c and dc/dp of one implicit source, p - c and 1 - dp/dc."""
+        each, _ = self.implicit[i]
+        c, d = self.rule.value(each, p)
+        less, bend = p - c, 1 - 1 / d
+        if self.many:
+            out = each.is_far(p)
+            if out.any():
+                less[out], bend[out] = each.excess(p[out])
+                c[out], d[out] = p[out] - less[out], 1 / (1 - bend[out])
+        return c, d, less, bend
+
     def newton(self, place: Complex, start: State, steps: int = 30) -> tuple[State, NDArray[np.bool_]]:
         """Solutions at P = place from a start; which of them converged, within the half-plane."""
         rule = self.rule
@@ -258,19 +283,28 @@ class Equations:
         good = np.zeros(k, bool)
         live = np.arange(k)
         before = np.full(k, np.inf)
+        alone = n == 1 and not rule.product
         weights = [t for _, t in self.implicit]
         with np.errstate(all="ignore"):
             for _ in range(steps):
                 c, p, goal = out.c[live], out.p[:, live], place[live]
+                if alone:  # c follows from p, and Newton's method need not know how it diverges
+                    only = self._value(0, p[0])
+                    c = only[0]
                 total, slope, least = self._explicit_sums(c)
-                residual = c + total - goal
-                stiffness = -1 - slope
+                residual, stiffness = total - goal, -slope
+                if n == 0:
+                    residual, stiffness = residual + c, stiffness - 1
+                lead = np.abs(p).argmin(axis=0) if n > 1 else 0
                 gaps, slopes = [], []
                 for i in range(n):
-                    ci, di = rule.value(self.implicit[i][0], p[i])
+                    ci, di, less, bend = only if alone else self._value(i, p[i])
                     gap = c - ci
-                    residual = residual + weights[i] * ((p[i] - c) + gap / di)
-                    stiffness = stiffness + weights[i] * (1 - 1 / di)
+                    rest = less - gap * bend  # p - c, once c_i is c
+                    # c once, with what belongs to the least p: where c is infinite, next to a cusp, that keeps digits.
+                    whole = (weights[i] - 1) * rest + (p[i] + gap / di)
+                    residual = residual + np.where(lead == i, whole, weights[i] * rest)
+                    stiffness = stiffness + np.where(lead == i, (weights[i] - 1) * bend - 1 / di, weights[i] * bend)
                     gaps.append(gap)
                     slopes.append(di)
                 dc = residual / stiffness
@@ -291,8 +325,9 @@ class Equations:
                         room = rule.ceiling - p[i].imag
                         damp = np.minimum(damp, np.where(-down > 0.9 * room, 0.9 * room / -down, 1.0))
                     moves.append(move)
-                down = -dc.imag
-                damp = np.minimum(damp, np.where(down > 0.9 * c.imag, 0.9 * c.imag / down, 1.0))
+                if not alone:
+                    down = -dc.imag
+                    damp = np.minimum(damp, np.where(down > 0.9 * c.imag, 0.9 * c.imag / down, 1.0))
                 if math.isfinite(rule.ceiling) and self.explicit:  # else c enters linearly, and may lie next to pi
                     room = rule.ceiling - c.imag
                     damp = np.minimum(damp, np.where(-down > 0.9 * room, 0.9 * room / -down, 1.0))
@@ -307,7 +342,8 @@ class Equations:
                 # Newton's method sees as far as the axis: the next step would be of the order size^2 in these units.
                 # Near an edge, and where an omega is far away, rounding keeps steps from shrinking. Where the density
                 # is small, imaginary parts are rounding: steps that stay in the half-plane are all there is.
-                stalled = size >= before[live] / 2
+                # A cusp, three solutions that nearly meet, shrinks them by 2/3.
+                stalled = size >= before[live] * (0.75 if alone else 0.5)
                 done = (damp == 1) & ((size < 1e-8) | ((size < 1e-3) & stalled) | (still & stalled & (size < 0.3)))
                 before[live] = size
                 finite = np.isfinite(size)
@@ -323,8 +359,8 @@ class Equations:
     def slope(self, state: State) -> Complex:
         """dc/dP at solutions."""
         stiffness = 1 + self._explicit_sums(state.c)[1]
-        for i, (each, t) in enumerate(self.implicit):
-            stiffness = stiffness + t * (1 / self.rule.value(each, state.p[i])[1] - 1)
+        for i, (_, t) in enumerate(self.implicit):
+            stiffness = stiffness - t * self._value(i, state.p[i])[3]
         return np.asarray(1 / stiffness)
 
     def moved(self, state: State, step: Complex) -> State:
@@ -347,9 +383,9 @@ class Equations:
             residual = state.c + total - place
             size = np.abs(place) + least + np.abs(total) + (1 + np.abs(slope)) * weight
             worst = 0.0
-            for i, (each, t) in enumerate(self.implicit):
+            for i, (_, t) in enumerate(self.implicit):
                 p = state.p[i]
-                c, d = self.rule.value(each, p)
+                c, d, *_ = self._value(i, p)
                 off = np.abs(c - state.c) / (weight + np.abs(d) * (np.abs(p) + least))
                 worst = max(worst, float(off.max(initial=0)))
                 residual = residual + t * (p - state.c)
@@ -364,8 +400,11 @@ class Equations:
         """What rounding of doubles does to P, at most, at some solutions."""
         with np.errstate(all="ignore"):
             size = np.abs(state.c) + np.abs(self._explicit_sums(state.c)[0])
-        for i, (_, t) in enumerate(self.implicit):
-            size = size + t * (np.abs(state.p[i]) + np.abs(state.c) + self.rule.product)
+        for i, (each, t) in enumerate(self.implicit):
+            if self.many and each.is_far(state.p[i]).all():
+                size = size + np.abs(state.p[i]) + t * np.abs(each.excess(state.p[i])[0])
+            else:
+                size = size + t * (np.abs(state.p[i]) + np.abs(state.c) + self.rule.product)
         return 2e-16 * float(size.max())
 
     # ---- from afar ----
@@ -383,6 +422,9 @@ class Equations:
             for _ in range(200):
                 c = np.array([rule.value(each, p[i : i + 1])[0][0] for i, (each, _) in enumerate(sources)])
                 h = c - p
+                for i, (each, _) in enumerate(sources):
+                    if self.many and each.is_far(p[i]):
+                        h[i] = -each.excess(p[i])[0]
                 new = place + sum(t * h[i] for i, (_, t) in enumerate(sources)) - h
                 if math.isfinite(rule.ceiling):
                     new = new.real + 1j * np.minimum(new.imag, (rule.ceiling + p.imag) / 2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,13 @@ from ..errors import ConvergenceError
 from ..laws import Beta, ErfSlope, Law, MarchenkoPastur, Semicircle, TanhSlope
 from ..laws._affine import Affine
 
-__all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "mirrored", "source"]
+__all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 _MOST_COEFFICIENTS = 4096
+_FAR_OUT, _MOMENTS = 16.0, 15  # radii, beyond which that many moments are exact to 16^-15
 _SETTLED = 1e-13
 _RESOLVED = 1e-11
 _BEYOND = 39.0  # deviations, where nothing is left of a Gaussian
@@ -73,6 +74,47 @@ class Source:
     def argument(self, w: Complex) -> Array:
         """The imaginary part of U: the mean of arg(w - x), in [0, pi]."""
         return np.asarray(self.law._log_potential(w).imag)
+
+    # ---- far from all mass, where w - F is little next to w ----
+
+    @property
+    def _radius(self) -> float:
+        return max(abs(end) for end in self.hull)
+
+    def is_far(self, w: Any) -> NDArray[np.bool_]:
+        """Where the moments say all."""
+        return np.asarray(np.abs(w) > _FAR_OUT * self._radius)
+
+    @cached_property
+    def _scaled_moments(self) -> Array:
+        """m_1, m_2, ... in units of the radius."""
+        unit = self.law.scale(1 / self._radius)
+        moments = np.array([float(unit.moment(k)) for k in range(1, _MOMENTS + 1)])
+        moments[0] = 0.0 if abs(moments[0]) < 1e-15 else moments[0]  # rounding of what was centred
+        return moments
+
+    def _sums_of_moments(self, w: Any) -> tuple[Any, Any, Any]:
+        """S = sum m_k / w^k, which is w G - 1, w S, and sum (k - 1) m_k / w^k."""
+        x = self._radius / w
+        total, bent = np.zeros_like(x), np.zeros_like(x)
+        for k in range(_MOMENTS, 0, -1):
+            total = total * x + self._scaled_moments[k - 1]
+            bent = bent * x + (k - 1) * self._scaled_moments[k - 1]
+        return total * x, total * self._radius, bent * x
+
+    def excess(self, w: Any) -> tuple[Any, Any]:
+        """w - F and 1 - dw/dF for w far out."""
+        small, less, bent = self._sums_of_moments(w)
+        change = bent - small * small  # (F' - 1) (w G)^2
+        return less / (1 + small), change / ((1 + small) ** 2 + change)
+
+    def excess_argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x), less arg F, for w far out."""
+        x = self._radius / w
+        total = np.zeros_like(x)
+        for k in range(_MOMENTS, 0, -1):
+            total = total * x + self._scaled_moments[k - 1] / k
+        return np.asarray(np.angle(1 + self._sums_of_moments(w)[0]) - (total * x).imag)
 
 
 class _Sums:
@@ -313,7 +355,7 @@ def _made(law: Law) -> Source:
         return Source(law)
     if isinstance(law, ErfSlope | TanhSlope):
         return Slopes(law)
-    from ._panels import Panels
+    from ._panels import Halves, Panels
 
     if not all(math.isfinite(end) for pair in law.support() for end in pair):
         return Panels(law)
@@ -321,7 +363,7 @@ def _made(law: Law) -> Source:
     if out.accuracy < _RESOLVED or type(law).__module__ == "deeprmt.freeprob._convolution":  # these solve themselves
         return out
     try:
-        other = Panels(law)
+        other: Source = Panels(law) if not isinstance(law, Beta) or law.b >= 1 else Halves(law)
     except ConvergenceError:
         # Nothing closer to an end than the first point is seen.
         out.accuracy = max(out.accuracy, (math.pi / (4 * _MOST_COEFFICIENTS)) ** 2)
@@ -330,17 +372,3 @@ def _made(law: Law) -> Source:
 
 
 _cached = lru_cache(maxsize=64)(_made)
-
-
-@lru_cache(maxsize=64)
-def mirrored(law: Beta) -> Source:
-    """A law that diverges at 1, where doubles are too far apart to see how, by its mirror image, which does so at 0.
-
-    Next to 0 digits are lost in turn, which sums do not need.
-    """
-    from ._panels import Panels
-
-    image = Beta(law.b, law.a)
-    out = Scaled(image.scale(-1.0).shift(1.0), Panels(image))
-    out.law = law
-    return out

@@ -22,6 +22,7 @@ Evaluate = Callable[[Array], tuple[Array, Array, NDArray[np.bool_]]]
 # Distribution functions are known to about this.
 _MASS = 1e-9
 _POINTS = 31
+_MOST_STEEP = 8
 # As close as this to an atom, against the norm, the solver still has its digits.
 _NEAR = 1e-6
 
@@ -34,6 +35,7 @@ class Structure:
     levels: list[tuple[float, float]]
     atoms: list[tuple[float, float]]
     uncertainty: float
+    steep: tuple[float, ...] = ()  # places inside intervals where the density is largest, and may be infinite
 
 
 def find_structure(evaluate: Evaluate, green: Callable[[Array], Array], reach: float, candidates: Array) -> Structure:
@@ -106,7 +108,26 @@ class _Finder:
                 found.levels.append((left, right))
         self.add_hidden_atoms(found)
         found.atoms.sort()
-        return replace(found, uncertainty=self.uncertainty)
+        return replace(found, uncertainty=self.uncertainty, steep=tuple(self.steep(grid)))
+
+    def steep(self, grid: _Points) -> list[float]:
+        """Where points had to be put ever closer and have a density, the place of the largest one."""
+        close = grid.bulk[:-1] & grid.bulk[1:] & (np.diff(grid.x) < 3 * _NEAR * self.reach)
+        out: list[float] = []
+        k = np.flatnonzero(close)
+        for run in np.split(k, np.flatnonzero(np.diff(k) > 1) + 1):
+            if run.size == 0 or len(out) >= _MOST_STEEP:
+                continue
+            a, b = float(grid.x[run[0]]), float(grid.x[run[-1] + 1])
+            for _ in range(12):
+                x = np.linspace(a, b, _POINTS + 2)
+                density = self.evaluate(x)[0]
+                top = int(np.argmax(np.where(np.isnan(density), np.inf, density)))
+                a, b = float(x[max(top - 1, 0)]), float(x[min(top + 1, x.size - 1)])
+                if b - a < 1e-12 * self.reach:
+                    break
+            out.append((a + b) / 2)
+        return out
 
     @staticmethod
     def level(x: Array, cdf: Array) -> float:

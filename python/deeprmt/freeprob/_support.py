@@ -64,6 +64,7 @@ class Piece:
     begin: float
     end: float  # in s
     seams: tuple[bool, bool]  # whether c is infinite at begin, end
+    many: bool = False  # of a sum of many copies
 
     def omega(self, s: Array) -> Array:
         """The point of the gap."""
@@ -86,7 +87,11 @@ class Piece:
             if not self.product:
                 g, slope = (each.real for each in self.source.resolvent(w.astype(np.complex128)))
                 u = g * g / -slope
-                return w, 1 / g, u, 1 - u
+                v, c = 1 - u, 1 / g
+                if self.many and (out := self.source.is_far(w)).any():
+                    less, v[out] = self.source.excess(w[out])
+                    u[out], c[out] = 1 - v[out], w[out] - less
+                return w, c, u, v
             one, y, slope = (each.real for each in self.source.moments(w.astype(np.complex128)))
             u = -y * one / (w * slope)
             return np.log(np.abs(w)), np.log(np.abs(one / y)), u, 1 - u
@@ -94,8 +99,10 @@ class Piece:
     def grid(self) -> Array:
         """Values of s, dense towards ends that are seams."""
         base = _BASE if len(self.source.gaps) <= _MANY else _COARSE
-        if self.begin < -_END:
-            base = np.concatenate([np.arange(self.begin, -_END), base])
+        if self.begin < base[0]:
+            base = np.concatenate([np.arange(self.begin, base[0]), base])
+        if self.end > base[-1]:
+            base = np.concatenate([base, np.arange(base[-1] + 1, self.end)])
         s = base[(self.begin < base) & (self.end > base)]
         steps = 0.5 ** np.arange(1, 21)
         more = [s, [self.begin, self.end]]
@@ -165,6 +172,11 @@ class Piece:
 
     def less(self, p: Array, c: Array) -> Array:
         """p - c, from c alone where that saves digits."""
+        if self.numbers is None and self.many:
+            out = p - c
+            if (far := self.source.is_far(p)).any():
+                out[far] = self.source.excess(p[far])[0]
+            return np.asarray(out)
         if self.numbers is None or (self.product and self.cell == "mid"):
             return p - c
         a, s2, *mean = self.numbers
@@ -281,16 +293,19 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
     product = equations.rule.product
     numbers = equations.rule.explicit(source)
     out = []
+    many = equations.many
+    far = max(_FAR, math.log(equations.total) / 2 + 10) if many else _FAR
     for gap, low, high in windows:
         begin, end = -_END, _END
         if math.isinf(high):
-            end = _FAR
+            end = far
         if math.isinf(low):
-            begin = -_FAR
+            begin = -far
         elif product and 0 < low < high < math.inf:  # a logarithm: as close to low, next to low, as elsewhere
             begin -= max(0.0, math.log(high / low - 1)) if high > 2 * low else 0.0
-        whole = Piece(source, product, numbers, gap, low, high, "", begin, end, (False, False))
-        s = np.concatenate([np.arange(begin, -_END), _BASE[(begin <= _BASE) & (end >= _BASE)]])
+        whole = Piece(source, product, numbers, gap, low, high, "", begin, end, (False, False), many)
+        s = _BASE[(begin <= _BASE) & (end >= _BASE)]
+        s = np.concatenate([np.arange(begin, -_END), s, np.arange(_END + 1, end)])
         w = whole.omega(s)
         with np.errstate(all="ignore"):
             g = source.resolvent(w.astype(np.complex128))[0].real
@@ -315,7 +330,7 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
             g = source.resolvent(w.astype(np.complex128))[0].real
             name = _NAMES[product][int(_cells(product, w, g)[0])]
             # An outer piece of a product ends at 0 with c infinite too.
-            out.append(Piece(source, product, numbers, gap, low, high, name, a, b, (first, last)))
+            out.append(Piece(source, product, numbers, gap, low, high, name, a, b, (first, last), many))
     return out
 
 
@@ -398,13 +413,20 @@ def _gaps_of_explicit(equations: Equations) -> list[Gap]:
         u = brentq(lambda u: lower(u)[0], 0.0, 1 - 1e-12, xtol=1e-300, rtol=1e-14)
         out.insert(0, Gap(0.0, lower(u)[1], 1.0, key))
     elif a[0] > 1 and t[0] == 1:  # an atom at 0, and a gap next to it
-        low, high = max(1 / a[1:2].max(initial=1.0), 1 / a[0]), 1 / a[0]
-        width = low - high
-        if width > 1e-10:  # else the gap ends at the square of that
-            y = -brentq(
-                lambda y: slope(-y, 1 - y), high + 1e-15 * width + 2e-16 * high, low - 1e-14 * width, rtol=1e-14
-            )
-            out.insert(0, Gap(0.0, x(y, 1 + y), float(1 / a[0]), key))
+        # y = -(1 / a_0 + width s) between the two largest poles, or -1; differences keep their digits in s.
+        top = max(1.0, float(a[1:2].max(initial=1.0)))
+        width = (a[0] - top) / a[0] / top
+        if width > 0:
+
+            def between(s: float) -> tuple[float, float]:
+                factors = (top - a) / top + a * width * (1 - s)
+                factors[0] = -a[0] * width * s
+                y, one = -(1 / a[0] + width * s), (top - 1) / top + width * (1 - s)
+                place = float(np.exp(t @ np.log(s2 * np.abs(factors)))) * abs(one / y)
+                return 1 - float(t @ (a * y * one / factors)), place
+
+            s = brentq(lambda s: between(s)[0], 1e-15, 1 - 1e-15, xtol=1e-300, rtol=1e-14)
+            out.insert(0, Gap(0.0, between(s)[1], float(1 / a[0]), key))
     return out
 
 
@@ -659,12 +681,14 @@ def _above(chosen: list[Piece], powers: list[float], master: int, s: float, cell
     """The mass above a gap: sum t sf(omega) - (T - 1) where c, or y, has turned to the other side."""
     at = np.array([s])
     p, c, _, _ = chosen[master].value(at)
-    total = 0.0 if cell in ("plus", "up") else -(sum(powers) - 1)
+    outer = cell in ("plus", "up")
+    total = 0.0 if outer else 1.0
     for i, piece in enumerate(chosen):
         where = p if i == master else piece.inverse(c)[0]
         if piece.product:
             where = np.exp(where) * (-1 if piece.high <= 0 else 1)
-        total += powers[i] * _mass_above(piece, float(where[0]))
+        mass = _mass_above(piece, float(where[0]))
+        total += powers[i] * (mass if outer else mass - 1)
     return min(max(total, 0.0), 1.0)
 
 

@@ -18,6 +18,7 @@ from .._display import two_columns
 from ..errors import ConvergenceError
 from ._quadrature import Interval, integrate
 from ._quantile import quantile
+from ._separately import separately
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,8 @@ class Law(ABC):
     Methods are named as in `scipy.stats`, so ``scipy.stats.kstest(x, law.cdf)`` works for a law without atoms. Computed
     values scatter around an atom by rounding, and half of its mass would count as distance: there `ks_distance` is the
     one to take. Methods take arrays of any shape and return float64 arrays of that shape (a NumPy scalar for a scalar);
-    NaN in gives NaN out.
+    NaN in gives NaN out. Of a law that is solved numerically, points at which that fails are NaN too, and its `report`
+    counts them; where all points of a call fail, or many, that is a `ConvergenceError`.
 
     Notes
     -----
@@ -333,8 +335,8 @@ class Law(ABC):
         out[far] = beyond(upper[far])
         live &= ~far
         if live.any():
-            value = function(upper[live])
-            if (lost := ~np.isfinite(value)).any():
+            value, failed = self._separately(function, upper[live])
+            if (lost := ~np.isfinite(value) & ~failed).any():
                 at = upper[live][lost]
                 wrong = at[~self._infinite_at(at, order)]
                 if wrong.size:
@@ -719,7 +721,7 @@ class Law(ABC):
         if below is not None and above is not None:
             low, high = self._hull()
             if math.isfinite(low + high) and ((x >= low) & (x <= high)).all():  # what mostly happens, without copies
-                return function(x.ravel()).reshape(x.shape)[()]
+                return self._separately(function, x.ravel())[0].reshape(x.shape)[()]
         out = np.full(x.shape, np.nan)
         inside = ~np.isnan(x)
         if below is not None and above is not None:
@@ -730,8 +732,18 @@ class Law(ABC):
             if math.isinf(high):
                 out[x == high] = above
         if inside.any():
-            out[inside] = function(x[inside])
+            out[inside] = self._separately(function, x[inside])[0]
         return out[()]
+
+    def _separately(self, function: Callable[[Any], Any], x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A solver that fails at some points does not spoil the others: there NaN is returned, and which they are."""
+        value, failed = separately(function, x)
+        if failed.any():
+            self._note_failed(int(failed.sum()))
+        return value, failed
+
+    def _note_failed(self, count: int) -> None:  # noqa: B027
+        """For reports of laws that are solved; others have none."""
 
     def _complex(self, method: str, argument: str, value: ArrayLike) -> NDArray[np.complex128]:
         array = np.asarray(value)
