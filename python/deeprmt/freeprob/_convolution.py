@@ -35,6 +35,7 @@ _CLOSE_TO_CUSP = 1e-8
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
 _EMPTY = 1e-10  # of mass, between an end and where a solver that fails in a thin tail stops
 _SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not settle
+_FEW = 8  # intervals
 _WALKS = 200  # points at most that are reached by walking along the axis
 _NOTHING = 1e-9  # of mass: an atom that is about to appear
 _SERIES = 40  # moments up to this order come from the factors' moments
@@ -282,16 +283,26 @@ class Convolution(Law):
         where, order = np.unique(where, return_index=True)
         self._tables[i] = nodes[order], where, state[order]
 
+    def _tabulate(self, i: int) -> None:
+        """The table of an interval, and those of all others if they are few: together they cost little more."""
+        count = len(self._pieces)
+        which = [k for k in range(count) if k not in self._tables] if count <= _FEW else [i]
+        nodes = [self._nodes(k) for k in which]
+        states, solved = self._equations.solve(self._rule.place(np.concatenate(nodes) + 0j))
+        cuts = np.cumsum([0, *(each.size for each in nodes)])
+        for k, mine, (a, b) in zip(which, nodes, pairwise(cuts.tolist()), strict=True):
+            good = solved[a:b]
+            if good.any():
+                self._insert(k, mine[good], states[a:b][good])
+        if i not in self._tables:
+            raise ConvergenceError(
+                f"{self._name}: no point of the interval {self._pieces[i]} could be solved", self.report.to_dict()
+            )
+
     def _guess(self, i: int, x: Array) -> State:
         """Solutions nearby, from the table of the interval."""
         if i not in self._tables:
-            nodes = self._nodes(i)
-            state, good = self._equations.solve(self._rule.place(nodes + 0j))
-            if not good.any():
-                raise ConvergenceError(
-                    f"{self._name}: no point of the interval {self._pieces[i]} could be solved", self.report.to_dict()
-                )
-            self._insert(i, nodes[good], state[good])
+            self._tabulate(i)
         _, where, state = self._tables[i]
         at = self._coordinate(i, x)
         k = np.clip(np.searchsorted(where, at), 1, where.size - 1)
@@ -315,10 +326,18 @@ class Convolution(Law):
             self._descended.add(i)
             self._descend(i)
             guess = self._guess(i, x)
-        if patient:
-            state, good = self._equations.solve(place, guess)
-        else:
-            state, good = self._equations.newton(place, guess, 20)
+        state, good = self._equations.newton(place, guess, 12 if patient else 20)
+        if patient and not good.all() and i not in self._descended:
+            self._descended.add(i)
+            self._descend(i)
+            bad = np.flatnonzero(~good)
+            found, good[bad] = self._equations.newton(place[bad], self._guess(i, x[bad]), 12)
+            state.put(bad, found)
+        if patient and not good.all():
+            bad = np.flatnonzero(~good)
+            found, good[bad] = self._equations.solve(place[bad])
+            state.put(bad, found)
+        self._equations.count.points += int(good.sum())
         lost = 0
         for k in np.flatnonzero(~good)[: _WALKS if patient else 0]:
             new = self._walked(i, float(x[k]))
@@ -448,38 +467,92 @@ class Convolution(Law):
         above = np.zeros(x.shape)
         for gap in self._gaps:
             above[(x >= gap.low) & (x < gap.high)] = gap.sf
-        for i, (low, high, top, rest) in enumerate(self._intervals_with_sf):
+        for i, (low, high, *_) in enumerate(self._intervals_with_sf):
             inside = (x >= low) & (x <= high)
             if not inside.any():
                 continue
             here = x[inside]
-            close_high = high - here < self._near(i, 1, high - here)
-            close_low = (
-                here < self._least if self._rule.product and low == 0 else self._near(i, 0, here - low) > here - low
-            )
-            middle = ~close_low & ~close_high
-            f, s = np.zeros(here.shape), np.zeros(here.shape)
-            if middle.any():
-                f[middle], s[middle] = self._inner(i, here[middle])
-            at_low = sum(mass for at, mass in self._atoms if at == low)
-            if close_low.any():
-                if self._rule.product and low == 0:
-                    f[close_low], mass = self._towards_zero(i, here[close_low])
-                    s[close_low] = top - at_low - mass
-                else:
-                    f[close_low], mass = self._power_law(i, 0, here[close_low] - low)
-                    s[close_low] = top - at_low - mass
-            if close_high.any():
-                f[close_high], mass = self._power_law(i, 1, high - here[close_high])
-                s[close_high] = rest + mass + sum(m for at, m in self._atoms if at == high) * (here[close_high] < high)
-            density[inside], above[inside] = f, s
+            try:
+                density[inside], above[inside] = self._values_in(i, here)
+            except ConvergenceError:
+                if i in self._far_ends:
+                    raise
+                self._far_ends.add(i)
+                density[inside], above[inside] = self._values_in(i, here)
         self._last = x.copy(), density, above
         return density, above
+
+    def _values_in(self, i: int, here: Array) -> tuple[Array, Array]:
+        """Density and mass above at points of interval i."""
+        low, high, top, rest = self._intervals_with_sf[i]
+        to_zero = self._rule.product and low == 0
+        f, s = np.zeros(here.shape), np.zeros(here.shape)
+        # An end itself costs nothing where what the density does there is known.
+        known = np.zeros(here.shape, bool)
+        for edge, side in ((low, 0), (high, 1)):
+            at_end = here == edge
+            value = self._at_end(i, side) if at_end.any() and not (to_zero and side == 0) else None
+            if value is not None:
+                f[at_end], s[at_end] = value, rest if side else top - self._mass_at(low)
+                known |= at_end
+        close_high = ~known & (high - here < self._near(i, 1, (high - here)[~known]))
+        below = self._least if to_zero else self._near(i, 0, (here - low)[~known])
+        close_low = ~known & (here - low < below)
+        middle = ~close_low & ~close_high & ~known
+        if middle.any():
+            f[middle], s[middle] = self._inner(i, here[middle])
+        if close_low.any():
+            if self._rule.product and low == 0:
+                f[close_low], mass = self._towards_zero(i, here[close_low])
+            else:
+                f[close_low], mass = self._power_law(i, 0, here[close_low] - low)
+            s[close_low] = top - self._mass_at(low) - mass
+        if close_high.any():
+            f[close_high], mass = self._power_law(i, 1, high - here[close_high])
+            s[close_high] = rest + mass + self._mass_at(high) * (here[close_high] < high)
+        return f, s
+
+    def _mass_at(self, end: float) -> float:
+        return sum(mass for at, mass in self._atoms if at == end)
+
+    @cached_property
+    def _far_ends(self) -> set[int]:
+        """Intervals with ends that the solver does not come close to."""
+        return set()
 
     def _near(self, i: int, side: int, distance: Array) -> float:
         """The distance from an end below which the power law stands; looked for only if a point comes close."""
         low, high, *_ = self._intervals_with_sf[i]
-        return self._edges[i, side][0] if (distance < 0.01 * (high - low)).any() else 0.0
+        close = (
+            0.01 * (high - low) if i in self._far_ends else min(0.01, max(1e-4, self._noise(i, side))) * (high - low)
+        )
+        return self._edges[i, side][0] if (distance < close).any() else 0.0
+
+    def _noise(self, i: int, side: int) -> float:
+        """How far from an end rounding is felt, in widths."""
+        if i not in self._tables:
+            self._guess(i, np.array([sum(self._pieces[i]) / 2]))
+        low, high, *_ = self._intervals_with_sf[i]
+        state = self._tables[i][2]
+        noise = self._equations.rounding(state[-1:] if side == 1 else state[:1])
+        return 256 * noise * ((low, high)[side] if self._rule.product else 1) / (high - low)
+
+    def _at_end(self, i: int, side: int) -> float | None:
+        """The density at an end where it vanishes or is infinite, by what it does between the points closest to it."""
+        low, high, *_ = self._intervals_with_sf[i]
+        self._noise(i, side)  # makes the table
+        nodes, _, state = self._tables[i]
+        if nodes.size < 8:
+            return None
+        edge, pick = (high, [-1, -2]) if side else (low, [0, 1])
+        away = np.abs(nodes[pick] - edge)
+        density = -self._rule.cauchy(nodes[pick] + 0j, state[pick].c).imag
+        if away[1] > 0.02 * (high - low) or not (density > 0).all() or away[0] == 0:
+            return None
+        power = math.log(density[1] / density[0]) / math.log(away[1] / away[0])
+        if abs(abs(power) - 0.5) < 0.12 and self._close(edge) == _CLOSE:
+            return 0.0 if power > 0 else math.inf
+        return None
 
     def _power_law(self, i: int, side: int, distance: Array) -> tuple[Array, Array]:
         """The density at a small distance from an edge, and the mass between."""

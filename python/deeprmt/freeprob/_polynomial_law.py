@@ -314,10 +314,19 @@ class PolynomialLaw(Law):
             for at in marks:
                 if atoms.size and np.abs(atoms - at).min() < 2 * _BESIDE * self._reach:
                     continue
+                if self._rises(at, near, low, high):
+                    continue
                 # As close as the solver knows both density and distribution function.
                 tries = (self._corner(at, near * wider, low, high, left, right) for wider in (1, 10, 100, 1000))
                 out += next((found for found in tries if found), [])
         return out
+
+    def _rises(self, at: float, near: float, low: float, high: float) -> bool:
+        """Whether the solver is as good here as elsewhere: known at points ever closer, and never falling."""
+        steps = near * 0.6 ** np.arange(30)
+        y = np.concatenate([at - steps, at + steps[::-1]])
+        cdf = self._values(y[(y > low) & (y < high)], strict=False)[1]
+        return bool(np.isfinite(cdf).all() and (np.diff(cdf) >= 0).all())
 
     def _corner(self, at: float, near: float, low: float, high: float, left: float, right: float) -> list[Corner]:
         """Its sides; none if the density is smooth there, or not known close by."""
@@ -347,7 +356,10 @@ class PolynomialLaw(Law):
         for corner in self._corners:
             mine = rest & corner.holds(y)
             if mine.any():
-                density[mine], cdf[mine] = corner.values(y[mine])
+                # The density may have more digits than a power law; the distribution function must not fall.
+                known = self._values(y[mine], strict=False)[0]
+                plain, cdf[mine] = corner.values(y[mine])
+                density[mine] = np.where(known > 0, known, plain)
                 rest &= ~mine
         if rest.any():
             density[rest], cdf[rest], _ = self._values(y[rest])

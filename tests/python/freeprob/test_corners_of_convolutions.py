@@ -27,8 +27,8 @@ coin = Empirical([-1.0, 1.0])
 @pytest.mark.parametrize("t", [1e-6, 1e-9, 1e-12, 1e-15, 1e-60, 1e-300])
 @pytest.mark.parametrize("law", [Bernoulli(0.5), Bernoulli(0.3), Wachter(0.5, 0.4), free_add(coin, coin)])
 def test_compression_to_a_corner_of_few_dimensions(law, t):
-    # The free power T = 1/t has T R(w), R = k1 + k2 w + k3 w^2 + O(w^3), w = O(sqrt t). The centred density in deviations
-    # is the semicircle's and a term with k3 of order sqrt(t); then O(t).
+    # The free power T = 1/t has T R(w), R = k1 + k2 w + k3 w^2 + O(w^3), w = O(sqrt t). Its centred density in units of
+    # the deviation, is the semicircle's and a term with k3 of order sqrt(t); then O(t).
     # The law itself is next to its mean, where doubles run out; the free power has the digits.
     mean, deviation = float(law.mean()), float(law.std())
     power = compression(law, t)
