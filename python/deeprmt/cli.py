@@ -397,6 +397,12 @@ def _add_analyze(commands: Any) -> None:
         "each costs as much as the matrix, and p-values need 19 (default %(default)s)",
     )
     parser.add_argument(
+        "--vectors",
+        action="store_true",
+        help="test each singular vector against random ones (Porter and Thomas), and draw the curve; takes several "
+        "times as long",
+    )
+    parser.add_argument(
         "--max-memory",
         metavar="SIZE",
         help="such as 2GiB: layers whose decomposition takes more are estimated, with error bars (default: three "
@@ -422,6 +428,7 @@ def _analyze(options: argparse.Namespace) -> int:
             heads=options.heads,
             samples=options.samples,
             permutations=options.permutations,
+            vectors=options.vectors,
             rng=options.seed,
             max_memory=options.max_memory,
             journal=options.journal,
@@ -489,7 +496,7 @@ def _add_compare(commands: Any) -> None:
     parser.add_argument(
         "--labels", metavar="A,B,...", help="names of the checkpoints, such as epochs (default: their paths)"
     )
-    parser.add_argument("--vectors", type=_count, metavar="K", help="singular vectors to compare (default: outliers)")
+    parser.add_argument("--k", type=_count, metavar="K", help="singular vectors to compare (default: outliers)")
     _add_matrices(parser)
 
 
@@ -501,7 +508,7 @@ def _compare(options: argparse.Namespace) -> int:
         raise ValueError(f"--labels must name {len(options.paths)} checkpoints, got {len(labels)}")
     if options.html is not None:
         require_matplotlib()  # now, not after the work
-    settings = {"k": options.vectors, "conv": options.conv, "split": options.split, "heads": options.heads}
+    settings = {"k": options.k, "conv": options.conv, "split": options.split, "heads": options.heads}
     settings |= {"threads": options.threads, "progress": True}
     if len(options.paths) == 2:
         found: Any = compare(*options.paths, **settings)

@@ -228,13 +228,15 @@ def test_the_seed_says_where_it_has_no_effect():
 
 def test_permuted_copies_follow_the_seed(net, capsys):
     def run(*arguments):
-        assert cli.main(["analyze", str(net), "--samples", "9", "--permutations", "2", *arguments, "--json"]) == 0
+        options = ["--samples", "9", "--permutations", "2", "--vectors", *arguments, "--json"]
+        assert cli.main(["analyze", str(net), *options]) == 0
         return json.loads(capsys.readouterr().out)["rows"][0]
 
     one, other = run(), run("--seed", "1")
     assert one["rand_distance"] == run()["rand_distance"] != other["rand_distance"]
     assert one["alpha_p"] >= 0.1  # one in ten at least, of nine matrices
     assert one["alpha"] == other["alpha"]
+    assert one["left_boundary"] == one["right_boundary"] == 0  # noise
 
 
 def test_as_a_module():
