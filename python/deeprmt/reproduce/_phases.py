@@ -93,7 +93,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
 
 EXPERIMENT = Experiment(
     "phases",
-    "The spectrum tells the 5 + 1 phases of training apart",
+    "Spectrum and entries of a matrix tell the 5 + 1 phases of training apart",
     "C. H. Martin, M. W. Mahoney, J. Mach. Learn. Res. 22, 165 (2021), arXiv:1810.01075",
     _work,
 )
