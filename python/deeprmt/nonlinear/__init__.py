@@ -6,7 +6,10 @@ W is n_1 x n_0, X is n_0 x m, Y = f(W X) is n_1 x m; phi = n_0 / m and psi = n_0
 from ._constants import Constants, constants
 from ._errors import AutoencoderErrors, autoencoder_errors, test_error, training_error
 from ._feature_kernel import feature_kernel
+from ._fisher import FisherSpectrum, fisher_matrix, fisher_spectrum
 from ._gram_law import GramLaw, gram_law
+from ._heavy_tails import HeavyTailedKernel, heavy_tailed_kernel
+from ._hessian import critical_energy, hessian_eigenvalues, hessian_law
 from ._mei_montanari import DoubleDescent, MeiMontanari, double_descent, mei_montanari, optimal_ridge
 from ._mixture import MixtureErrors, mixture_errors
 from ._random_features import (
@@ -20,7 +23,9 @@ __all__ = [
     "AutoencoderErrors",
     "Constants",
     "DoubleDescent",
+    "FisherSpectrum",
     "GramLaw",
+    "HeavyTailedKernel",
     "MeiMontanari",
     "MixtureErrors",
     "RandomFeatureErrors",
@@ -28,9 +33,15 @@ __all__ = [
     "RandomFeatureRidge",
     "autoencoder_errors",
     "constants",
+    "critical_energy",
     "double_descent",
     "feature_kernel",
+    "fisher_matrix",
+    "fisher_spectrum",
     "gram_law",
+    "heavy_tailed_kernel",
+    "hessian_eigenvalues",
+    "hessian_law",
     "mei_montanari",
     "mixture_errors",
     "optimal_ridge",

@@ -1,0 +1,145 @@
+"""The Hessian of a loss as a sum of two random matrices, and the energy above which minima become saddles."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._arguments import RNG, Floats, as_count, as_number, as_real
+from ..ensembles import goe, wishart
+from ..freeprob import free_add
+from ..laws import Law, MarchenkoPastur, Semicircle
+from ..linalg import eigvalsh
+
+__all__ = ["critical_energy", "hessian_eigenvalues", "hessian_law"]
+
+
+def critical_energy(phi: ArrayLike) -> Any:
+    """The energy at which the Hessian model's least eigenvalue passes through 0.
+
+    Parameters
+    ----------
+    phi : array_like of real
+        Parameters over data, in (0, 1]; with more parameters than data H0 is singular, and there is no such energy.
+
+    Returns
+    -------
+    float or ndarray
+        ``(1 - 20 phi - 8 phi^2 + (1 + 8 phi)^(3/2)) / 16``: 1/8 as phi -> 0, and 0 at phi = 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If phi is not in (0, 1], or no real number.
+
+    Notes
+    -----
+    Taken as (3 - s)^3 (1 + s) / 128 with s = (1 + 8 phi)^(1/2), whose digits hold up to phi = 1.
+
+    References
+    ----------
+    .. [1] J. Pennington, Y. Bahri, Proceedings of ICML, PMLR 70, 2798 (2017).
+
+    Examples
+    --------
+    >>> float(round(critical_energy(0.25), 12))
+    0.043509526419
+    """
+    p = as_real("critical_energy", "phi", phi).astype(np.float64)
+    bad = p[~((p > 0) & (p <= 1))]
+    if bad.size:
+        raise ValueError(f"critical_energy: phi must be in (0, 1], found {bad.flat[0]:g}")
+    # Nothing cancels in 3 - s = 8 (1 - phi) / (3 + s).
+    s = np.sqrt(1 + 8 * p)
+    return ((8 * (1 - p) / (3 + s)) ** 3 * (1 + s) / 128)[()]
+
+
+def hessian_law(phi: float, energy: float) -> Law:
+    """The limit law of the eigenvalues of H0 + H1: Marchenko-Pastur plus a semicircle, of variance 2 energy.
+
+    Parameters
+    ----------
+    phi : float
+        Parameters over data, above 0.
+    energy : float
+        The loss per sample, at least 0.
+
+    Returns
+    -------
+    Law
+        Its `cdf` at 0 is the index, the share of negative eigenvalues.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If phi is not above 0, or energy below 0.
+
+    Notes
+    -----
+    H0 = J J^T / data is the part of the Hessian that is never negative, with independent entries in J; H1 holds the
+    residuals, and its variance is proportional to their mean square. Both are taken to be free of each other.
+
+    References
+    ----------
+    .. [1] J. Pennington, Y. Bahri, Proceedings of ICML, PMLR 70, 2798 (2017).
+
+    Examples
+    --------
+    >>> law = hessian_law(0.25, 2 * critical_energy(0.25))
+    >>> float(law.cdf(0.0).round(6))
+    0.041467
+    """
+    phi = as_number("hessian_law", "phi", phi, above=0.0)
+    energy = as_number("hessian_law", "energy", energy, least=0.0)
+    first = MarchenkoPastur(phi)
+    if energy == 0:
+        return first
+    return free_add(first, Semicircle(math.sqrt(2 * energy)))
+
+
+def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, threads: int | None = None) -> Floats:
+    """Eigenvalues of a sample of H0 + H1.
+
+    Parameters
+    ----------
+    n : int
+        The number of parameters.
+    phi : float
+        Parameters over data; the number of data is n / phi, rounded.
+    energy : float
+        At least 0.
+    rng : optional
+        Whatever `numpy.random.default_rng` takes.
+    threads : int, optional
+        Default: every core this process may use. Never changes the result.
+
+    Returns
+    -------
+    (n,) ndarray
+        Ascending.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `hessian_law`; if n is below 1, or phi so large that no datum is left.
+
+    Examples
+    --------
+    >>> values = hessian_eigenvalues(400, 0.25, 2 * critical_energy(0.25), rng=0)
+    >>> float(np.mean(values < 0).round(3))
+    0.04
+    """
+    name = "hessian_eigenvalues"
+    n = as_count(name, "n", n)
+    phi = as_number(name, "phi", phi, above=0.0)
+    energy = as_number(name, "energy", energy, least=0.0)
+    data = round(n / phi)
+    if data < 1:
+        raise ValueError(f"{name}: phi must be at most n / 1 datum, got {phi:g} for n = {n}")
+    generator = np.random.default_rng(rng)
+    matrix = wishart(n, data, rng=generator, threads=threads)
+    matrix += math.sqrt(2 * energy) * goe(n, rng=generator, threads=threads)
+    return eigvalsh(matrix, threads=threads)
