@@ -98,8 +98,8 @@ def heavy_tailed_kernel(
 
     Notes
     -----
-    With tail index below 2 few entries decide a row's sums: entries of Y stay dependent however large n0 is, and the law
-    is not that of the Gaussian equivalent [1]_. This is a simulation; no law is given here.
+    With tail index below 2 few entries decide a row's sums: entries of Y stay dependent however large n0 is, and the
+    law is not that of the Gaussian equivalent [1]_. This is a simulation; no law is given here.
 
     References
     ----------
@@ -128,8 +128,8 @@ def heavy_tailed_kernel(
             y = np.ascontiguousarray(f.phi(h), dtype=np.float64)
             if center:
                 y -= y.mean(axis=1, keepdims=True)
-        if not np.isfinite(y).all() or np.abs(y).max() > 1e140:
-            raise ValueError(f"{name}: f(W X) must be finite and below 1e140; take a bounded f or a larger tail_index")
+        if not np.isfinite(y).all() or np.abs(y).max() > 1e70:
+            raise ValueError(f"{name}: f(W X) must be finite and below 1e70; take a bounded f or a larger tail_index")
         small = y if rows <= columns else np.ascontiguousarray(y.T)
         gram = _core.linalg.multiply(small, np.ascontiguousarray(small.T), workers) / columns
         return np.maximum(eigvalsh((gram + gram.T) / 2, threads=workers)[::-1], 0.0)
