@@ -3,7 +3,10 @@
 from . import (
     _batch_size,
     _coordinate_check,
+    _double_descent,
+    _feature_forecast,
     _fine_tuning,
+    _fisher,
     _freeness,
     _kernel_convergence,
     _kernel_laws,
@@ -11,6 +14,8 @@ from . import (
     _lazy_rich,
     _learning_rate_border,
     _linearised_training,
+    _memorisation,
+    _mixed_features,
     _number_variance,
     _one_sample_ntk,
     _phases,
@@ -18,6 +23,7 @@ from . import (
     _porter_thomas,
     _random_slopes,
     _rate_transfer,
+    _saddles,
     _spacings,
     _wide_networks,
 )
@@ -43,6 +49,12 @@ _ALL = (
     _linearised_training,
     _coordinate_check,
     _rate_transfer,
+    _memorisation,
+    _mixed_features,
+    _feature_forecast,
+    _double_descent,
+    _saddles,
+    _fisher,
 )
 
 EXPERIMENTS: dict[str, Experiment] = {module.EXPERIMENT.name: module.EXPERIMENT for module in _ALL}
