@@ -13,7 +13,7 @@ NAMES = tuple(reproduce.claims())
 WITHOUT_DATA = {
     "random-slopes", "freeness", "one-sample-ntk", "learning-rate-border", "kernel-laws", "wide-networks",
     "kernel-convergence", "linearised-training", "coordinate-check", "rate-transfer",
-    "memorisation", "mixed-features", "double-descent", "saddles", "fisher",
+    "double-descent", "saddles", "fisher",
 }  # fmt: skip
 
 
