@@ -312,3 +312,25 @@ def test_without_rows_there_is_no_table(tmp_path):
     done = deeprmt_command("analyze", tmp_path / "n.npz")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == f"skipped readme.txt ({tmp_path / 'n.npz'}): not a NumPy array"
+
+
+def test_ntk_says_what_rate_a_network_bears(capsys):
+    """Hayase and Karakida, arXiv:2006.07814: 2 / (L qhat) with Haar weights close to isometry."""
+    arguments = ["ntk", "--activation", "hard_tanh", "--weights", "haar", "--q-star", "0.05", "--depth", "4", "8"]
+    assert cli.main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "hard_tanh, haar, sigma_w 1," in text
+    assert "    4     0.199999               10          5.00002" in text
+    assert cli.main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["depth"] for row in found["rows"]] == [4, 8]
+    assert abs(found["rows"][1]["lambda_max"] - 0.400004898751) < 1e-9
+    assert cli.main([*arguments, "--width", "200", "--json"]) == 0
+    with_biases = json.loads(capsys.readouterr().out)["rows"][0]["lambda_max"]
+    assert abs(with_biases - 4 * (0.05 + 1 / 200)) < 1e-4
+    assert cli.main(["ntk", "--activation", "relu", "--sigma-w", "1.4142135623730951", "--depth", "4", "--json"]) == 0
+    assert abs(json.loads(capsys.readouterr().out)["rows"][0]["lambda_max"] - 2 * 15.3858457367) < 1e-8
+    assert cli.main(["ntk", "--sigma-w", "1", "--q-star", "1"]) == 2
+    assert "--q-star chooses sigma_w" in capsys.readouterr().err
+    assert cli.main(["ntk", "--sigma-b", "1", "--q-star", "1"]) == 2
+    assert cli.main(["ntk", "--activation", "nothing"]) == 2

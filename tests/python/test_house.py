@@ -368,6 +368,8 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "size",
                 "spectra",
                 "tails",
+                "training",
+                "training-at-width",
                 "weightwatcher",
                 "width",
             )

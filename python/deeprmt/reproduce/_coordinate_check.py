@@ -54,7 +54,8 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
             ax.set_xticks(widths, [str(width) for width in widths])
             ax.minorticks_off()
             ax.set_xlabel("width")
-            ax.set_ylabel(f"r.m.s. move of the {name}, over the first")
+            ax.set_ylabel("r.m.s. move, over the narrowest's")
+            ax.set_title(name, fontsize=9)
             ax.legend(frameon=False)
 
     settings = {"seed": seed, "quick": quick, "samples": _SAMPLES, "depth": _DEPTH, "networks": runs, "rates": _RATES}

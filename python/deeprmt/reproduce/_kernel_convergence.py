@@ -20,7 +20,7 @@ _DEPTH, _SAMPLES, _STEPS, _RATE = 4, 16, 200, 1.0
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
-    widths, runs, steps = ((16, 64), 3, 4) if quick else ((64, 128, 256, 512, 1024), 10, _STEPS)
+    widths, runs, steps = ((16, 64), 3, 4) if quick else ((32, 64, 128, 256, 512), 10, _STEPS)
     angles = np.linspace(-np.pi, np.pi, 61)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     x = np.random.default_rng([seed, 0]).normal(size=(_SAMPLES, 2))

@@ -46,8 +46,8 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     checks, content = [], {}
     for kind, limit in laws.items():
         z = np.array(_POINTS)
-        # The mean of 1 / (z - x): the sign of `Law.stieltjes`.
-        found = np.array([[np.mean(1 / (point - values)) for point in z] for values in spectra[kind]])
+        # The mean of 1 / (x - z), as `Law.stieltjes` has it.
+        found = np.array([[np.mean(1 / (values - point)) for point in z] for values in spectra[kind]])
         wanted = np.asarray(limit.stieltjes(z))
         off = np.abs(found.mean(axis=0) - wanted)
         content[kind] = {"distance": off.tolist(), "law": [[v.real, v.imag] for v in wanted]}

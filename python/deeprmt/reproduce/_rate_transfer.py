@@ -20,7 +20,7 @@ _SAMPLES = 64
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
-    widths, runs, steps, count = ((32, 64), 1, 4, 5) if quick else ((64, 128, 256, 512, 1024), 3, 30, 17)
+    widths, runs, steps, count = ((32, 64), 1, 4, 5) if quick else ((64, 128, 256, 512), 3, 20, 17)
     rng = np.random.default_rng([seed, 0])
     x = rng.normal(size=(_SAMPLES, 8))
     y = x[:, :1] * x[:, 1:2]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # relu of depth 6, sigma_w^2 = 2, no biases, inputs of length 1 at 60 degrees: K and Theta between them, from the
 # recursion of arc-cosine kernels in arithmetic of 30 digits.
-_PUBLISHED = {"K": 1.62090840201, "Theta": 4.92578626492}
+_KNOWN = {"K": 1.62090840201, "Theta": 4.92578626492}
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
@@ -26,8 +26,8 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     pair = np.sqrt(2) * np.array([[1.0, 0.0], [0.5, 0.75**0.5]])
     known: dict[str, Any] = {"depth": 6, "activation": "relu", "sigma_w": 2**0.5, "sigma_b": 0.0}
     checks = [
-        Check.near("relu, depth 6: K at 60 degrees", nngp(pair, **known)[0, 1], _PUBLISHED["K"], 1e-11),
-        Check.near("relu, depth 6: Theta at 60 degrees", ntk(pair, **known)[0, 1], _PUBLISHED["Theta"], 1e-11),
+        Check.near("relu, depth 6: K at 60 degrees", nngp(pair, **known)[0, 1], _KNOWN["K"], 1e-11),
+        Check.near("relu, depth 6: Theta at 60 degrees", ntk(pair, **known)[0, 1], _KNOWN["Theta"], 1e-11),
     ]
     worst = 0.0
     for name in ("erf", "gelu", "sin"):
