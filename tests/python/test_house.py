@@ -359,6 +359,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "design",
                 "filtering",
                 "freeprob",
+                "kernels",
                 "large",
                 "laws",
                 "meanfield",

@@ -21,6 +21,7 @@ from .._arguments import (
 )
 from ..activations import Activation
 from ._dual_family import Family
+from ._dual_table import Table, dual_tables
 from ._fixed_point import network
 from ._moments import least_variance
 from ._products import product
@@ -348,9 +349,14 @@ class _Task:
         tangent = theta is not None
         of_x = self.diagonals(self.x, tangent)
         of_y = of_x if self.symmetric else self.diagonals(self.y, tangent)
-        if self.family.kind is None:
-            self.by_entries(k, theta, of_x[0], of_y[0])
-            return
+        kind, tables = self.family.kind, []
+        if kind is None:
+            few = len(self.x) * len(self.y) < 64  # then a table takes longer than they
+            found = None if few else self.tables(of_x[0], of_y[0], tangent)
+            if found is None:
+                self.by_entries(k, theta, of_x[0], of_y[0])
+                return
+            kind, tables = "table", found
         x: Floats = self.x.astype(self.dtype, copy=False)
         y: Floats = self.y.astype(self.dtype, copy=False)
         units = self.units(self.x)
@@ -358,7 +364,7 @@ class _Task:
         first, second = (nothing if each is None else each.reshape(-1, len(y)) for each in (k, theta))
         below, above, order = self.family.parameters
         network = _core.meanfield.KernelNetwork(
-            self.family.kind, below, above, order, self.weight, self.bias, self.constant, self.from_inputs, []
+            kind, below, above, order, self.weight, self.bias, self.constant, self.from_inputs, tables
         )
         _core.meanfield.infinite_kernels(
             units,
@@ -373,6 +379,10 @@ class _Task:
             second,
             workers,
         )
+
+    def tables(self, qx: Array, qy: Array, tangent: bool) -> list[Table] | None:
+        tolerance = 2e-8 if self.dtype == np.float32 else 3e-14
+        return dual_tables(self.family.activation, qx[:-1], qy[:-1], tangent, tolerance)
 
     def units(self, x: Floats) -> Floats:
         """Rows whose products are the correlations of the first layer: of length 1, or for an input of variance 0 apart

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deeprmt.activations import leaky_relu, rectified_power
-from deeprmt.meanfield import kernels, nngp, ntk
+from deeprmt.activations import elu, leaky_relu, rectified_power
+from deeprmt.meanfield import gauss_product, kernels, nngp, ntk
 from reference.meanfield import kernels as reference
 
 
@@ -76,6 +76,102 @@ def test_closed_forms_at_every_angle(activation, same, bias):
             size = np.sqrt(own[i][:, 0] * own[i][:, 1 + j])
             error = np.abs(found[i][:, 0, j] - wanted[:, i])
             assert (error <= digits * depth * 2.2e-16 * size).all()
+
+
+@pytest.mark.parametrize("same_length", [False, True])
+@pytest.mark.parametrize("activation", ["sigmoid", "hard_tanh", elu(2.0)], ids=str)
+def test_other_activations_by_quadrature(activation, same_length):
+    """One layer against the dual of single pairs: an independent quadrature, or a closed form (hard_tanh)."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(9, 20))
+    if same_length:
+        x *= np.sqrt(20) / np.linalg.norm(x, axis=1, keepdims=True)
+    options = {"activation": activation, "sigma_w": 1.3, "sigma_b": 0.2}
+    k, theta = kernels(x, depth=2, **options)
+    first = nngp(x, depth=1, **options)
+    q = first.diagonal()
+    for i, j in ((0, 0), (0, 1), (3, 7), (8, 2)):
+        c = 1.0 if i == j else first[i, j] / np.sqrt(q[i] * q[j])
+        f, d = (1.3**2 * gauss_product(activation, q[i], q[j], c, derivative=order) for order in (0, 1))
+        # 1e-12 is what is promised, of the size of the diagonals
+        assert abs(k[i, j] - (f + 0.04)) < 1e-12 * k.max()
+        assert abs(theta[i, j] - (f + 0.04 + d * first[i, j])) < 1e-12 * theta.max()
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 5])
+def test_arc_cosine_kernels(order):
+    """At angle 0 |x|^(2 n) (2 n - 1)!!, at pi / 2 the square of a Gaussian moment, at pi 0 (Cho and Saul, 2009)."""
+    x = np.array([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]]) * np.sqrt(2)
+    found = 2 * nngp(x, depth=2, activation=rectified_power(order), sigma_w=1.0)
+    odd = np.prod(np.arange(1, 2 * order, 2))
+    size = np.array([1.0, 2.0, 3.0]) ** order
+    half = {0: 0.5, 1: (2 * np.pi) ** -0.5, 2: 0.5, 5: 8 * (2 * np.pi) ** -0.5}[order]  # E max(Z, 0)^n
+    wanted = np.outer(size, size) * np.array(
+        [[odd, 2 * half**2, 0], [2 * half**2, odd, 2 * half**2], [0, 2 * half**2, odd]]
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-30)
+
+
+def test_tiles_threads_and_files_change_nothing(tmp_path):
+    """Across the border of tiles (256), one triangle or all pairs, any number of threads, memory or file."""
+    x = np.random.default_rng(3).normal(size=(300, 7))
+    options = {"depth": 4, "activation": "relu", "sigma_w": 1.3, "sigma_b": 0.2, "layers": "all"}
+    k, theta = kernels(x, **options, threads=1)
+    for found in (k, theta):
+        np.testing.assert_array_equal(found, found.transpose(0, 2, 1))
+    for found, again in zip(kernels(x, **options, threads=3), (k, theta), strict=True):
+        np.testing.assert_array_equal(found, again)
+    files = tuple(np.memmap(tmp_path / f"{i}", np.float64, "w+", shape=k.shape) for i in range(2))
+    kernels(x, **options, out=files)
+    for file, wanted in zip(files, (k, theta), strict=True):
+        np.testing.assert_array_equal(file, wanted)
+    last = kernels(x, x[:20], **(options | {"layers": "last"}))
+    for found, wanted in zip(last, (k, theta), strict=True):
+        np.testing.assert_allclose(found, wanted[-1][:, :20], rtol=1e-14)
+
+
+@pytest.mark.parametrize("activation", ["relu", "erf", "gelu", "cos", rectified_power(2), "sigmoid"], ids=str)
+def test_float32(activation):
+    x = np.random.default_rng(4).normal(size=(20, 5)).astype(np.float32)
+    options = {"depth": 3, "activation": activation, "sigma_w": 1.2, "sigma_b": 0.3}
+    for single, double in zip(kernels(x, **options), kernels(x.astype(float), **options), strict=True):
+        assert single.dtype == np.float32
+        # Tens of roundings of 6e-8 of the largest.
+        np.testing.assert_allclose(single, double, atol=3e-6 * double.max(), rtol=0)
+
+
+def test_standard_parametrization():
+    """By finite widths: with n_l = n, the sum over layers of n_(l-1) E x x + 1, times all later slopes."""
+    x = np.random.default_rng(5).normal(size=(3, 4))
+    options = {"depth": 3, "activation": "erf", "sigma_w": 1.2, "sigma_b": 0.3}
+    k = nngp(x, layers="all", **options)
+    squares = [x @ x.T / 4, *((each - 0.09) / 1.44 for each in k[1:])]
+    q = [np.sqrt(np.outer(each.diagonal(), each.diagonal())) for each in k]
+    slopes = [
+        1.44
+        * gauss_product("erf", k[i].diagonal()[:, None], k[i].diagonal(), np.clip(k[i] / q[i], -1, 1), derivative=1)
+        for i in (0, 1)
+    ]
+    wanted = (4 * squares[0] + 1) * slopes[0] * slopes[1] + (50 * squares[1] + 1) * slopes[1] + 30 * squares[2] + 1
+    found = ntk(x, parametrization="standard", widths=[50, 30], **options)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    without = ntk(x, parametrization="standard", widths=[50, 30], biases=False, **options)
+    np.testing.assert_allclose(found - without, slopes[0] * slopes[1] + slopes[1] + 1, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "activation", ["relu", "abs", "erf", "gelu", "sin", "cos", "step", rectified_power(3)], ids=str
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inputs_of_zero(activation, dtype):
+    x = np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0], [1e-30, 0.0]], dtype)
+    for bias in (0.0, 0.5):
+        k, theta = kernels(x, depth=3, activation=activation, sigma_w=1.1, sigma_b=bias)
+        for found in (k, theta):
+            assert np.isfinite(found).all()
+            np.testing.assert_allclose(found[0], found[2], rtol=1e-6)
+            assert np.linalg.eigvalsh(found.astype(float))[0] > -1e-6 * found.max()
+    assert kernels(x[:0], x, depth=3, activation=activation, sigma_w=1.0).nngp.shape == (0, 4)
 
 
 def test_each_kernel_alone_is_that_of_both():
