@@ -213,7 +213,8 @@ class RandomFeatureForecast(_Parameters):
         refuse_beyond_memory(name, 32 * len(samples) ** 2, f"{len(samples)} samples: kernel and eigenvectors")
         kernel = _kernel(name, samples, None, f, sigma, threads)
         levels, vectors = eigh(kernel, threads=threads)
-        self.levels_ = np.maximum(levels, 0.0)
+        # What is below the rounding of the largest is none.
+        self.levels_ = np.where(levels > len(levels) * np.finfo(float).eps * max(levels[-1], 0.0), levels, 0.0)
         self._vectors, self._samples = vectors, samples
         self._shape = targets.shape[1:]
         self._seen = np.asarray(
@@ -230,15 +231,14 @@ class RandomFeatureForecast(_Parameters):
         return f, as_number(name, "sigma_w", self.sigma_w, above=0.0), as_threads(name, self.threads)
 
     def _point(self, name: str, ridge: ArrayLike) -> tuple[Array, Array, Array]:
-        """gamma, and for each 1 + delta and the eigenvalues of Psi."""
+        """gamma, and with tau = gamma (1 + delta) gamma / tau and kappa = T tau / n, the ridge that the kernel sees."""
         self._unfitted("errors", "levels_")
         if self._made_with != self._settings(name)[:2]:
             raise RuntimeError(f"{name}: activation and sigma_w must be those of fit; call fit again")
         gamma = np.atleast_1d(as_positive(name, "ridge", ridge)).ravel()
-        n, samples = int(self.features), len(self.levels_)
+        n = int(self.features)
         tau = _solve(name, self.levels_, gamma, n)
-        one = tau / gamma
-        return gamma, one, n / samples * self.levels_ / one[:, None]
+        return gamma, gamma / tau, len(self.levels_) / n * tau
 
     def errors(self, ridge: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None) -> RandomFeatureErrors:
         """Errors for each ridge.
@@ -255,27 +255,31 @@ class RandomFeatureForecast(_Parameters):
         RandomFeatureErrors
         """
         name = "RandomFeatureForecast.errors"
-        gamma, one, psi = self._point(name, ridge)
+        gamma, share, kappa = self._point(name, ridge)
         n, samples = int(self.features), len(self.levels_)
-        q = 1 / (psi + gamma[:, None])
-        spread = np.sum((psi * q) ** 2, axis=1) / n
-        room = 1 - spread
-        factor = np.sum(psi * q * q, axis=1) / n / room
-        train = gamma**2 / samples * np.sum(self._size2 * q * q * (1 + factor[:, None] * psi), axis=1)
-        delta = np.mean(self.levels_ * q, axis=1)
-        estimate = train / (gamma * np.mean(q, axis=1)) ** 2
+        # gamma Qbar = v and Psi Qbar = w = 1 - v, by eigenvectors; by the equation for tau, 1 - tr (Psi Qbar)^2 / n is
+        # the sum `room` of positive terms.
+        r = 1 / (self.levels_ + kappa[:, None])
+        v, w = kappa[:, None] * r, self.levels_ * r
+        room = share + np.sum(v * w, axis=1) / n
+        # In units of the largest v, so that tiny ridges underflow in the training error alone.
+        top = v.max(axis=1)
+        u = v / top[:, None]
+        factor = np.sum(u * w, axis=1) / n / room
+        fitted_error = np.sum(self._size2 * u * (u + factor[:, None] * w), axis=1) / samples
+        train = top * fitted_error * top
+        delta = np.mean(w, axis=1) * samples / n / share
+        estimate = fitted_error / np.mean(u, axis=1) ** 2
         test = np.full(gamma.shape, np.nan)
         if x is not None or y is not None:
             if x is None or y is None:
                 raise ValueError(f"{name}: x and y must be given together, or neither")
             across, own, targets = self._test_set(name, x, y)
-            lengths = np.sum(across**2, axis=1)
-            noise = np.sum(self._size2 * q * q * psi, axis=1) / n / room
-            s = n / samples / one
+            lengths = np.sum(across**2, axis=1) / len(targets)
+            noise = np.sum(self._size2 * r * w, axis=1) / n / room
             for i in range(gamma.size):
-                fitted = s[i] * (across.T @ (q[i][:, None] * self._seen))
-                bias = np.sum((targets - fitted) ** 2) / len(targets)
-                left = s[i] * own - s[i] ** 2 * np.sum((1 + gamma[i] * q[i]) * q[i] * lengths) / len(targets)
+                bias = np.sum((targets - across.T @ (r[i][:, None] * self._seen)) ** 2) / len(targets)
+                left = own - np.sum((1 + v[i]) * r[i] * lengths)
                 test[i] = bias + noise[i] * max(left, 0.0)
         return RandomFeatureErrors(gamma, train, test, estimate, delta, n, self._made_with[0].name)
 
@@ -288,6 +292,7 @@ class RandomFeatureForecast(_Parameters):
         if self._test is None or not np.array_equal(self._test[0], points):
             between = _kernel(name, self._samples, points, f, sigma, threads)
             across = _core.linalg.multiply(np.ascontiguousarray(self._vectors.T), between, threads)
+            across[self.levels_ == 0] = 0.0  # what is there is rounding
             own = float(np.mean(gauss_moment(f, variances(points, sigma))))
             self._test = points.copy(), across, own
         return self._test[1], self._test[2], targets.reshape(len(targets), -1)
@@ -307,32 +312,41 @@ class RandomFeatureForecast(_Parameters):
         (k,) or (k, c) ndarray
         """
         name = "RandomFeatureForecast.predict"
-        gamma, one, psi = self._point(name, ridge)
+        gamma, _, kappa = self._point(name, ridge)
+        if gamma.size != 1:
+            raise ValueError(f"{name}: ridge must be one number, got {gamma.size}")
         f, sigma, threads = self._settings(name)
         points = as_samples(name, "x", x, self._samples.shape[1])
         between = _kernel(name, points, self._samples, f, sigma, threads)
-        inner = _core.linalg.multiply(self._vectors, self._seen / (psi[0] + gamma[0])[:, None], threads)
-        scale = int(self.features) / len(self.levels_) / one[0]
-        return np.asarray(scale * _core.linalg.multiply(between, inner, threads)).reshape(-1, *self._shape)
+        seen = np.where(self.levels_ > 0, 1 / (self.levels_ + kappa[0]), 0.0)[:, None] * self._seen
+        inner = _core.linalg.multiply(self._vectors, seen, threads)
+        return np.asarray(_core.linalg.multiply(between, inner, threads)).reshape(-1, *self._shape)
 
 
 def _solve(name: str, levels: Array, gamma: Array, n: int) -> Array:
-    """tau = gamma (1 + delta) of gamma / tau + (1/n) sum lambda / (lambda + tau T / n) = 1, for each gamma.
+    """tau = gamma (1 + delta), the root of h(tau) = tau (1 - (1/n) sum lambda / (lambda + tau T / n)) = gamma.
 
-    The left side falls from above 1 to 0 in tau, and is convex in it: Newton's steps from below never pass the root.
+    h is convex and h(0) = 0: Newton's steps from above never pass the root. With as many features as the rank or more
+    the root falls with gamma, and steps are taken in logarithms, in which the slope of h is in [1, 2].
     """
     scale = len(levels) / n
-    tau = gamma.copy()  # where the left side is at least 1
-    for _ in range(200):
+    rank = np.count_nonzero(levels)
+    tau = gamma + levels.mean()
+    for _ in range(300):
         r = 1 / (levels + scale * tau[:, None])
-        shares = r * levels
-        excess = np.sum(shares, axis=1) / n - (tau - gamma) / tau
-        slope = scale * np.sum(shares * r, axis=1) / n + gamma / tau**2
-        step = excess / slope
-        tau = np.maximum(tau + step, gamma)
-        if np.all(np.abs(step) <= 1e-9 * tau):  # what is left is of the order of its square
-            return np.asarray(tau)
-    i = int(np.argmax(np.abs(step) / tau))
+        v, w = scale * tau[:, None] * r, levels * r
+        # The bracket of h, in which nothing cancels then.
+        deficit = (n - rank) / n + np.sum(np.where(levels > 0, v, 0.0), axis=1) / n
+        bend = np.sum(v * w, axis=1) / n
+        if n >= rank:
+            step = np.log(gamma / tau / deficit) / (1 + bend / deficit)
+            tau = tau * np.exp(step)
+        else:
+            step = (gamma / tau - deficit) / (deficit + bend)
+            tau = tau * (1 + step)
+        if np.all(np.abs(step) <= 1e-9):  # what is left is of the order of its square
+            return np.asarray(np.maximum(tau, gamma))
+    i = int(np.argmax(np.abs(step)))
     raise ConvergenceError(
         f"{name}: no root for ridge = {gamma[i]:g}", {"ridge": gamma, "step": np.abs(step), "value": tau}
     )

@@ -107,6 +107,21 @@ def test_ridges_from_tiny_to_large():
             assert found.train[0] > 0.3 * found.train[-1]
 
 
+def test_ridges_beyond_all_measure():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    test = rng.normal(size=(9, 3)), rng.normal(size=9)
+    for name in ("relu", "linear"):  # linear: of rank 3
+        for n in (2, 40, 90):
+            found = random_feature_errors(x, y, *test, features=n, ridge=[1e-250, 1e-20, 1e250], activation=name)
+            assert np.isfinite([found.train, found.test, found.estimate, found.delta]).all()
+            assert found.train[2] == pytest.approx(np.mean(y**2))
+            assert found.test[2] == pytest.approx(np.mean(test[1] ** 2))
+    # Least squares on three inputs, whatever the number of linear features above.
+    left = y - x @ np.linalg.lstsq(x, y)[0]
+    assert found.train[0] == pytest.approx(np.mean(left**2), rel=1e-9)
+
+
 def test_outputs_add():
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(30, 5)), rng.normal(size=(30, 2))
