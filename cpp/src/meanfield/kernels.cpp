@@ -16,6 +16,13 @@
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 
+// The arrays of the next loop do not overlap: there are too many for the compiler to compare all pairs before it.
+#if defined(__clang__)
+#define DEEPRMT_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define DEEPRMT_APART _Pragma("GCC ivdep")
+#endif
+
 namespace deeprmt::meanfield {
 namespace {
 
@@ -159,6 +166,7 @@ DEEPRMT_LEAF void ramp_row(const Step<T>* step) {
   // phi is P |h| + Q h up to a factor, in effect: r' = share (sin + (pi - angle) cos) / pi + (1 - share) cos.
   const T share = s.first, rest = 1 - share, slope = s.second, over_pi = std::numbers::inv_pi_v<T>;
   const T sign = rest >= 0 ? T(1) : T(-1), size_rest = std::abs(rest);
+  DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T gap = std::abs(s.state[j]), t = gap / 2, root = std::sqrt(t), cosine = 1 - gap;
     const bool acute = positive(s.state[j]);
@@ -179,6 +187,7 @@ DEEPRMT_LEAF void ramp_row(const Step<T>* step) {
 template <class T, bool Bias, bool Tangent>
 DEEPRMT_LEAF void step_row(const Step<T>* step) {
   const Step<T> s = *step;
+  DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T t = std::abs(s.state[j]) / 2, part = 2 * std::sqrt(t) * arcsine(t) * std::numbers::inv_pi_v<T>;
     const bool acute = positive(s.state[j]);
@@ -207,6 +216,7 @@ DEEPRMT_LEAF T state_of(T r) {
 template <class T, bool Tangent>
 DEEPRMT_LEAF void erf_row(const Step<T>* step) {
   const Step<T> s = *step;
+  DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T gap = std::abs(s.state[j]), r = std::copysign(1 - gap, s.state[j]);
     const T a = s.own[all_a], b = s.other[all_a][j], root = s.own[root_a] * s.other[root_a][j];
@@ -226,6 +236,7 @@ template <class T, bool Tangent>
 DEEPRMT_LEAF void gelu_row(const Step<T>* step) {
   const Step<T> s = *step;
   constexpr T over_two_pi = std::numbers::inv_pi_v<T> / 2;
+  DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T gap = std::abs(s.state[j]), r = std::copysign(1 - gap, s.state[j]);
     const T a = s.own[all_a], b = s.other[all_a][j], c = r * s.own[root_a] * s.other[root_a][j];
@@ -246,6 +257,7 @@ DEEPRMT_LEAF void gelu_row(const Step<T>* step) {
 template <class T, bool Odd, bool Tangent>
 DEEPRMT_LEAF void wave_row(const Step<T>* step) {
   const Step<T> s = *step;
+  DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T gap = std::abs(s.state[j]), root = s.own[root_a] * s.other[root_a][j];
     const T apart = s.own[root_a] - s.other[root_a][j];
@@ -397,6 +409,7 @@ void power_pass(const Power& with, int order, const T* state, T* out, Strips<T>&
 template <class T, bool Bias>
 DEEPRMT_LEAF void correlation_row(const Step<T>* step, const T* f, const T* d) {
   const Step<T> s = *step;
+  DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T size = s.own[root_second] * s.other[root_second][j];
     s.now[j] = s.weight * size * f[j] + s.bias;
