@@ -92,6 +92,7 @@ void bind_jacobian(py::module_ m);
 void bind_laws(py::module_ m);
 void bind_linalg(py::module_ m);
 void bind_meanfield(py::module_ m);
+void bind_nonlinear(py::module_ m);
 void bind_pencil(py::module_ m);  // a part of freeprob
 void bind_random(py::module_ m);
 void bind_spectra(py::module_ m);

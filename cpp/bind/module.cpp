@@ -138,6 +138,7 @@ PYBIND11_MODULE(_core, m) {
   bind_laws(m.def_submodule("laws"));
   bind_linalg(m.def_submodule("linalg"));
   bind_meanfield(m.def_submodule("meanfield"));
+  bind_nonlinear(m.def_submodule("nonlinear"));
   bind_random(m.def_submodule("random"));
   bind_spectra(m.def_submodule("spectra"));
   bind_tails(m.def_submodule("tails"));

@@ -6,6 +6,7 @@ from . import jacobian as jacobian
 from . import laws as laws
 from . import linalg as linalg
 from . import meanfield as meanfield
+from . import nonlinear as nonlinear
 from . import random as random
 from . import spectra as spectra
 from . import tails as tails

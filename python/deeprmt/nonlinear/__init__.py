@@ -8,16 +8,14 @@ from ._errors import AutoencoderErrors, autoencoder_errors, test_error, training
 from ._feature_kernel import feature_kernel
 from ._fisher import FisherSpectrum, fisher_matrix, fisher_spectrum
 from ._gram_law import GramLaw, gram_law
+from ._gram_matrix import gram_eigenvalues, gram_matrix
 from ._heavy_tails import HeavyTailedKernel, heavy_tailed_kernel
 from ._hessian import critical_energy, hessian_eigenvalues, hessian_law
+from ._isospectral import hermite_activation, isospectral_activation, leaky_family
 from ._mei_montanari import DoubleDescent, MeiMontanari, double_descent, mei_montanari, optimal_ridge
 from ._mixture import MixtureErrors, mixture_errors
-from ._random_features import (
-    RandomFeatureErrors,
-    RandomFeatureForecast,
-    RandomFeatureRidge,
-    random_feature_errors,
-)
+from ._propagation import LayerLaw, Propagation, layer_law, propagate
+from ._random_features import RandomFeatureErrors, RandomFeatureForecast, RandomFeatureRidge, random_feature_errors
 
 __all__ = [
     "AutoencoderErrors",
@@ -26,8 +24,10 @@ __all__ = [
     "FisherSpectrum",
     "GramLaw",
     "HeavyTailedKernel",
+    "LayerLaw",
     "MeiMontanari",
     "MixtureErrors",
+    "Propagation",
     "RandomFeatureErrors",
     "RandomFeatureForecast",
     "RandomFeatureRidge",
@@ -38,13 +38,20 @@ __all__ = [
     "feature_kernel",
     "fisher_matrix",
     "fisher_spectrum",
+    "gram_eigenvalues",
     "gram_law",
+    "gram_matrix",
     "heavy_tailed_kernel",
+    "hermite_activation",
     "hessian_eigenvalues",
     "hessian_law",
+    "isospectral_activation",
+    "layer_law",
+    "leaky_family",
     "mei_montanari",
     "mixture_errors",
     "optimal_ridge",
+    "propagate",
     "random_feature_errors",
     "test_error",
     "training_error",
