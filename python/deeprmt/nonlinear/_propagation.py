@@ -244,8 +244,8 @@ class Propagation(Displayed):
         mean that depends on the column: X_l is the matrix of the limit plus 1 mu^T. The strength theta^2 = n_l mean
         mu_j^2 stays as n grows, for it is n times a variance of order 1/n; norms spread with depth, and at a strength
         beyond the transition one eigenvalue leaves the bulk, at 1 / theta^2 = x G(x) G'(x), G and G' the Cauchy
-        transforms of both sides. With zeta = 0 this is (1 + theta^2) (n_l / m + theta^2) / theta^2; else the linear part hands outliers of
-        the layer before on as well, which is not counted.
+        transforms of both sides. With zeta = 0 this is (1 + theta^2) (n_l / m + theta^2) / theta^2;
+        else the linear part hands on outliers of the layer before as well, which is not counted.
         """
         out = np.full(self.mean_strengths.shape, np.nan)
         for layer in range(len(self.eigenvalues)):

@@ -44,7 +44,7 @@ def test_without_a_linear_part_no_layer_knows_of_the_others():
 
 
 def test_distances_to_the_first_layer():
-    """Relu moves away, the absolute value stays once columns have one norm; the noise of 450 values in 60 bins is 0.1."""
+    """Relu moves away, the absolute value stays once columns have one norm; 450 values in 60 bins make 0.1."""
     moved = propagate(leaky_family(0.0), 225, [150] * 6, 225, trials=3, rng=1, normalize="columns")
     kept = propagate(leaky_family(1.0), 225, [150] * 6, 225, trials=3, rng=1, normalize="columns")
     assert moved.distances()[0] < 0.15
@@ -55,7 +55,7 @@ def test_distances_to_the_first_layer():
 
 
 def test_the_outlier_is_that_of_the_columns_norms():
-    """With zeta = 0 the largest eigenvalue is where a rank-one perturbation by the means puts it, to the 15 % that larger
+    """With zeta = 0 the largest eigenvalue is where a rank-one perturbation by the means puts it, to 15 %, which large
     spreads of the norms and correlations between columns leave out.
     """
     found = propagate(leaky_family(1.0), 300, [200] * 6, 300, trials=4, rng=2)
