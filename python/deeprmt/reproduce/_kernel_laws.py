@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import plots
+from .. import _core, plots
 from ..activations import Activation, as_activation
 from ..laws import Law, MarchenkoPastur
 from ..linalg import eigvalsh
-from ..meanfield import conjugate_kernel_law, ntk_law
+from ..meanfield import conjugate_kernel_law, kernel_spectrum, ntk_law
 from ..networks import MLP
 from ._experiment import Experiment
 from ._result import Check, Reproduction
@@ -69,12 +69,27 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
             Check.near("tangent kernel: mean eigenvalue over that of the law", means.mean() / limit.mean(), 1.0,
                        5 * deviation)
         )  # fmt: skip
+    # Inputs of unequal variances, as data have them: the law starts from their own Gram matrix. Standard deviations of
+    # the directions fall from 3 to 1/3, and inputs stay nearly orthogonal.
+    rng = np.random.default_rng([seed, tangents])
+    x = rng.normal(size=(n, n)) * np.geomspace(3, 1 / 3, n)
+    x *= np.sqrt(n) / np.linalg.norm(x, axis=1)[:, None]
+    gram = _core.linalg.multiply_transposed(x, x, threads) / n
+    own = conjugate_kernel_law("tanh", [1.0] * _DEPTH, inputs=np.asarray(eigvalsh(gram, threads=threads)))
+    network = mlp.sample(rng, threads=threads)
+    uneven = kernel_spectrum(network.conjugate_kernel(x, threads=threads), own, threads=threads)
+    checks.append(Check.most("inputs of unequal variances, conjugate kernel: Kolmogorov distance", uneven.ks, 0.02))
     content["eigenvalues"] = {kind: rows[0].tolist() for kind, rows in spectra.items()}
 
     def draw(figure: Figure) -> None:
-        for ax, (kind, limit) in zip(figure.subplots(1, 2), laws.items(), strict=True):
+        axes = figure.subplots(1, 3)
+        uneven.plot(axes[2])
+        axes[2].set_title("conjugate kernel, uneven inputs", fontsize=9)
+        for ax, (kind, limit) in zip(axes, laws.items(), strict=False):
             plots.spectrum(np.concatenate(spectra[kind]), limit, ax=ax, label="networks")
             ax.set_title(f"{kind} kernel", fontsize=9)
+        for ax in axes:
+            ax.set_yscale("log")
 
     settings = {"seed": seed, "quick": quick, "inputs": n, "widths": n, "activation": "tanh, scaled", "depth": _DEPTH}
     return Reproduction(experiment.name, experiment.claim, experiment.source, tuple(checks), content, settings, draw)
