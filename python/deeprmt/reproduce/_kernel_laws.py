@@ -90,6 +90,8 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
             ax.set_title(f"{kind} kernel", fontsize=9)
         for ax in axes:
             ax.set_yscale("log")
+            ax.set_ylim(1e-4, 20)
+            ax.legend(frameon=False, loc="upper right")
 
     settings = {"seed": seed, "quick": quick, "inputs": n, "widths": n, "activation": "tanh, scaled", "depth": _DEPTH}
     return Reproduction(experiment.name, experiment.claim, experiment.source, tuple(checks), content, settings, draw)
