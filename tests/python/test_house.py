@@ -364,6 +364,7 @@ def test_readme_states_the_commands_that_ci_runs(command):
                 "laws",
                 "meanfield",
                 "models",
+                "nonlinear",
                 "ntk",
                 "polynomials",
                 "size",

@@ -8,7 +8,7 @@ def roots(x: np.ndarray, zeta: float, phi: float, psi: float) -> np.ndarray:
     """The quartic's root nearest to the last one, from the right end inwards: what is mostly done."""
     eta, density, last = 1.0, np.zeros_like(x), None
     for i in range(x.size)[::-1]:
-        t = 1 / (x[i] * psi)
+        t = 1 / (float(x[i]) * psi)  # a NumPy scalar times a poly1d is no poly1d
         # p (1 - zeta u) - eta u + zeta (eta - zeta) u^2, u = t (1 + phi p) (1 + psi p)
         u = t * np.poly1d([phi * psi, phi + psi, 1.0])
         quartic = np.poly1d([1.0, 0.0]) * (1 - zeta * u) - eta * u + zeta * (eta - zeta) * u * u
