@@ -361,7 +361,9 @@ class _Task:
         y: Floats = self.y.astype(self.dtype, copy=False)
         units = self.units(self.x)
         nothing = np.empty((0, 0), self.dtype)
-        first, second = (nothing if each is None else each.reshape(-1, len(y)) for each in (k, theta))
+        first, second = (
+            nothing if each is None else each.reshape(math.prod(each.shape[:-1]), len(y)) for each in (k, theta)
+        )
         below, above, order = self.family.parameters
         network = _core.meanfield.KernelNetwork(
             kind, below, above, order, self.weight, self.bias, self.constant, self.from_inputs, tables

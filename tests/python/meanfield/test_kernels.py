@@ -171,7 +171,9 @@ def test_inputs_of_zero(activation, dtype):
             assert np.isfinite(found).all()
             np.testing.assert_allclose(found[0], found[2], rtol=1e-6)
             assert np.linalg.eigvalsh(found.astype(float))[0] > -1e-6 * found.max()
-    assert kernels(x[:0], x, depth=3, activation=activation, sigma_w=1.0).nngp.shape == (0, 4)
+    for rows, columns in ((0, 4), (4, 0), (0, 0)):
+        found = kernels(x[:rows], x[:columns], depth=3, activation=activation, sigma_w=1.0)
+        assert found.nngp.shape == found.ntk.shape == (rows, columns)
 
 
 def test_each_kernel_alone_is_that_of_both():
