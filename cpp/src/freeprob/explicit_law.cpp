@@ -8,6 +8,7 @@
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/interrupt.hpp"
+#include "logarithm.hpp"
 
 namespace deeprmt::freeprob {
 namespace {
@@ -21,7 +22,7 @@ constexpr double pi = std::numbers::pi;
 constexpr double large = 4;  // |y| from which 1 + a y is taken as y (a + 1 / y)
 
 /// The nearer of the distances to 0 and to the largest slope: the length on which ln z changes.
-double reach(const Omega& p) { return std::min(std::abs(p.omega), std::abs(p.above)); }
+double reach(const Omega& p) { return std::min(modulus(p.omega), modulus(p.above)); }
 
 /// A sum of logarithms of factors that all lie on one side of the real axis, by a single logarithm of their product:
 /// its argument is that of the sum but for whole turns, which show as steps across the axis.
@@ -41,13 +42,13 @@ class Product {
     if (!(size > 1e-140 && size < 1e140)) put_away();
   }
   bool any() const { return any_; }
-  Complex log() const { return logs_ + std::log(value_) + Complex(0, 2 * pi * turns_); }
+  Complex log() const { return logs_ + logarithm(value_) + Complex(0, 2 * pi * turns_); }
   /// Of the sum.
   Complex slope() const { return slopes_ + slope_ / value_; }
 
  private:
   void put_away() {
-    logs_ += std::log(value_);
+    logs_ += logarithm(value_);
     slopes_ += slope_ / value_;
     value_ = 1;
     slope_ = 0;
@@ -345,7 +346,7 @@ Complex ExplicitLaw::one_plus(double a, const SquaredSlopes::Point& lead, const 
 Complex ExplicitLaw::log_ratio(double flat, Complex one_plus_by, Complex kept) {
   const Complex u = -flat / one_plus_by;
   if (std::norm(u) < 0.25) return {0.5 * std::log1p(2 * u.real() + std::norm(u)), std::atan2(u.imag(), 1 + u.real())};
-  return std::log(kept) - std::log(one_plus_by);
+  return logarithm(kept) - logarithm(one_plus_by);
 }
 
 /// 1 - flat + by: next to its zero from omega, if the lead is a projection of the same width.
@@ -361,19 +362,19 @@ Complex ExplicitLaw::log_lead(Complex omega, Complex& slope) const {
   if (lead_power_ == 0) return 0;
   if (!lead_is_jump_) {
     slope = lead_power_ / omega;
-    return lead_power_ * std::log(omega);
+    return lead_power_ * logarithm(omega);
   }
   // (1 - f + by) / (1 + by) = p w / (w - f).
   const double f = lead_flat_;
   slope = -lead_power_ * f / (omega * (omega - f));
   if (std::abs(omega) > 2 * f) return lead_power_ * (std::log1p(-f) - log_ratio(f, omega, omega - f));
-  return lead_power_ * (std::log1p(-f) + std::log(omega) - std::log(omega - f));
+  return lead_power_ * (std::log1p(-f) + logarithm(omega) - logarithm(omega - f));
 }
 
 /// 1 + a y where 1 + y is the number that has its digits.
 Complex ExplicitLaw::one_plus(double a, Complex y, Complex one_plus_y) {
   if (a == 1) return one_plus_y;
-  return std::abs(one_plus_y) < 0.5 ? a * (one_plus_y - (a - 1) / a) : 1.0 + a * y;
+  return modulus(one_plus_y) < 0.5 ? a * (one_plus_y - (a - 1) / a) : 1.0 + a * y;
 }
 
 ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
@@ -395,9 +396,9 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
     };
     v.log_z += now.log_scale;
     v.rounding += std::abs(now.log_scale);
-    if (std::abs(v.y) > large) {
+    if (modulus(v.y) > large) {
       const Complex inverse = 1.0 / v.y;
-      if (now.total != 0) count(now.total * std::log(v.y));
+      if (now.total != 0) count(now.total * logarithm(v.y));
       by_y = now.total;
       Product product(1);
       for (const Term& t : now.terms) {
@@ -407,7 +408,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
           product.take(sum, 1);
           continue;
         }
-        count(t.power * std::log(sum));
+        count(t.power * logarithm(sum));
         by_y -= t.power * inverse / sum;
       }
       if (product.any()) {
@@ -418,7 +419,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
     } else {
       by_y = 0;
       if (now.log_y != 0) {
-        count(now.log_y * std::log(v.y));
+        count(now.log_y * logarithm(v.y));
         by_y = now.log_y / v.y;
       }
       Product product(-1);
@@ -429,7 +430,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
           product.take(plus, t.a);
           continue;
         }
-        count(t.power * std::log(plus));
+        count(t.power * logarithm(plus));
         by_y += t.power * t.a / plus;
       }
       if (product.any()) {
@@ -474,16 +475,16 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
       const auto m = g.law->moments(*place);
       const Complex goal = g.width * v.y;
       const Complex plus = first ? one_plus(g.width, p.lead, start, v.y) : one_plus(g.width, v.y, v.one_plus_y);
-      const Complex excess = std::abs(plus) < std::abs(goal) ? m.one_plus_y - plus : m.y - goal;
+      const Complex excess = modulus(plus) < modulus(goal) ? m.one_plus_y - plus : m.y - goal;
       const Complex inverse = 1.0 / m.slope;
       place->to_lead = g.width * y_slope * inverse;
       place->lack = (g.width * y_lack - excess) * inverse;
       const Complex each = g.power / place->omega;
-      count(g.power * std::log(place->omega));
+      count(g.power * logarithm(place->omega));
       v.rounding += 0.5 * g.power;
       v.slope += each * place->to_lead;
       v.lack += each * place->lack;
-      v.rounding += 8 * std::abs(each * inverse) * std::min(std::abs(plus), std::abs(goal));
+      v.rounding += 8 * modulus(each * inverse) * std::min(modulus(plus), modulus(goal));
       ++place;
     }
     if (now.offset > 0) {
@@ -492,7 +493,7 @@ ExplicitLaw::Value ExplicitLaw::value(Point& p) const {
       y_lack += share * (y_lack - v.lack * v.one_plus_y);
       v.y += share * v.one_plus_y;
       v.one_plus_y *= whole;
-      v.log_z = std::log(z + now.offset);
+      v.log_z = logarithm(z + now.offset);
       v.slope /= whole;
       v.lack /= whole;
     } else {
@@ -538,7 +539,7 @@ double ExplicitLaw::angle(const Point& p) const {
     for (const Term& t : now.terms)
       if (t.a != 1) {
         const Complex plus = first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y);
-        const double each = std::abs(y) > large ? turn + std::arg(t.a + 1.0 / y) : std::arg(plus);
+        const double each = modulus(y) > large ? turn + std::arg(t.a + 1.0 / y) : std::arg(plus);
         sum += t.power * (1 - 1 / t.a) * each;
       }
     for (const Jump& j : now.projections) {
@@ -550,20 +551,20 @@ double ExplicitLaw::angle(const Point& p) const {
     sum += now.smooth * (y.imag() + y.imag() * y.real());
     if (now.jumps != 0) sum += now.jumps * std::arg(one_plus_y);
     if (affine_) {
-      log_z += now.log_scale + now.log_y * std::log(y) + now.smooth * y + now.jumps * y / one_plus_y;
+      log_z += now.log_scale + now.log_y * logarithm(y) + now.smooth * y + now.jumps * y / one_plus_y;
       for (const Term& t : now.terms)
-        log_z += t.power * std::log(first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y));
+        log_z += t.power * logarithm(first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y));
     }
     for (const Group& g : now.groups) {
       sum += of_slopes(*g.law, g.power, g.width, *place);
-      if (affine_) log_z += g.power * std::log(place->omega);
+      if (affine_) log_z += g.power * logarithm(place->omega);
       ++place;
     }
     if (affine_) {
       const Complex z = now.factor * std::exp(log_z);
       y += now.offset / z * one_plus_y;
       one_plus_y *= 1.0 + now.offset / z;
-      log_z = std::log(z + now.offset);
+      log_z = logarithm(z + now.offset);
     }
     first = false;
   }
@@ -668,7 +669,7 @@ bool ExplicitLaw::move(Point& p, Complex step, double& size) const {
   double share = 1;
   size = 0;
   const auto limit = [&](const Omega& w, Complex each) {
-    const double most = reach(w) / 2, length = std::abs(each);
+    const double most = reach(w) / 2, length = modulus(each);
     size = std::max(size, length / (2 * most));
     if (length * share > most) share = most / length;
     if (length < 1e-12 * most) return;  // rounding, which hold_up takes care of
@@ -699,10 +700,10 @@ bool ExplicitLaw::newton(Point& p, Complex log_z, int steps, Tally& tally, Value
     double size = 0;
     const Complex step = residual / v.slope;
     if (!move(p, step, size)) return false;
-    const bool at_rounding = std::abs(residual) <= v.rounding && size < 1e-3;
-    const bool last = i == steps - 1 && std::abs(residual) <= 64 * v.rounding && size < 1e-9;
+    const bool at_rounding = modulus(residual) <= v.rounding && size < 1e-3;
+    const bool last = i == steps - 1 && modulus(residual) <= 64 * v.rounding && size < 1e-9;
     if (convergence.done(size, at_rounding) || last) {
-      tally.residual = std::abs(residual) * convergence.shrinks();
+      tally.residual = modulus(residual) * convergence.shrinks();
       if (found != nullptr) {
         *found = v;
         const Complex change = v.y_slope * step + v.y_lack;
@@ -746,15 +747,15 @@ bool ExplicitLaw::from_afar(Point& p, double log_modulus, double argument, Tally
     Point next = p;
     const Complex step = Complex(0, there - here) / slope;
     const double scale = reach(p.lead);
-    bool good = std::abs(step) < scale / 2 && p.lead.omega.imag() + step.imag() > 0;
+    bool good = modulus(step) < scale / 2 && p.lead.omega.imag() + step.imag() > 0;
     for (auto& w : next.rest) {
       w.lack = 0;
-      good = good && std::abs(w.to_lead * step) < reach(w) / 2 && w.omega.imag() + (w.to_lead * step).imag() > 0;
+      good = good && modulus(w.to_lead * step) < reach(w) / 2 && w.omega.imag() + (w.to_lead * step).imag() > 0;
     }
     double size = 0;
     if (good && move(next, step, size))
       good =
-          newton(next, {log_modulus, there}, 10, tally) && std::abs(next.lead.omega - p.lead.omega - step) < scale / 4;
+          newton(next, {log_modulus, there}, 10, tally) && modulus(next.lead.omega - p.lead.omega - step) < scale / 4;
     if (good) {
       p = next;
       here = there;
@@ -806,7 +807,7 @@ bool ExplicitLaw::along(Point& p, Trail& trail, double log_x, Value& found) cons
     w.lack = step(k + 1) - w.to_lead * lead;
   }
   double size = 0;
-  if (!(std::abs(lead) < reach(p.lead) / 2) || !(p.lead.omega.imag() + lead.imag() > 0) || !move(guess, lead, size) ||
+  if (!(modulus(lead) < reach(p.lead) / 2) || !(p.lead.omega.imag() + lead.imag() > 0) || !move(guess, lead, size) ||
       !newton(guess, log_x, 8, trail.tally, &found))
     return false;
   p = std::move(guess);
@@ -824,7 +825,7 @@ bool ExplicitLaw::in_bulk(Point& p, Trail& trail, double log_x, Value& found) co
     if (!move(guess, step, size)) continue;
     const SquaredSlopes::Point start = guess.lead;
     // A root that is not the one nearby may be none that is seen from above.
-    if (newton(guess, log_x, 30, trail.tally) && std::abs(guess.lead.omega - start.omega) < 0.03 * std::abs(step)) {
+    if (newton(guess, log_x, 30, trail.tally) && modulus(guess.lead.omega - start.omega) < 0.03 * modulus(step)) {
       p = std::move(guess);
       found = value(p);
       trail.known = 0;

@@ -11,6 +11,7 @@
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/clones.hpp"
+#include "logarithm.hpp"
 
 namespace deeprmt::freeprob {
 namespace {
@@ -164,7 +165,7 @@ SquaredSlopes SquaredSlopes::two_valued(double p, double flat) {
 }
 
 void SquaredSlopes::move(Point& p, std::complex<double> step) const {
-  if (std::abs(p.omega) < std::abs(p.above)) {
+  if (modulus(p.omega) < modulus(p.above)) {
     p.omega += step;
     p.above = p.omega - top_;
   } else {
@@ -282,7 +283,7 @@ class SquaredSlopes::Lattice {
     if (!(apart > 0.03 * (law.top_ - law.bottom_)) || !(apart < 1e100) || !(apart > 1e-100)) return false;
     const int level = std::ilogb(apart) - 2;
     const double cell = std::ldexp(1.0, level);
-    const bool from_top = std::abs(p.above) < std::abs(p.omega);
+    const bool from_top = modulus(p.above) < modulus(p.omega);
     const std::complex<double> w = from_top ? p.above : p.omega;
     const double i = std::nearbyint(w.real() / cell), j = std::nearbyint(w.imag() / cell);
     if (!(std::abs(i) < 1 << 18 && std::abs(j) < 1 << 18)) return false;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -245,38 +245,42 @@ class Convolution(Law):
     def _descended(self) -> set[int]:
         return set()
 
-    def _descend(self, i: int) -> None:
-        """Adds solutions ever closer to the edges of an interval to its table, each from the ones before."""
+    def _reach(self, i: int, side: int) -> float:
+        """The length that an end of an interval feels: the width, but of products no more than the end itself."""
         low, high, *_ = self._intervals_with_sf[i]
-        width = high - low
-        sides = [side for side in (0, 1) if side == 1 or low > 0 or not self._rule.product]
-        for side in sides:
-            edge, inwards = (low, 1.0) if side == 0 else (high, -1.0)
-            least = self._close(edge) / 4
-            nodes, _, state = self._tables[i]
-            distance = 0.01 * width
-            steps: list[tuple[Array, State]] = []
-            while distance > least * width:
-                x = np.array([edge + inwards * distance])
-                if len(steps) < 3:
-                    guess = self._guess(i, x)
-                else:  # differences that shrink by a constant factor are those of a power law
-                    one, two, three = (each for _, each in steps[-3:])
-                    guess = State(_next(one.c, two.c, three.c), _next(one.p, two.p, three.p))
-                new, good = self._equations.newton(self._rule.place(x + 0j), guess, 20)
-                if not good[0]:
-                    break
-                steps.append((x, new))
-                distance /= 4
-            if steps:
-                self._insert(
-                    i,
-                    np.concatenate([nodes, *(x for x, _ in steps)]),
-                    State(
-                        np.concatenate([state.c, *(each.c for _, each in steps)]),
-                        np.concatenate([state.p, *(each.p for _, each in steps)], axis=1),
-                    ),
-                )
+        return min(high - low, low) if side == 0 and low > 0 and self._rule.product else high - low
+
+    def _descend(self, i: int) -> None:
+        """Adds solutions ever closer to the edges of an interval to its table, each from the ones before.
+
+        If intervals are few, to all tables there are: many ends at once take hardly longer than one.
+        """
+        which = [k for k in self._tables if k not in self._descended] if len(self._pieces) <= _FEW else [i]
+        self._descended.update(which)
+        ways = []
+        for k in which:
+            low, high, *_ = self._intervals_with_sf[k]
+            if low > 0 or not self._rule.product:
+                ways.append(_Way(k, low, self._reach(k, 0), self._close(low) / 4))
+            ways.append(_Way(k, high, -self._reach(k, 1), self._close(high) / 4))
+        distance, live = 0.01, ways
+        while live := [way for way in live if distance > way.least]:
+            x = np.array([way.edge + distance * way.inwards for way in live])
+            if len(live[0].steps) < 3:
+                guess = _joined([self._guess(way.interval, x[j : j + 1]) for j, way in enumerate(live)])
+            else:  # differences that shrink by a constant factor are those of a power law
+                one, two, three = (_joined([way.steps[back][1] for way in live]) for back in (-3, -2, -1))
+                guess = State(_next(one.c, two.c, three.c), _next(one.p, two.p, three.p))
+            new, good = self._equations.newton(self._rule.place(x + 0j), guess, 20)
+            for j, way in enumerate(live):
+                if good[j]:
+                    way.steps.append((x[j : j + 1], new[j : j + 1]))
+            live = [way for way, each in zip(live, good, strict=True) if each]
+            distance /= 4
+        for k in which:
+            nodes, _, state = self._tables[k]
+            steps = [step for way in ways if way.interval == k for step in way.steps]
+            self._insert(k, np.concatenate([nodes, *(x for x, _ in steps)]), _joined([state, *(s for _, s in steps)]))
 
     def _insert(self, i: int, nodes: Array, state: State) -> None:
         where = self._coordinate(i, nodes)
@@ -321,14 +325,14 @@ class Convolution(Law):
         """Solutions at points inside interval i; from what is known nearby alone if not `patient`."""
         low, high, *_ = self._intervals_with_sf[i]
         place, guess = self._rule.place(x + 0j), self._guess(i, x)
-        near_low = (x - low).min() if low > 0 or not self._rule.product else high
-        if i not in self._descended and min(near_low, (high - x).min()) < 1e-3 * (high - low):
-            self._descended.add(i)
+        near = bool((high - x).min() < 1e-3 * self._reach(i, 1))
+        if low > 0 or not self._rule.product:
+            near = near or bool((x - low).min() < 1e-3 * self._reach(i, 0))
+        if i not in self._descended and near:
             self._descend(i)
             guess = self._guess(i, x)
         state, good = self._equations.newton(place, guess, 12 if patient else 20)
         if patient and not good.all() and i not in self._descended:
-            self._descended.add(i)
             self._descend(i)
             bad = np.flatnonzero(~good)
             found, good[bad] = self._equations.newton(place[bad], self._guess(i, x[bad]), 12)
@@ -375,14 +379,8 @@ class Convolution(Law):
             else:
                 share /= 4
         if found:
-            self._insert(
-                i,
-                np.concatenate([nodes, *(each for each, _ in found)]),
-                State(
-                    np.concatenate([state.c, *(each.c for _, each in found)]),
-                    np.concatenate([state.p, *(each.p for _, each in found)], axis=1),
-                ),
-            )
+            x_found = np.concatenate([nodes, *(each for each, _ in found)])
+            self._insert(i, x_found, _joined([state, *(each for _, each in found)]))
         return known if here == x else None
 
     def _inner(self, i: int, x: Array, patient: bool = True) -> tuple[Array, Array]:
@@ -416,25 +414,26 @@ class Convolution(Law):
     def _edges(self) -> dict[tuple[int, int], tuple[float, float, float, float]]:
         """For the ends (interval, 0 or 1): (least, distance, density there, exponent).
 
-        Closer than `least` the density is const distance^exponent: in units of the width or of the rounding of x, and
+        Closer than `least` the density is const distance^exponent: in units of the end's reach or of the rounding of x,
         further out where rounding keeps the equations from being solved, and as far as 0.01 in a tail next to empty.
         """
         out = {}
         for i, (low, high, *_) in enumerate(self._intervals_with_sf):
-            far = 0.01 * (high - low)
             for side, edge in ((0, low), (1, high)):
+                reach = self._reach(i, side)
+                far = 0.01 * reach
                 if side == 0 and low == 0 and self._rule.product:
                     continue  # there x has digits enough
-                least = max(self._close(edge) * (high - low), 64 * math.ulp(edge))
+                least = max(self._close(edge) * reach, 64 * math.ulp(edge))
                 if i in self._tables:
                     state = self._tables[i][2]
                     noise = self._equations.rounding(state[-1:] if side == 1 else state[:1])
-                    least = min(max(least, 256 * noise * (edge if self._rule.product else 1)), 1e-3 * (high - low))
+                    least = min(max(least, 256 * noise * (edge if self._rule.product else 1)), 1e-3 * reach)
                 while True:
                     step = least * np.array([1.0, 4.0])
                     x = low + step if side == 0 else high - step
                     try:
-                        density = self._inner(i, x, least > 1e-4 * (high - low))[0]
+                        density = self._inner(i, x, least > 1e-4 * reach)[0]
                     except ConvergenceError:
                         if least >= far:
                             raise
@@ -445,7 +444,7 @@ class Convolution(Law):
                             f"{self._name}: no point close to the end {edge!r} of the support could be solved",
                             {**self.report.to_dict(), "x": float(x[0])},
                         )
-                    if (density > 0).all() or least > 1e-3 * (high - low):
+                    if (density > 0).all() or least > 1e-3 * reach:
                         break
                     least *= 8
                 distance = np.abs(x - edge)  # as rounded
@@ -522,20 +521,17 @@ class Convolution(Law):
 
     def _near(self, i: int, side: int, distance: Array) -> float:
         """The distance from an end below which the power law stands; looked for only if a point comes close."""
-        low, high, *_ = self._intervals_with_sf[i]
-        close = (
-            0.01 * (high - low) if i in self._far_ends else min(0.01, max(1e-4, self._noise(i, side))) * (high - low)
-        )
+        close = self._reach(i, side) * (0.01 if i in self._far_ends else min(0.01, max(1e-4, self._noise(i, side))))
         return self._edges[i, side][0] if (distance < close).any() else 0.0
 
     def _noise(self, i: int, side: int) -> float:
-        """How far from an end rounding is felt, in widths."""
+        """How far from an end rounding is felt, in its reaches."""
         if i not in self._tables:
             self._guess(i, np.array([sum(self._pieces[i]) / 2]))
         low, high, *_ = self._intervals_with_sf[i]
         state = self._tables[i][2]
         noise = self._equations.rounding(state[-1:] if side == 1 else state[:1])
-        return 256 * noise * ((low, high)[side] if self._rule.product else 1) / (high - low)
+        return 256 * noise * ((low, high)[side] if self._rule.product else 1) / self._reach(i, side)
 
     def _at_end(self, i: int, side: int) -> float | None:
         """The density at an end where it vanishes or is infinite, by what it does between the points closest to it."""
@@ -547,7 +543,7 @@ class Convolution(Law):
         edge, pick = (high, [-1, -2]) if side else (low, [0, 1])
         away = np.abs(nodes[pick] - edge)
         density = -self._rule.cauchy(nodes[pick] + 0j, state[pick].c).imag
-        if away[1] > 0.02 * (high - low) or not (density > 0).all() or away[0] == 0:
+        if away[1] > 0.02 * self._reach(i, side) or not (density > 0).all() or away[0] == 0:
             return None
         power = math.log(density[1] / density[0]) / math.log(away[1] / away[0])
         if abs(abs(power) - 0.5) < 0.12 and self._close(edge) == _CLOSE:
@@ -639,7 +635,13 @@ class Convolution(Law):
                 least = np.array([self._least])
                 total = total + function(least)[0] * self._below_least(i, float(self._inner(i, least)[1][0]))
                 continue
-            value = self._by_cosines(function, low, high)
+            value = None if self._rule.product and high > 1e3 * low else self._by_cosines(function, low, high)
+            if value is None and self._rule.product and high > 1e3 * low:
+                value = integrate(
+                    lambda t: function(np.exp(t)) * self._pdf(np.exp(t)) * np.exp(t),
+                    Interval(math.log(low), math.log(high)),
+                    rtol=_SETTLED,
+                )
             if value is None:
                 value = integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
             total = total + value
@@ -780,6 +782,22 @@ class Convolution(Law):
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self._transform_at(z, slope=True)
+
+
+@dataclass
+class _Way:
+    """The way down to an end of an interval: what has been solved, ever closer to it."""
+
+    interval: int
+    edge: float
+    inwards: float  # the reach of the end, with a sign
+    least: float  # in reaches, where the way ends
+    steps: list[tuple[Array, State]] = field(default_factory=list)
+
+
+def _joined(states: list[State]) -> State:
+    """Solutions at several sets of points, one after the other."""
+    return State(np.concatenate([each.c for each in states]), np.concatenate([each.p for each in states], axis=1))
 
 
 def _next(one: Complex, two: Complex, three: Complex) -> Complex:

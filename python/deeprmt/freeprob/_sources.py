@@ -125,7 +125,8 @@ class _Sums:
 
     def sums(self, w: Complex) -> tuple[Complex, Complex]:
         """And their derivative."""
-        return _core.freeprob.atom_sums(self._at, self._mass, np.ascontiguousarray(w), available_threads())
+        threads = available_threads() if w.size * self._at.size > 10_000 else 1  # to ask takes longer than such sums
+        return _core.freeprob.atom_sums(self._at, self._mass, np.ascontiguousarray(w), threads)
 
 
 class Atoms(Source):

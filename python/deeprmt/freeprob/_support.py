@@ -149,16 +149,72 @@ class Piece:
         if inside.any():
             goal = c[inside]
             i = np.clip(np.searchsorted(known, goal), 1, known.size - 1)
-            # What is left over is of second order after one more step, in `inverse`.
-            out[inside] = bracketed(
-                lambda t, k: self.value(t)[1] - goal[k],
-                s[i - 1],
-                s[i],
-                known[i - 1] - goal,
-                known[i] - goal,
-                1e-11 * np.abs(goal),
-            )
+            found = np.full(goal.shape, np.nan) if self.product else self._newton(goal, i)
+            left = np.flatnonzero(np.isnan(found))
+            if left.size:
+                i, rest = i[left], goal[left]
+                # What is left over is of second order after one more step, in `inverse`.
+                found[left] = bracketed(
+                    lambda t, k: self.value(t)[1] - rest[k],
+                    s[i - 1],
+                    s[i],
+                    known[i - 1] - rest,
+                    known[i] - rest,
+                    1e-11 * np.abs(rest),
+                )
+            out[inside] = found
         return out
+
+    def _newton(self, goal: Array, i: Array) -> Array:
+        """The s of c = goal between places i - 1 and i of the table, by Newton's method in log |c|; NaN where it fails.
+
+        It starts from the inverse cubic of c and its slope at both ends.
+        """
+        s, known = self.table()
+        rate = self._rate()
+        a, b = s[i - 1], s[i]
+        with np.errstate(all="ignore"):
+            wide = np.log(known[i] / known[i - 1])
+            t = np.log(goal / known[i - 1]) / wide
+            up, down = wide / rate[i - 1], wide / rate[i]
+            s = a + t * (b - a + (1 - t) * ((1 - t) * (up - (b - a)) - t * (down - (b - a))))
+            low, high = np.minimum(a, b), np.maximum(a, b)
+            out = np.full(goal.shape, np.nan)
+            live = np.flatnonzero(np.isfinite(s))
+            s = np.clip(s, low, high)
+            for _ in range(6):
+                if live.size == 0:
+                    break
+                w, end = self.omega(s[live]), np.where(s[live] < 0, self.low, self.high)
+                _, c, u, _ = self.value(s[live])
+                # Next to an end, and where c goes to infinity, rounding of omega is felt.
+                size = np.maximum(np.abs(w), np.where(np.isinf(end), 0.0, np.abs(end)))
+                enough = 1e-11 + 1e-15 * size / np.abs(c * u)
+                good = np.abs(c - goal[live]) <= enough * np.abs(goal[live])
+                out[live[good]] = s[live[good]]
+                s[live] = np.clip(
+                    s[live] - np.log(c / goal[live]) * c * u / self._speed(s[live]), low[live], high[live]
+                )
+                live = live[~good & np.isfinite(s[live])]
+        return out
+
+    def _speed(self, s: Array) -> Array:
+        """d omega / d s."""
+        if math.isinf(self.high):
+            return np.asarray(self._far * np.exp(s))
+        if math.isinf(self.low):
+            return np.asarray(self._far * np.exp(-s))
+        half = np.exp(-np.abs(s)) / (1 + np.exp(-np.abs(s)))
+        return np.asarray((self.high - self.low) * half * (1 - half))
+
+    def _rate(self) -> Array:
+        """The slope of log |c| in s at the table's places."""
+        if not hasattr(self, "_rates"):
+            s, (_, c, u, _) = self.values()
+            with np.errstate(all="ignore"):
+                rate = (self._speed(s) / (c * u))[np.isfinite(c)]
+            self._rates = rate if s[np.isfinite(c)][0] == self.table()[0][0] else rate[::-1]
+        return np.asarray(self._rates)
 
     def about(self, c: Array) -> Array:
         """|1 - u| at c, roughly; 1 out of range."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
 from ._law import Law
@@ -18,14 +21,22 @@ class Reported(Law):
 
     @property
     def report(self) -> dict[str, Any]:
-        """The `points` solved for so far; how many of them `failed`, each of which was an error; the largest `residual`
-        that was left, and Newton's `iterations` for all points together.
+        """The `points` solved for so far; how many of them `failed`, which is NaN in an array with points that did not,
+        and else an error; the largest `residual` that was left, and Newton's `iterations` for all points together.
         """
         return dict(vars(self).get("_report", {"points": 0, "failed": 0, "residual": 0.0, "iterations": 0}))
 
     def __getstate__(self) -> dict[str, Any]:
         """What is public: all else is made from it, and solvers do not travel."""
         return {key: value for key, value in vars(self).items() if not key.startswith("_")}
+
+    def _separately(self, function: Callable[[Any], Any], x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        before = self.report
+        value, failed = super()._separately(function, x)
+        if failed.any():  # halves were tried again and again: each point counts once
+            lost = int(failed.sum())
+            vars(self)["_report"] |= {"points": before["points"] + x.size, "failed": before["failed"] + lost}
+        return value, failed
 
     def _check(self, report: Any, argument: str, points: int, offset: float = 0.0) -> None:
         """Adds a solver's report, an error if points of x (`argument`) - offset failed."""

@@ -256,9 +256,18 @@ class OneSampleNTKLaw(Reported):
         if not isinstance(solver, _core.freeprob.ExplicitLaw) or not self._falls:
             return 0.0
         x = floor + (solver.gaps()[-1][0] - floor) * np.geomspace(1e-15, 1, 91)
-        _, cdf, _ = solver.evaluate(x, available_threads())
-        unresolved = np.flatnonzero(~(cdf > 1e-12))
-        return float(x[unresolved[-1]]) if unresolved.size else 0.0
+        # Mass only grows with x, so that halving finds the place: a point next to the floor takes long.
+        low, high, least = -1, x.size - 1, 1.0
+        while high - low > 1:
+            middle = (low + high) // 2
+            mass = float(solver.evaluate(x[middle : middle + 1], available_threads())[1][0])
+            if mass > 1e-12:
+                high, least = middle, mass
+            else:
+                low = middle
+        if least > 1e-3:  # a tail does not set in with so much: it is the solver that fails, which points shall tell
+            return 0.0
+        return float(x[low]) if low >= 0 else 0.0
 
     def _both(self, x: Array, *, below: bool = True) -> tuple[Array, Array]:
         """Density and, if `below`, distribution function."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
+from deeprmt import _core
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import compression, free_add, free_multiply, free_power
 from deeprmt.laws import (
@@ -267,3 +268,22 @@ def test_a_density_that_diverges_at_one():
     assert law.support()[0][0] == pytest.approx(0.33333336334309610, rel=1e-12)
     assert law.report.accuracy < 1e-12
     assert free_multiply(Beta(2, 0.5), MarchenkoPastur(0.5)).report.accuracy < 1e-12
+
+
+def test_products_of_many_copies_next_to_a_lower_end_close_to_zero():
+    law = free_power(MarchenkoPastur(0.5), 60, "product")
+    low, high = law.support()[0]
+    # The same law in the words of the solver of explicit maps: ln z = ln(1 + y) - ln y + 60 ln(1 + y / 2).
+    other = _core.freeprob.ExplicitLaw([("scale", 0.0), ("pole", 0.5, 60.0)], [], False)
+    x = np.concatenate([low * (1 + np.geomspace(1e-12, 1, 40)), np.geomspace(2 * low, high, 400)])[:-1]
+    density, cdf, _ = other.evaluate(x, 1)
+    # Both are sums of about a hundred angles. Each finds the end, e^-47, to about 1e-14, half of which is felt in the
+    # root of the distance from it: 1e-14 / 1e-12 next to it, 1e-14 / 1e-6 from the 20th point on.
+    np.testing.assert_allclose(law.cdf(x), cdf, atol=1e-13)
+    np.testing.assert_allclose(law.pdf(x), density, rtol=1e-2)
+    np.testing.assert_allclose(law.pdf(x[20:]), density[20:], rtol=2e-8)
+    assert (np.diff(law.cdf(x)) >= 0).all()
+    q = np.array([1e-9, 1e-3, 0.1, 0.5])
+    np.testing.assert_allclose(law.cdf(law.ppf(q)), q, rtol=1e-6)
+    # Log-determinants add: E ln x = -1 + (1 - 1 / a) ln(1 - a) for one factor.
+    assert law.expect(np.log) == pytest.approx(60 * (math.log(2) - 1), rel=1e-12)

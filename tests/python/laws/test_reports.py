@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from deeprmt import freeprob, jacobian, meanfield
+from deeprmt.errors import ConvergenceError
 from deeprmt.laws import Empirical, MarchenkoPastur, Mixture, Point, Semicircle
-from deeprmt.laws._reports import together
+from deeprmt.laws._reports import Reported, together
 from deeprmt.networks import MLP
 
 x = np.array([0.3, 0.9, 1.4])
@@ -92,3 +93,28 @@ def test_fixed_points():
     assert scales.report["residual"] < 1e-14
     assert scales.report["iterations"] > point.iterations // 2
     assert scales == meanfield.depth_scales("tanh", 2.0, 0.5)
+
+
+class Unsolved(Reported):
+    """A solver that fails at the points above 1."""
+
+    def support(self):
+        return [(0.0, 2.0)]
+
+    def _pdf(self, x):
+        above = x > 1
+        report = {"failed": int(above.sum()), "residual": 1e-16, "iterations": x.size}
+        self._check(report | {"first_failure": 1.5}, "x", x.size)
+        return np.full(x.shape, 0.5)
+
+    def _cdf(self, x):
+        return x / 2
+
+
+def test_points_that_fail_are_counted_once():
+    law = Unsolved()
+    np.testing.assert_array_equal(law.pdf([0.2, 0.5, 1.2, 0.7, 0.8]), [0.5, 0.5, np.nan, 0.5, 0.5])
+    assert (law.report["points"], law.report["failed"]) == (5, 1)
+    with pytest.raises(ConvergenceError, match=r"1 points did not converge, the first at x = 1\.5"):
+        law.pdf(1.2)
+    assert law.report["failed"] == 2
