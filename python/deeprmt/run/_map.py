@@ -9,6 +9,7 @@ from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 from .._arguments import shown
+from ._interrupt import interruptible
 from ._progress import Progress, Report, reporting
 
 Task = TypeVar("Task")
@@ -100,12 +101,13 @@ def _on(executor: Executor, function: Callable[[Task], Result], tasks: Iterable[
         report(len(results))
 
     try:
-        for task in tasks:
-            pending.append((task, executor.submit(function, task)))
-            if len(pending) > ahead:
+        with interruptible():
+            for task in tasks:
+                pending.append((task, executor.submit(function, task)))
+                if len(pending) > ahead:
+                    collect()
+            while pending:
                 collect()
-        while pending:
-            collect()
     finally:  # nothing is left here unless a task failed or the run was interrupted
         for _, future in pending:
             future.cancel()

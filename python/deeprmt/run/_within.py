@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import TypeVar
 
+from ._interrupt import interruptible
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -63,13 +65,14 @@ def within(
                 finished(task, result)
 
     try:
-        for task in tasks:
-            price = cost(task)
-            while running and room is not None and price + sum(each for _, each in running.values()) > room:
-                collect(len(running) - 1)
-            running[executor.submit(function, task)] = (task, price)
-            collect(workers - 1)
-        collect(0)
+        with interruptible():
+            for task in tasks:
+                price = cost(task)
+                while running and room is not None and price + sum(each for _, each in running.values()) > room:
+                    collect(len(running) - 1)
+                running[executor.submit(function, task)] = (task, price)
+                collect(workers - 1)
+            collect(0)
     finally:  # nothing is left here unless a task failed or the run was interrupted
         for future in running:
             future.cancel()

@@ -101,11 +101,13 @@ class Analysis:
         return layers(self, ax=ax)
 
     def __repr__(self) -> str:
+        from ..report import printable
+
         bad = Counter(row.status for row in self.rows if row.bad)
         special = "".join(f", {count} {status}" for status, count in bad.items())
         lines = [f"Analysis: {len(self.rows)} layers{special}, {len(self.skipped)} skipped"]
         shown = self.rows if len(self.rows) <= 20 else self.rows[:20]
-        lines += [f"  {row.name}: {row.verdict}" for row in shown]
+        lines += [f"  {printable(row.name)}: {row.verdict}" for row in shown]
         if len(shown) < len(self.rows):
             lines.append(f"  and {len(self.rows) - len(shown)} more")
         return "\n".join(lines)

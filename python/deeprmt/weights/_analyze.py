@@ -143,6 +143,7 @@ def analyze(
     work, skipped = prepared(*plan("analyze", source), split, heads)
     settings = {"window": window, "conv": conv, "split": split, "heads": heads} | simulations
     results: dict[int, list[LayerAnalysis | Skipped]] = {}
+    too_much = False  # for max_memory: such a layer is no failure to read
     with ExitStack() as stack:
         book = None
         if journal is not None:
@@ -158,6 +159,8 @@ def analyze(
         report = stack.enter_context(reporting(progress, known + len(tasks) if isinstance(tasks, Sized) else None))
 
         def finished(task: _Task, found: list[LayerAnalysis | Skipped]) -> None:
+            nonlocal too_much
+            too_much |= task.method == "none"
             results[task.at] = found
             if book is not None:
                 book.add(task.at, found)
@@ -172,7 +175,7 @@ def analyze(
     late = [each for each in in_order if isinstance(each, Skipped)]
     if isinstance(source, Layers):
         skipped += source.skipped
-    if not rows and not any(each.name for each in skipped):
+    if not rows and not too_much and not any(each.name for each in skipped):
         raise ReadError((skipped + late)[0].reason if skipped or late else "analyze: source holds no weights at all")
     return Analysis(rows, skipped + late)
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -20,13 +21,14 @@ from numpy.lib import format as npy
 
 from .._arguments import as_count, as_path, default_threads
 from .._display import Displayed
+from .._write import file_beside
 from ..errors import ConvergenceError
 from ..run import Progress
 from ..run import map as run_map
 from . import _numpy, _safetensors
 from ._files import _require_regular, _weight_map
 from ._filter import Filtered, check_method, filter
-from ._layer import Layer, ReadError, Skipped, by
+from ._layer import Faulty, Layer, ReadError, Skipped, by
 from ._tensor import Tensor
 from ._zip import BROKEN, words
 
@@ -119,6 +121,8 @@ class FilteredCheckpoint(Displayed):
         return {"method": self.method, "rows": rows, "untouched": self.untouched, "files": self.files}
 
     def __repr__(self) -> str:
+        from ..report import printable
+
         done, rest = sum(row.filtered for row in self.rows), len(self.untouched)
         lines = [
             f"FilteredCheckpoint: {done} of {len(self.rows)} matrices filtered by {self.method!r}, "
@@ -126,7 +130,7 @@ class FilteredCheckpoint(Displayed):
         ]
         for row in self.rows[:20]:
             what = f"rank {row.rank} of {row.levels}" if row.filtered else f"left as it is: {row.note}"
-            lines.append(f"  {row.name} ({by(row.shape)}): {what}")
+            lines.append(f"  {printable(row.name)} ({by(row.shape)}): {what}")
         if len(self.rows) > 20:
             lines.append(f"  and {len(self.rows) - 20} more")
         return "\n".join(lines)
@@ -231,11 +235,12 @@ def apply_filter(
         with open(part, "rb") as written:
             os.fsync(written.fileno())
 
-    parts = [(file, to.with_name(f".{to.name[:40]}.{os.getpid()}.part"), to) for file, to in plan]
+    parts: list[tuple[Path, Path, Path]] = []
     try:
         with default_threads(threads):
-            for _, part, _ in parts:
-                part.parent.mkdir(parents=True, exist_ok=True)
+            for file, to in plan:
+                to.parent.mkdir(parents=True, exist_ok=True)
+                parts.append((file, file_beside(to), to))
             run_map(write, [(file, part) for file, part, _ in parts], progress=progress)
         for _, part, to in parts:
             os.replace(part, to)
@@ -285,6 +290,11 @@ def _real(path: Path) -> Path:
 
 
 def _refuse_existing(plan: list[tuple[Path, Path]], overwrite: bool) -> None:
+    for target, times in Counter(target for _, target in plan).items():
+        if times > 1:  # links at `out`: one file would replace another
+            raise ValueError(
+                f"apply_filter: out must give each file a place of its own, got {times} that lead to {target}"
+            )
     for source, target in plan:
         if not os.path.lexists(target):
             continue
@@ -299,12 +309,20 @@ def _tensors(file: Path) -> list[Tensor | Skipped]:
     """What the headers say, checked by the readers."""
     _require_regular(file)
     suffix = file.suffix.lower()
+    readers: dict[str, Callable[[Path], Sequence[Tensor | Skipped]]] = {
+        ".safetensors": _safetensors.tensors,
+        ".npz": _numpy.npz,
+        ".npy": _numpy.single,
+    }
+    if suffix not in readers:
+        raise ReadError(f"{file}: apply_filter writes shards that are .safetensors files")
+    found = list(readers[suffix](file))
+    for each in found:
+        if isinstance(each, Faulty):  # a copy would pass its fault on
+            raise ReadError(each.reason)
     if suffix == ".safetensors":
         _refuse_overlaps(file)
-        return list(_safetensors.tensors(file))
-    if suffix in (".npz", ".npy"):
-        return list((_numpy.npz if suffix == ".npz" else _numpy.single)(file))
-    raise ReadError(f"{file}: apply_filter writes shards that are .safetensors files")
+    return found
 
 
 def _filtered(
@@ -360,7 +378,6 @@ def _ranges(file: Path) -> Iterator[tuple[str, str, tuple[int, ...], int, int]]:
 
 
 def _refuse_overlaps(file: Path) -> None:
-    _safetensors.tensors(file)
     before, last = "", 0
     for name, _, _, begin, end in sorted(_ranges(file), key=lambda each: (each[3], each[4])):
         if begin < last and end > begin:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _keras, _numpy, _onnx, _safetensors, _tflite, _torch
-from ._layer import ReadError, Skipped
+from ._layer import Faulty, ReadError, Skipped
 from ._tensor import Heads, Tensor
 
 Found = tuple[list[Tensor], list[Skipped]]
@@ -112,10 +112,20 @@ def _file(path: Path, strict: bool) -> Found:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise ReadError(f"{path}: unknown kind of file: {_wanted()}")
-    content = reader(path)
+    content = _sound(path, reader(path))
     told = _heads(path.parent / "config.json")
     tensors = [each if told is None else replace(each, heads=told) for each in content if isinstance(each, Tensor)]
     return tensors, [each for each in content if isinstance(each, Skipped)]
+
+
+def _sound(path: Path, content: Sequence[Tensor | Skipped]) -> list[Tensor | Skipped]:
+    """Faulty tensors are listed beside the others; a file in which no tensor is sound is an error."""
+    faults = [each for each in content if isinstance(each, Faulty)]
+    if faults and not any(isinstance(each, Tensor) for each in content):
+        more = f", and {len(faults) - 1} more that cannot be read" if len(faults) > 1 else ""
+        raise ReadError(faults[0].reason + more)
+    # As what callers know: the difference matters in here alone.
+    return [Skipped(**vars(each)) if isinstance(each, Faulty) else each for each in content]
 
 
 _LONGEST_CONFIG = 2**20

@@ -20,7 +20,7 @@ import numpy as np
 
 from .._arguments import Floats
 from .._memory import refuse_beyond_memory
-from ._layer import ReadError, Skipped
+from ._layer import ReadError, Skipped, as_shape, faulty
 from ._raw import STORED, in_range, refuse_bomb, unreadable
 from ._tensor import Tensor
 from ._zip import BROKEN, truncated, words
@@ -129,8 +129,12 @@ def _walk(group: Any, name: str, home: _Home, seen: set[int], depth: int) -> Ite
             reason = f"no hard link but {type(link).__name__.removesuffix('Link').lower()}: not followed"
             yield Skipped(_named(below), (), "", reason, str(home.path))
             continue
-        item = group[key]
-        address = h5py.h5o.get_info(item.id).addr
+        try:
+            item = group[key]
+            address = h5py.h5o.get_info(item.id).addr
+        except Exception as error:  # h5py raises whatever the library says
+            yield faulty(_named(below), f"{home.path}: object {below!r}", words(error)[:300], str(home.path))
+            continue
         if address in seen:
             yield Skipped(
                 _named(below), (), "", "a second link to what is listed already", str(home.path), expected=True
@@ -145,7 +149,10 @@ def _walk(group: Any, name: str, home: _Home, seen: set[int], depth: int) -> Ite
                 yield from _walk(item, below, home, seen, depth + 1)
         elif isinstance(item, h5py.Dataset):
             seen.add(address)
-            yield _tensor(item, below, home)
+            try:
+                yield _tensor(item, below, home)
+            except Exception as error:
+                yield faulty(_named(below), f"{home.path}: dataset {below!r}", words(error)[:300], str(home.path))
 
 
 def _named(path: str) -> str:
@@ -163,10 +170,9 @@ def _named(path: str) -> str:
 
 def _tensor(item: Any, key: str, home: _Home) -> Tensor | Skipped:
     name, source = _named(key), str(home.path)
-    where = f"{source}: dataset {key!r}"
     if item.shape is None:
         return Skipped(name, (), "", "without entries", source, expected=True)
-    shape, dtype = tuple(map(int, item.shape)), item.dtype.name
+    shape, dtype = as_shape(tuple(map(int, item.shape))), item.dtype.name
     if item.is_virtual or item.external:
         return Skipped(name, shape, dtype, "its entries are in other files, which are not opened", source)
     need = math.prod(shape) * item.dtype.itemsize
@@ -180,12 +186,9 @@ def _tensor(item: Any, key: str, home: _Home) -> Tensor | Skipped:
     if item.chunks is None and offset is not None:
         size = home.path.stat().st_size
         if have < need or home.begin + offset + need > size:
-            raise ReadError(f"{where}: truncated: shape {shape} of {dtype} takes {need} bytes, {have} are there")
+            raise ValueError(f"truncated: shape {shape} of {dtype} takes {need} bytes, {have} are there")
         return Tensor(name, shape, dtype, source, **in_range(home.path, home.begin + offset, stored, shape))
-    try:
-        refuse_bomb(need, have)
-    except ValueError as error:
-        raise ReadError(f"{where}: {error}") from None
+    refuse_bomb(need, have)
     return Tensor(name, shape, dtype, source, partial(_read, home, key), sample=partial(_sample, home, key))
 
 

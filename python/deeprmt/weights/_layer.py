@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -109,6 +111,45 @@ class Skipped:
     reason: str
     source: str
     expected: bool = False
+
+
+@dataclass(frozen=True)
+class Faulty(Skipped):
+    """A tensor that its header makes impossible, in a file that is sound otherwise; a `Skipped` to everyone outside."""
+
+
+def faulty(name: str, where: str, reason: object, source: str) -> Faulty:
+    """The record of such a tensor; `where` begins the reason unless it does so already."""
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    return Faulty(name, (), "", text if text.startswith(where) else f"{where}: {text}", source)
+
+
+MOST_DIMENSIONS = 64
+"""Of NumPy's arrays."""
+
+
+def as_shape(lengths: Sequence[Any]) -> tuple[int, ...]:
+    """The lengths that a header gives, held to what an array can have before anything is multiplied or printed."""
+    if len(lengths) > MOST_DIMENSIONS:
+        raise ValueError(f"no tensor has shape {_shown(lengths[:3])[:-1]}, ...), of {len(lengths)} dimensions")
+    if not all(is_size(each) for each in lengths):
+        raise ValueError(f"no tensor has shape {_shown(lengths)}")
+    return tuple(lengths)
+
+
+def is_size(value: Any) -> bool:
+    """Whether a length, an offset or a number of bytes can be that: a whole number that fits into 63 bits."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _shown(lengths: Sequence[Any]) -> str:
+    return f"({', '.join(map(_short, lengths))})"
+
+
+def _short(value: Any) -> str:
+    if type(value) is int and value.bit_length() > 64:  # thousands of digits are no news, and Python prints only 4300
+        return "-2^64 or less" if value < 0 else "2^64 or more"
+    return f"{value!r:.40}" if isinstance(value, int | float | str | None) else type(value).__name__
 
 
 def by(shape: tuple[int, ...]) -> str:

@@ -129,12 +129,13 @@ def load(
     -------
     Layers
         An iterator of `Layer`; `.skipped` lists what is no weight matrix, with reasons: vectors (biases, norms),
-        scalars, integers, empty tensors, other dtypes. Entries are given as stored, NaN included.
+        scalars, integers, empty tensors, other dtypes, and bad tensors of a good file, whose place in it is cut off or
+        whose header cannot be true. Entries are given as stored, NaN included.
 
     Raises
     ------
     ReadError, ValueError
-        The file is missing, truncated or not of its kind, a shard is missing, or a folder has nothing that can be read
+        The file is missing, not of its kind or without a good tensor, a shard is missing, a folder has nothing to read
         (ReadError is a ValueError); the number of heads is wanted and unknown. Single unreadable files of a folder are
         listed in `.skipped`.
 

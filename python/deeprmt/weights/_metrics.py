@@ -365,12 +365,14 @@ def _singular_values(weight: Array, convention: str) -> Array:
 def _norm_error(slices: Any, square_sum: float, entries: int) -> float:
     """Of log10 of the sum of squares, for independent entries with the fourth moment that these have."""
     fourth = 0.0
+    # Over their root mean square: fourth powers of small or large entries alone need not be numbers.
+    scale = math.sqrt(square_sum) / math.sqrt(entries)
     for each in slices:
         rows = max(1, 2**15 // each.shape[1])  # stay in the cache
         for begin in range(0, each.shape[0], rows):
-            squares = np.square(each[begin : begin + rows], dtype=np.float64)
+            squares = np.square(np.divide(each[begin : begin + rows], scale, dtype=np.float64))
             fourth += float(np.einsum("ij,ij", squares, squares))
-    excess = max(0.0, fourth * entries / square_sum**2 - 1)
+    excess = max(0.0, fourth / entries - 1)
     return math.sqrt(excess / entries) / math.log(10)
 
 

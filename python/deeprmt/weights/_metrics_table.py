@@ -105,12 +105,14 @@ class MetricsTable:
         return len(self.rows)
 
     def __repr__(self) -> str:
+        from ..report import printable
+
         shown = [f"{'layer':<40} {'alpha':>14}  {'verdict':<20} {'p':>6} {'stable rank':>12} {'p':>6}"]
         for row in self.rows[:40]:
             alpha = "-" if row.alpha is None else f"{row.alpha:.3g} ± {row.stderr['alpha']:.2g}"
             p, rank = row.p_values.get("alpha"), row.stable_rank
             cells = ["-" if each is None else f"{each:.3g}" for each in (p, rank, row.p_values.get("stable_rank"))]
-            name = row.name[-40:]
+            name = printable(row.name)[-40:]
             shown.append(
                 f"{name:<40} {alpha:>14}  {row.alpha_verdict or '-':<20} {cells[0]:>6} {cells[1]:>12} {cells[2]:>6}"
             )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from .._arguments import Floats
-from ._layer import ReadError, Skipped
+from ._layer import ReadError, Skipped, as_shape, faulty
 from ._raw import fill, refuse_bomb
 from ._tensor import Tensor
 from ._zip import BROKEN, truncated, words
@@ -48,7 +48,10 @@ def single(path: Path) -> list[Tensor | Skipped]:
         raise ReadError(f"{path}: not a readable .npy file: {words(error)}") from error
     if header.dtype.hasobject:
         raise ReadError(f"{path}: holds pickled Python objects, which are not read (allow_pickle=False)")
-    _check_size(str(path), header, rest)
+    try:
+        _check_size(header, rest)
+    except ValueError as error:
+        raise ReadError(f"{path}: {error}") from None
     return [Tensor(path.stem, header.shape, header.dtype.name, str(path), partial(_read_single, path))]
 
 
@@ -60,12 +63,13 @@ def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Te
         with archive.open(member) as file:
             header = _header(file)
         refuse_bomb(member.file_size, member.compress_size)
+        if not header.dtype.hasobject:
+            _check_size(header, member.file_size - header.length)
     except BROKEN as error:
-        raise ReadError(f"{path}: array {name!r}: {words(error)}") from error
+        return faulty(name, f"{path}: array {name!r}", words(error), str(path))
     if header.dtype.hasobject:
         reason = "pickled Python objects are not read (allow_pickle=False)"
         return Skipped(name, header.shape, "object", reason, str(path))
-    _check_size(f"{path}: array {name!r}", header, member.file_size - header.length)
     return Tensor(
         name,
         header.shape,
@@ -96,17 +100,13 @@ def _header(file: IO[bytes]) -> _Header:
     if version not in readers:
         raise ValueError(f"version {version[0]}.{version[1]} of the .npy format is not read")
     shape, fortran, dtype = readers[version](start)
-    if min(shape, default=0) < 0:
-        raise ValueError(f"no array has shape {shape}")
-    return _Header(start.tell(), shape, fortran, dtype)
+    return _Header(start.tell(), as_shape(shape), fortran, dtype)
 
 
-def _check_size(where: str, header: _Header, have: int) -> None:
+def _check_size(header: _Header, have: int) -> None:
     need = math.prod(header.shape) * header.dtype.itemsize
     if have < need:
-        raise ReadError(
-            f"{where}: truncated: shape {header.shape} of {header.dtype} takes {need} bytes, {have} are there"
-        )
+        raise ValueError(f"truncated: shape {header.shape} of {header.dtype} takes {need} bytes, {have} are there")
 
 
 def _read_member(path: Path, member: str, axes: tuple[int, ...] | None) -> Floats:

@@ -5,6 +5,7 @@ Read without the package of that name: it parses a whole model into memory befor
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from . import _protobuf as pb
-from ._layer import ReadError, Skipped
+from ._layer import ReadError, Skipped, as_shape, faulty
 from ._raw import STORED, in_range, unreadable
 from ._tensor import Part, Tensor
 from ._zip import BROKEN, words
@@ -115,13 +116,13 @@ def _attribute(path: Path, file: IO[bytes], span: pb.Span, node: _Node, graph: _
 
 
 def _tensor(path: Path, file: IO[bytes], span: pb.Span, name: str = "") -> Tensor | Skipped:
-    shape: list[int] = []
+    lengths: list[int] = []
     code, external = 0, False
     places: dict[int, list[pb.Span]] = defaultdict(list)
     elsewhere: dict[str, str] = {}
     for each in pb.fields(file, span):
         if each.number == 1:
-            shape += pb.numbers(file, each)
+            lengths += pb.numbers(file, each)
         elif each.number == 2:
             code = each.value
         elif each.number == 8:
@@ -133,55 +134,62 @@ def _tensor(path: Path, file: IO[bytes], span: pb.Span, name: str = "") -> Tenso
             elsewhere[pair.get(1, "")] = pair.get(2, "")
         elif each.span is not None:
             places[each.number].append(each.span)
-    where = f"{path}: tensor {name!r}"
-    if len(shape) > 64 or any(length >= 2**63 for length in shape):
-        raise ReadError(f"{where}: no tensor has shape {tuple(shape[:65])}")
-    dtype, whole = _DTYPES.get(code, f"type {code}"), tuple(shape)
-    count = 1
-    for length in whole:
-        count *= length
+    try:
+        return _placed(path, name, as_shape(lengths), code, places, elsewhere if external else None)
+    except (OSError, RuntimeError, ValueError) as error:  # the first two from paths of external data
+        return faulty(name, f"{path}: tensor {name!r}", words(error), str(path))
+
+
+def _placed(
+    path: Path,
+    name: str,
+    shape: tuple[int, ...],
+    code: int,
+    places: dict[int, list[pb.Span]],
+    elsewhere: dict[str, str] | None,
+) -> Tensor | Skipped:
+    """The tensor with its entries, in the model or, if `elsewhere` is given, in another file."""
+    dtype, count = _DTYPES.get(code, f"type {code}"), math.prod(shape)
     if dtype not in STORED or not count:
-        return Tensor(name, whole, dtype, str(path), unreadable)
-    if external:
-        about = _external(path, where, elsewhere, count * _SIZE[dtype], dtype, whole)
-        return Tensor(name, whole, dtype, **about)
+        return Tensor(name, shape, dtype, str(path), unreadable)
+    if elsewhere is not None:
+        about = _external(path, elsewhere, count * _SIZE[dtype], dtype, shape)
+        return Tensor(name, shape, dtype, **about)
     found = places[9] or places[{"float32": 4, "float64": 10}.get(dtype, 9)]
     if len(found) != 1:
         reason = (
             "its entries are in a place of the format that is not read" if found or places[5] else "without entries"
         )
-        return Skipped(name, whole, dtype, reason, str(path))
+        return Skipped(name, shape, dtype, reason, str(path))
     (place,) = found
     if place.end - place.begin != count * _SIZE[dtype]:
         have = place.end - place.begin
-        raise ReadError(f"{where}: shape {whole} of {dtype} takes {count * _SIZE[dtype]} bytes, {have} are there")
-    return Tensor(name, whole, dtype, str(path), **in_range(path, place.begin, "<" + STORED[dtype], whole))
+        raise ValueError(f"shape {shape} of {dtype} takes {count * _SIZE[dtype]} bytes, {have} are there")
+    return Tensor(name, shape, dtype, str(path), **in_range(path, place.begin, "<" + STORED[dtype], shape))
 
 
-def _external(
-    path: Path, where: str, told: dict[str, str], need: int, dtype: str, shape: tuple[int, ...]
-) -> dict[str, Any]:
+def _external(path: Path, told: dict[str, str], need: int, dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """Entries in a file beside the model, which may not lead out of its folder."""
     location = told.get("location", "")
     target = path.parent / location
     homes = (path.parent.resolve(), path.resolve().parent)  # a cache keeps files elsewhere, all in one place
     inside = location and "\0" not in location and any(target.resolve().is_relative_to(home) for home in homes)
     if not inside or Path(location).is_absolute() or ".." in Path(location).parts:
-        raise ReadError(f"{where}: external data must lie in the folder of the model, got {location!r:.200}")
+        raise ValueError(f"external data must lie in the folder of the model, got {location!r:.200}")
     if not target.is_file():
-        raise ReadError(f"{where}: external data {location!r:.200} is missing, or no regular file")
-    begin, length = (_whole(where, told.get(key, ""), other) for key, other in (("offset", 0), ("length", need)))
+        raise ValueError(f"external data {location!r:.200} is missing, or no regular file")
+    begin, length = (_whole(told.get(key, ""), other) for key, other in (("offset", 0), ("length", need)))
     if length != need or begin + need > target.stat().st_size:
-        raise ReadError(
-            f"{where}: shape {shape} of {dtype} takes {need} bytes from byte {begin} of {location!r:.200}, "
+        raise ValueError(
+            f"shape {shape} of {dtype} takes {need} bytes from byte {begin} of {location!r:.200}, "
             f"which has {target.stat().st_size}; the model says {length}"
         )
     return {"source": str(path)} | in_range(target, begin, "<" + STORED[dtype], shape)
 
 
-def _whole(where: str, word: str, default: int) -> int:
+def _whole(word: str, default: int) -> int:
     if word and (not word.isdecimal() or len(word) > 18):
-        raise ReadError(f"{where}: offset and length of external data must be whole numbers, got {word!r:.80}")
+        raise ValueError(f"offset and length of external data must be whole numbers, got {word!r:.80}")
     return int(word) if word else default
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import reprlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ._layer import ReadError
+from ._layer import Faulty, ReadError, as_shape, faulty, is_size
 from ._raw import in_range, unreadable
 from ._tensor import Tensor
 
@@ -27,7 +28,7 @@ _BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "BOOL": 8, "C64": 64}
 _BITS |= {f"{letter}{bits}": bits for letter in "IU" for bits in (8, 16, 32, 64)}
 
 
-def tensors(path: Path) -> list[Tensor]:
+def tensors(path: Path) -> list[Tensor | Faulty]:
     """Every tensor that the header names; nothing else is read yet."""
     try:
         size = os.path.getsize(path)
@@ -44,7 +45,7 @@ def tensors(path: Path) -> list[Tensor]:
     except OSError as error:
         raise ReadError(f"{path}: {error.strerror or error}") from error
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_without_repetition)
+        header = json.loads(text.decode(), object_pairs_hook=_without_repetition, parse_int=_whole)
     except _Repeated as error:
         raise ReadError(f"{path}: the header has {error} more than once") from None
     except (ValueError, RecursionError) as error:
@@ -52,11 +53,16 @@ def tensors(path: Path) -> list[Tensor]:
     if not isinstance(header, dict):
         raise ReadError(f"{path}: not a safetensors file: the header is {type(header).__name__}, not an object")
     header.pop("__metadata__", None)
-    return [_tensor(path, name, entry, 8 + length, size) for name, entry in header.items()]
+    return [_tensor_or_fault(path, name, entry, 8 + length, size) for name, entry in header.items()]
 
 
 class _Repeated(Exception):
     """JSON allows a name twice, and Python keeps the last: a tensor would be passed over in silence."""
+
+
+def _whole(digits: str) -> int | float:
+    """Python reads 4300 digits at most, in a time that grows with their square; no size has more than nineteen."""
+    return int(digits) if len(digits) < 40 else math.inf
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,23 +73,32 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _tensor(path: Path, name: str, entry: Any, start: int, size: int) -> Tensor:
-    where = f"{path}: tensor {name!r}"
+def _tensor_or_fault(path: Path, name: str, entry: Any, start: int, size: int) -> Tensor | Faulty:
     try:
-        code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        numbers = [*shape, begin, end]
+        return _tensor(path, name, entry, start, size)
+    except ValueError as error:
+        return faulty(name, f"{path}: tensor {name!r}", error, str(path))
+
+
+def _tensor(path: Path, name: str, entry: Any, start: int, size: int) -> Tensor:
+    try:
+        code, lengths, (begin, end) = entry["dtype"], [*entry["shape"]], entry["data_offsets"]
     except (TypeError, KeyError, ValueError):
-        raise ReadError(f"{where}: the header must give dtype, shape and data_offsets, got {entry!r:.200}") from None
-    if not isinstance(code, str) or not all(type(number) is int and number >= 0 for number in numbers):
-        raise ReadError(f"{where}: dtype must be a word, shape and data_offsets whole numbers, got {entry!r:.200}")
+        raise ValueError(f"the header must give dtype, shape and data_offsets, got {_short(entry)}") from None
+    whole = all(type(each) is int for each in lengths) and is_size(begin) and is_size(end)
+    if not isinstance(code, str) or not whole or min(lengths, default=0) < 0:
+        raise ValueError(f"dtype must be a word, shape and data_offsets whole numbers below 2^63, got {_short(entry)}")
+    shape = as_shape(lengths)
     if not begin <= end <= size - start:
-        raise ReadError(f"{where}: truncated: its entries are bytes {start + begin}-{start + end}, the file has {size}")
-    if code in _BITS and (end - begin) * 8 != math.prod(shape) * _BITS[code]:
-        raise ReadError(
-            f"{where}: shape {tuple(shape)} of {code} takes {math.prod(shape) * _BITS[code] // 8} bytes, "
-            f"data_offsets give {end - begin}"
-        )
+        raise ValueError(f"truncated: its entries are bytes {start + begin}-{start + end}, the file has {size}")
+    need = math.prod(shape) * _BITS.get(code, 0)
+    if code in _BITS and (end - begin) * 8 != need:
+        raise ValueError(f"shape {shape} of {code} takes {need // 8} bytes, data_offsets give {end - begin}")
     name_of_dtype = _NAMES.get(code, code)
     if code not in _STORED:  # named, never read
-        return Tensor(name, tuple(shape), name_of_dtype, str(path), unreadable)
-    return Tensor(name, tuple(shape), name_of_dtype, str(path), **in_range(path, start + begin, _STORED[code], shape))
+        return Tensor(name, shape, name_of_dtype, str(path), unreadable)
+    return Tensor(name, shape, name_of_dtype, str(path), **in_range(path, start + begin, _STORED[code], shape))
+
+
+def _short(entry: Any) -> str:
+    return reprlib.repr(entry)[:200]

@@ -222,13 +222,15 @@ class Series(Displayed):
         return draw_layer_over_time(self.layer(name), axes)
 
     def __repr__(self) -> str:
+        from ..report import printable
+
         left = self.left_bulk
         lines = [
             f"Series: {len(self.names)} layers at {len(self.checkpoints)} checkpoints; "
             f"{sum(each is not None for each in left.values())} left the bulk, {len(self.left_out)} layers left out"
         ]
         shown = [(name, when) for name, when in left.items() if when is not None]
-        lines += [f"  {name}: from {when} on" for name, when in shown[:20]]
+        lines += [f"  {printable(name)}: from {printable(when)} on" for name, when in shown[:20]]
         return "\n".join(lines + ([f"  and {len(shown) - 20} more"] if len(shown) > 20 else []))
 
 

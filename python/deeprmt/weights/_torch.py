@@ -11,7 +11,7 @@ import math
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ import numpy as np
 from .._arguments import Floats
 from .._memory import refuse_beyond_memory
 from . import _pickle
-from ._layer import ReadError, Skipped
+from ._layer import Faulty, ReadError, Skipped, as_shape, faulty, is_size
 from ._pickle import Global, Stand
 from ._raw import STORED, fill, in_range, refuse_bomb, sample, unreadable
 from ._tensor import Tensor
@@ -51,22 +51,23 @@ _BEGINS = {
 
 @dataclass(frozen=True)
 class _Storage:
-    """A run of entries of one dtype; `data` is its place, known only later in the older format."""
+    """A run of entries of one dtype. How many it says it has is checked alone: the file says where they end."""
 
     key: str
     dtype: str
-    count: int
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class _View:
-    """A tensor as a strided view of a storage."""
+    """A tensor as a strided view of a storage; or what is wrong with it, for a pickle goes on after a bad tensor."""
 
     storage: _Storage
     dtype: str
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,28 +209,31 @@ def _persistent(identifier: Any) -> Any:
         dtype = _DTYPES.get(kind.name.rpartition(".")[2].removesuffix("Storage"), "uint8")
         if view and view[0] is not None:
             raise _pickle.Broken("a view of a storage, as PyTorch 0.3 wrote it, is not read")
-        return _Storage(str(key), dtype, _whole(count))
+        return _Storage(str(key), dtype, "" if is_size(count) else _NO_SIZE)
     except (TypeError, ValueError, AttributeError):
         raise _pickle.Broken("a persistent identifier is not that of a storage") from None
 
 
-def _whole(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise _pickle.Broken("a size, stride or offset is no whole number that fits into 63 bits")
-    return value
+_NO_SIZE = "a size, stride or offset is no whole number that fits into 63 bits"
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _View:
-    if (
-        not isinstance(storage, _Storage)
-        or not isinstance(shape, tuple | list)
-        or not isinstance(strides, tuple | list)
-    ):
-        raise _pickle.Broken("a tensor must have a storage, a shape and strides")
-    if len(shape) != len(strides) or len(shape) > 64:
-        raise _pickle.Broken(f"a tensor has {len(shape)} axes and {len(strides)} strides")
-    lengths, steps = tuple(map(_whole, shape)), tuple(map(_whole, strides))
-    return _View(storage, storage.dtype, _whole(offset), lengths, steps)
+    known = isinstance(storage, _Storage) and isinstance(shape, tuple | list) and isinstance(strides, tuple | list)
+    if not known:
+        return _no_tensor("a tensor must have a storage, a shape and strides")
+    if len(shape) != len(strides):
+        return _no_tensor(f"a tensor has {len(shape)} axes and {len(strides)} strides")
+    try:
+        lengths = as_shape(shape)
+    except ValueError as error:
+        return _no_tensor(str(error))
+    if storage.fault or not all(map(is_size, (offset, *strides))):
+        return _no_tensor(_NO_SIZE)
+    return _View(storage, storage.dtype, offset, lengths, tuple(strides))
+
+
+def _no_tensor(fault: str) -> _View:
+    return _View(_Storage("", ""), "", 0, (), (), fault)
 
 
 def _tensor_of_dtype(
@@ -237,7 +241,7 @@ def _tensor_of_dtype(
 ) -> _View:
     view = _tensor(storage, offset, shape, strides)
     name = dtype.name.removeprefix("torch.") if isinstance(dtype, Global) else "?"
-    return _View(view.storage, name, view.offset, view.shape, view.strides)
+    return replace(view, dtype=name)
 
 
 def _dictionary(pairs: Any = (), *_: Any) -> dict[Any, Any]:
@@ -343,8 +347,18 @@ class _Walk:
         return Skipped(name, (), _kind(content), reason, str(self.path), expected)
 
     def tensor(self, name: str, view: _View) -> Tensor | Skipped:
-        count, where = math.prod(view.shape), f"{self.path}: tensor {name!r}"
-        storage, source = view.storage, str(self.path)
+        where = f"{self.path}: tensor {name!r}"
+        try:
+            return self.placed(name, view)
+        except ReadError as error:  # about a storage, whose place it names
+            return Faulty(name, view.shape, view.dtype, str(error), str(self.path))
+        except (ValueError, OSError) as error:
+            return faulty(name, where, words(error), str(self.path))
+
+    def placed(self, name: str, view: _View) -> Tensor | Skipped:
+        if view.fault:
+            raise ValueError(view.fault)
+        count, storage, source = math.prod(view.shape), view.storage, str(self.path)
         if view.dtype not in _ITEMSIZE or not count:
             return Tensor(name, view.shape, view.dtype, source, unreadable)
         data = self.place(storage)
@@ -354,12 +368,15 @@ class _Walk:
             view.offset + sum((length - 1) * step for length, step in zip(view.shape, view.strides, strict=True)) + 1
         )
         if reach > have:
-            raise ReadError(f"{where}: shape {view.shape} reaches entry {reach} of a storage of {have}: truncated?")
+            raise ValueError(f"shape {view.shape} reaches entry {reach} of a storage of {have}: truncated?")
         if count > have:
             reason = f"a view that repeats entries: {count} of a storage of {have}"
             return Skipped(name, view.shape, view.dtype, reason, source)
         if view.dtype not in STORED:
             return Tensor(name, view.shape, view.dtype, source, unreadable)
+        if _repeats(view.shape, view.strides):
+            reason = f"a view that repeats entries: strides {view.strides} for shape {view.shape}"
+            return Skipped(name, view.shape, view.dtype, reason, source)
         stored = self.order + STORED[view.dtype]
         key = (data.offset, data.member, view.dtype, view.offset, view.shape, view.strides)
         about: dict[str, Any] = {"place": (source, *key)}
@@ -395,6 +412,24 @@ def _kind(content: Any) -> str:
 
 
 # ---- entries ----
+
+
+def _repeats(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Whether one entry of the storage stands in two places of a view, or may: exact for up to two axes.
+
+    None does where each step leads beyond all that smaller ones reach, which holds for every slice and transpose.
+    """
+    axes = sorted((step, length) for length, step in zip(shape, strides, strict=True) if length > 1)
+    if len(axes) == 2:  # they meet after the least common multiple of both steps
+        (small, width), (large, height) = axes
+        both = math.gcd(small, large)
+        return both == 0 or (large // both < width and small // both < height)
+    reached = 0
+    for step, length in axes:
+        if step <= reached:
+            return True
+        reached += step * (length - 1)
+    return False
 
 
 def _row_major(shape: Sequence[int], strides: Sequence[int]) -> tuple[int, ...] | None:

@@ -1,9 +1,13 @@
+import contextlib
+import signal
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from deeprmt import run
+from deeprmt.run._within import within
 
 
 def square(x):
@@ -123,3 +127,44 @@ def test_a_bar_on_a_terminal(capsys, monkeypatch, rich):
 def test_refuses(arguments, says):
     with pytest.raises(TypeError, match=says):
         run.map(**{"function": square, "tasks": [1], **arguments})
+
+
+class Dying(Inert):
+    """What an executor of processes becomes on Ctrl-C while its workers start, the interrupt being lost in a fork."""
+
+    def __init__(self, interrupt):
+        super().__init__()
+        self.interrupt = interrupt
+
+    def submit(self, function, /, *args, **kwargs):
+        if self.interrupt:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        future = Future()
+        future.set_exception(BrokenProcessPool("a process was terminated abruptly"))
+        return future
+
+
+def run_within(function, tasks, executor):
+    within(function, tasks, lambda task, result: None, cost=lambda task: 1, executor=executor)
+
+
+@pytest.mark.parametrize("do", [lambda f, tasks, pool: run.map(f, tasks, executor=pool), run_within])
+def test_an_interrupt_that_breaks_the_pool_is_an_interrupt(do):
+    with pytest.raises(KeyboardInterrupt):
+        do(abs, [1, 2], Dying(interrupt=True))
+    with pytest.raises(BrokenProcessPool):
+        do(abs, [1, 2], Dying(interrupt=False))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("do", [lambda f, tasks, pool: run.map(f, tasks, executor=pool), run_within])
+def test_another_handler_of_interrupts_is_left_alone(do):
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with pytest.raises(BrokenProcessPool):
+            do(abs, [1, 2], Dying(interrupt=True))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard

@@ -1,12 +1,13 @@
 import json
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from deeprmt import cli
-from deeprmt.weights import Layer, ReadError, apply_filter, filter, load
+from deeprmt.weights import Layer, ReadError, analyze, apply_filter, filter, load
 
 
 def planted(rows=60, columns=40, seed=0):
@@ -261,3 +262,62 @@ def test_layers_of_files_and_in_memory_agree(model):
         if layer.name.startswith("fc."):
             same = filter(Layer("x", "dense", layer.weight, dtype=layer.dtype))
             np.testing.assert_array_equal(same.weight, filter(layer).weight)
+
+
+def test_long_names_that_begin_alike_stay_apart(tmp_path):
+    # Files are written beside their targets under shortened names: each needs one of its own.
+    pre = "some-organisation-some-long-model-name-"
+    shards = [f"{pre}{'ü' * 60}-{i}-of-2.safetensors" for i in (1, 2)]
+    for i, shard in enumerate(shards):
+        safetensors(tmp_path / shard, {f"w{i}": (planted(seed=i), "float32")})
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {f"w{i}": shard for i, shard in enumerate(shards)}}))
+    for out in (tmp_path / "new", tmp_path):
+        done = apply_filter(index, out=out, method="rank", k=3, overwrite=True)
+        assert [row.name for row in done.rows] == ["w0", "w1"]
+        assert sorted(each for each in os.listdir(out) if each != "new") == sorted([*shards, index.name])
+        for i, shard in enumerate(shards):
+            (layer,) = load(out / shard)
+            assert layer.name == f"w{i}"
+            assert np.linalg.matrix_rank(layer.weight) == 3
+
+
+def test_threads_that_write_to_one_place_leave_one_whole_file(model, tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        every = [
+            pool.submit(apply_filter, model, out=tmp_path / "new.safetensors", method="rank", k=k, overwrite=True)
+            for k in (1, 2, 3, 4)
+        ]
+    assert all(each.result().files == [str(tmp_path / "new.safetensors")] for each in every)
+    (rank,) = {np.linalg.matrix_rank(x.weight) for x in load(tmp_path / "new.safetensors") if x.name == "fc.float32"}
+    assert rank in (1, 2, 3, 4)
+    assert sorted(os.listdir(tmp_path)) == ["model.safetensors", "new.safetensors"]
+
+
+def test_links_that_lead_to_one_place_are_refused(tmp_path):
+    for i in (1, 2):
+        safetensors(tmp_path / f"{i}.safetensors", {f"w{i}": (planted(seed=i), "float32")})
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {f"w{i}": f"{i}.safetensors" for i in (1, 2)}}))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "1.safetensors").symlink_to("2.safetensors")
+    with pytest.raises(ValueError, match="a place of its own, got 2 that lead to"):
+        apply_filter(index, out=tmp_path / "new", overwrite=True)
+
+
+def test_names_that_no_terminal_shows_are_escaped(tmp_path):
+    path = safetensors(tmp_path / "a.safetensors", {"w\ud800\x1b[31m": (planted(), "float32")})
+    for shown in (repr(apply_filter(path, out=tmp_path / "b.safetensors")), repr(analyze(path, samples=0))):
+        assert "w\\ud800\\x1b[31m" in shown
+        shown.encode()
+
+
+def test_a_file_with_a_bad_tensor_is_not_copied(tmp_path):
+    entry = {"dtype": "F32", "shape": [60, 40], "data_offsets": [0, 9600]}
+    header = json.dumps({"good": entry, "bad": entry | {"shape": [60, 41]}}).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + planted().astype("<f4").tobytes())
+    assert [layer.name for layer in load(path)] == ["good"]
+    with pytest.raises(ReadError, match="tensor 'bad': shape"):
+        apply_filter(path, out=tmp_path / "b.safetensors")
+    assert os.listdir(tmp_path) == ["a.safetensors"]

@@ -128,7 +128,12 @@ def test_a_shape_without_entries_behind_it(tmp_path):
     with pytest.raises(ReadError, match=r"m\.h5: dataset 'z': \d+ bytes that claim to unpack to 2147483648"):
         load(tmp_path / "m.h5")
     with h5py.File(tmp_path / "m.h5", "a") as file:
-        del file["z"]
+        file["good"] = some(5, 3)
+    layers = load(tmp_path / "m.h5")
+    assert [layer.name for layer in layers] == ["good"]
+    assert {each.name for each in layers.skipped} == {"w", "z"}
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        del file["z"], file["good"]
     layers = load(tmp_path / "m.h5")
     assert list(layers) == []
     assert layers.skipped[0].reason == "no entries are stored"

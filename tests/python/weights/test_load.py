@@ -128,7 +128,12 @@ def corrupt(**entry):
         ({"w": corrupt(shape=2)}, "'w': the header must give"),
         ({"w": corrupt(dtype=["F32"])}, "dtype must be a word"),
         ({"w": corrupt(data_offsets=[16, 0])}, "truncated"),
-        ({"w": corrupt(data_offsets=[0, 10**30], shape=[10**15, 10**15])}, "truncated"),
+        ({"w": corrupt(data_offsets=[0, 10**30], shape=[10**15, 10**15])}, "whole numbers below"),
+        ({"w": corrupt(data_offsets=[0, 10**15], shape=[10**15, 10**15])}, "truncated"),
+        ({"w": corrupt(shape=[10**18] * 500)}, "of 500 dimensions"),
+        ({"w": corrupt(shape=[1] * 64 + [4])}, "of 65 dimensions"),
+        ({"w": corrupt(shape=[10**4000])}, r"no tensor has shape \(2\^64 or more\)|whole numbers below"),
+        ({"w": corrupt(data_offsets=[0, 10**4299])}, "whole numbers below"),
         ({"w": corrupt(shape=[3, 2])}, r"shape \(3, 2\) of F32 takes 24 bytes, data_offsets give 16"),
     ],
 )
@@ -146,7 +151,14 @@ def test_broken_safetensors_say_which_file_and_where(tmp_path, raw, says):
 def test_a_truncated_file_names_the_tensor_that_is_cut(tmp_path):
     path = save(tmp_path / "t.safetensors", {n: ("F32", [5, 3], DENSE.tobytes()) for n in ("first", "last")})
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(ReadError, match="tensor 'last': truncated: its entries are bytes"):
+    layers = load(path)
+    assert [layer.name for layer in layers] == ["first"]
+    (bad,) = layers.skipped
+    assert bad.reason.startswith(f"{path}: tensor 'last': truncated: its entries are bytes")
+    assert not bad.expected
+    path.write_bytes(path.read_bytes()[:-60])
+    says = "tensor 'first': truncated: its entries are bytes .*, and 1 more that cannot be read"
+    with pytest.raises(ReadError, match=says):
         load(path)
 
 
@@ -440,6 +452,84 @@ def test_one_odd_tensor_is_a_read_error_of_its_own(tmp_path):
         list(load(path))
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"shape": [6, 3]},
+        {"shape": [10**18] * 500},
+        {"shape": [2] * 200_000},
+        {"data_offsets": [60, 121]},
+        {"data_offsets": [0, 10**4299]},
+        {"dtype": None},
+    ],
+)
+def test_one_false_entry_of_a_header_does_not_hide_the_others(tmp_path, entry):
+    path = tmp_path / "t.safetensors"
+    right = {"dtype": "F32", "shape": [5, 3], "data_offsets": [0, 60]}
+    text = json.dumps({"bad": right | entry, "good": right, "last": right | {"data_offsets": [60, 120]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + DENSE.tobytes() + (2 * DENSE).tobytes())
+    layers = load(path)
+    assert [layer.name for layer in layers] == ["good", "last"]
+    (bad,) = layers.skipped
+    assert (bad.name, bad.source, bad.expected) == ("bad", str(path), False)
+    assert bad.reason.startswith(f"{path}: tensor 'bad': ")
+    assert len(bad.reason) < 600
+
+
+def test_numbers_longer_than_python_reads_are_one_bad_tensor(tmp_path):
+    path = tmp_path / "t.safetensors"
+    right = '{"dtype": "F32", "shape": [5, 3], "data_offsets": [0, 60]}'
+    text = f'{{"good": {right}, "bad": {right.replace("5", "9" * 5000)}}}'.encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + DENSE.tobytes())
+    layers = load(path)
+    assert [layer.name for layer in layers] == ["good"]
+    assert [each.name for each in layers.skipped] == ["bad"]
+
+
+HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': %s}"
+ABSURD = [
+    f"({480 * '999999999999999999,'})",
+    f"({'9' * 4000},{'9' * 4000})",
+    "(6, 3)",
+    "(5, 3",
+    "(-5, -3)",
+    f"({65 * '1,'})",
+]
+
+
+def numpy_file(shape):
+    header = (HEADER % shape).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + DENSE.tobytes()
+
+
+@pytest.mark.parametrize("shape", ABSURD)
+def test_one_bad_array_does_not_hide_the_others(tmp_path, shape):
+    (tmp_path / "t.npy").write_bytes(numpy_file(shape))
+    with pytest.raises(ReadError, match=r"t\.npy"):
+        load(tmp_path / "t.npy")
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        for name, each in {"first": "(5, 3)", "bad": shape, "last": "(3, 5)"}.items():
+            archive.writestr(f"{name}.npy", numpy_file(each))
+    layers = load(tmp_path / "t.npz")
+    assert [layer.name for layer in layers] == ["first", "last"]
+    (bad,) = layers.skipped
+    assert bad.reason.startswith(f"{tmp_path / 't.npz'}: array 'bad': ")
+
+
+def test_a_bomb_does_not_hide_what_lies_beside_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("bomb.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "<f4", "fortran_order": False, "shape": (2**13, 2**13 + 1)}
+            )
+            for _ in range(257):
+                file.write(bytes(2**20))
+        archive.writestr("good.npy", numpy_file("(5, 3)"))
+    layers = load(tmp_path / "t.npz")
+    assert [layer.name for layer in layers] == ["good"]
+    assert "refused as a decompression bomb" in layers.skipped[0].reason
+
+
 def test_a_damaged_array_is_named_once(tmp_path):
     np.savez(tmp_path / "t.npz", w=DENSE)
     raw = (tmp_path / "t.npz").read_bytes()
@@ -452,7 +542,7 @@ def test_a_negative_axis(tmp_path):
     np.save(tmp_path / "t.npy", DENSE)
     raw = (tmp_path / "t.npy").read_bytes()
     (tmp_path / "t.npy").write_bytes(raw.replace(b"(5, 3), } ", b"(-1, 3), }"))
-    with pytest.raises(ReadError, match=r"t\.npy: .*no array has shape \(-1, 3\)"):
+    with pytest.raises(ReadError, match=r"t\.npy: .*no tensor has shape \(-1, 3\)"):
         load(tmp_path / "t.npy")
 
 
@@ -490,3 +580,14 @@ def test_what_a_folder_does_not_let_us_see_is_listed(tmp_path, monkeypatch):
 def test_an_empty_path_is_not_the_current_folder():
     with pytest.raises(ValueError, match="load: path must be a path, got an empty text"):
         load("")
+
+
+def test_load_goes_on_behind_damaged_entries_if_asked(tmp_path):
+    large = rng.normal(size=(60, 40))
+    np.savez(tmp_path / "t.npz", w=large, v=DENSE)
+    raw = (tmp_path / "t.npz").read_bytes()
+    (tmp_path / "t.npz").write_bytes(raw.replace(large[-1].tobytes(), (-large[-1]).tobytes()))
+    layers = load(tmp_path / "t.npz")
+    with pytest.raises(ReadError, match="array 'w': Bad CRC-32"):
+        next(layers)
+    assert [layer.name for layer in layers] == ["v"]

@@ -125,9 +125,11 @@ LAUGHS = b"\x80\x02]q\x00(NNe" + b"".join(b"](h%cNh%cNeq%c" % (i, i, i + 1) for 
         (b"\x80\x02h\x07.", "7"),
         (b"\x80\x02I" + b"1" * 9999 + b"\n.", "limit"),
         (b"cnot a line" + b"a" * 10**5, "a line does not end"),
-        (dictionary(w=tensor("0", (5, -3), (3, 1))), "no whole number"),
+        (dictionary(w=tensor("0", (5, -3), (3, 1))), r"no tensor has shape \(5, -3\)"),
+        (dictionary(w=tensor("0", (5, 3), (-3, 1))), "no whole number"),
+        (dictionary(w=tensor("0", (5, 3), (3, 1), count=-1)), "no whole number"),
         (dictionary(w=tensor("0", (5, 3), (3,))), "2 axes and 1 strides"),
-        (dictionary(w=tensor("0", 65 * (1,), 65 * (1,))), "65 axes"),
+        (dictionary(w=tensor("0", 65 * (1,), 65 * (1,))), "of 65 dimensions"),
         (dictionary(w=tensor("0", (6, 3), (3, 1))), r"tensor 'w': shape \(6, 3\) reaches entry 18 of a storage of 15"),
         (dictionary(w=tensor("0", (5, 3), (2**62, 1))), "reaches entry"),
         (dictionary(w=tensor("0", (5, 3), (3, 1), offset=1)), "reaches entry 16"),
@@ -145,6 +147,56 @@ def test_a_view_that_repeats_entries_is_not_blown_up(tmp_path):
     layers = load(archive(tmp_path / "b.pt", dictionary(w=tensor("0", (10**9, 10**9), (0, 0)))))
     assert list(layers) == []
     assert "a view that repeats entries" in layers.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "repeats"),
+    [
+        ((5, 3), (0, 1), True),
+        ((5, 3), (1, 1), True),
+        ((3, 2), (1, 2), True),
+        ((2, 3), (3, 2), False),  # 0 2 4 and 3 5 7
+        ((2, 4), (3, 2), False),
+        ((3, 4), (3, 2), True),  # 6 stands in the last row and the first
+        ((2, 2, 2), (1, 2, 4), False),
+        ((2, 2, 2), (1, 2, 2), True),
+        ((1, 5, 3), (0, 1, 5), False),
+        ((5, 1, 3), (3, 0, 1), False),
+    ],
+)
+def test_views_that_repeat_entries_are_refused(tmp_path, shape, strides, repeats):
+    content = dictionary(w=tensor("0", shape, strides), good=tensor("0", (5, 3), (3, 1)))
+    places = [sum(map(int.__mul__, at, strides)) for at in np.ndindex(shape)]
+    assert repeats == (len(set(places)) < len(places))
+    layers = load(archive(tmp_path / "b.pt", content))
+    found = {layer.name: layer.weight for layer in layers}
+    assert sorted(found) == (["good"] if repeats else ["good", "w"])
+    if repeats:
+        assert "a view that repeats entries" in layers.skipped[0].reason
+    else:
+        np.testing.assert_array_equal(found["w"].ravel(), W.ravel()[places])
+
+
+def test_one_bad_tensor_does_not_hide_the_others(tmp_path):
+    good = tensor("0", (5, 3), (3, 1))
+    bad = {
+        "size": tensor("0", (2**63, 3), (3, 1)),
+        "count": tensor("0", (5, 3), (3, 1), count=2**63),
+        "offset": tensor("0", (5, 3), (3, 1), offset=2**64),
+        "axes": tensor("0", 70 * (2**62,), 70 * (1,)),
+        "beyond": tensor("0", (6, 3), (3, 1)),
+        "lost": tensor("7", (5, 3), (3, 1)),
+        "short": tensor("1", (5, 3), (3, 1)),
+    }
+    path = archive(
+        tmp_path / "b.pt",
+        dictionary(**{"first": good} | bad, last=tensor("2", (5, 3), (3, 1))),
+        **{"1": b"", "2": (2 * W).tobytes()},
+    )
+    layers = load(path)
+    assert [layer.name for layer in layers] == ["first", "last"]
+    assert {each.name for each in layers.skipped} == set(bad)
+    assert all(each.reason.startswith(f"{path}: ") and not each.expected for each in layers.skipped)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,14 @@ def test_what_fits_in_no_way_is_listed():
     assert not found.complete
 
 
+def test_nothing_fits_and_every_layer_is_listed():
+    found = analyze({"a": np.eye(30, 20), "b": np.eye(20), "bias": np.ones(3)}, samples=0, max_memory="7MiB")
+    assert found.rows == []
+    assert sorted(each.name for each in found.skipped) == ["a", "b", "bias"]
+    assert sum("more than max_memory = 7 MiB" in each.reason for each in found.skipped) == 2
+    assert not found.complete
+
+
 def test_estimates_give_way_to_decompositions_that_fit(tmp_path):
     weight, journal = with_spikes(420, 400, [90.0]), tmp_path / "journal"
     _, least = needs(of_array("weight", weight, "memory"), "flatten")
