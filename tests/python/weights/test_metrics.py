@@ -275,6 +275,13 @@ def test_any_small_matrix_is_answered(w):
     assert repr(found).startswith("Metrics of")
 
 
+@pytest.mark.parametrize("scale", [2.0**-320, 2.0**320])
+def test_errors_do_not_depend_on_scale(scale):
+    # Powers of two are exact: what differs is the rounding of the root of the sum of squares. Fourth powers overflow.
+    w = gaussian(20, 10)
+    assert cheap(scale * w).stderr["log_norm"] == pytest.approx(cheap(w).stderr["log_norm"], rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("weight", "options", "says"),
     [
