@@ -98,6 +98,14 @@ NestedKernels::NestedKernels(VecIn<double> values, VecIn<double> masses, double 
     size_ += l.q * largest;
   }
   check::that(std::isfinite(size_) && size_ > 0, name, ": the kernels must be finite and not 0");
+  // Norms multiply from layer to layer, eigenvalues grow like the sum of the gammas.
+  double each = values.maxCoeff(), together = shift + q0 * each, spread = 1;
+  for (const Layer& l : layers) {
+    each = l.a + l.c * each;
+    together += l.q * each;
+    spread += l.gamma;
+  }
+  size_ = std::min(size_, 16 * spread * together);
 }
 
 NestedKernels::Sums NestedKernels::sums(Complex alpha, Complex beta) const {

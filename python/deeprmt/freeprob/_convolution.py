@@ -16,6 +16,7 @@ from ..errors import ConvergenceError
 from ..laws import FussCatalan, Law, MarchenkoPastur
 from ..laws._mixture import merged
 from ..laws._quadrature import Interval, integrate
+from ..laws._quantile_table import tabled
 from ._end_series import EndSeries, end_series
 from ._moments import product_moments, sum_moments
 from ._panels import Halves, Panels
@@ -618,6 +619,9 @@ class Convolution(Law):
 
     def _cdf(self, x: Array) -> Array:
         return 1 - self._both(x)[1]
+
+    def _ppf(self, q: Array) -> Array:
+        return tabled(self, q, 1000)
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """In an angle, or in ln x towards 0."""

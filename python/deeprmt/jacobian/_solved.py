@@ -16,17 +16,14 @@ from .._arguments import available_threads
 from ..errors import ConvergenceError
 from ..laws import Law
 from ..laws._quadrature import Interval, integrate
-from ..laws._quantile import _pieces, quantile
+from ..laws._quantile_table import tabled
 from ..laws._reports import Reported
-from ._table import Table
 
 Array = NDArray[np.float64]
 # What stands for 0 where a limit is taken. The squares of a continuous law's small slopes would underflow earlier.
 _least = 1e-140
 # What `expect` aims at. At an end where the density diverges the rounding of x alone costs 1e-8 of the mass.
 _settled = 1e-10
-# Quantiles this close to an end of the scale of probabilities are solved for; the others are read from a table.
-_rare = 1e-6
 
 
 class SolvedLaw(Reported):
@@ -155,20 +152,7 @@ class SolvedLaw(Reported):
     def _ppf(self, q: Array) -> Array:
         if isinstance(self._solver, Law):
             return self._solver._ppf(q)
-        if q.size < 50:
-            return quantile(self, q)
-        rare = np.minimum(q, 1 - q) < _rare
-        out = np.empty_like(q)
-        out[~rare] = self._table.ppf(q[~rare])
-        # Where the table cannot tell, as below the range of doubles, the equation is solved.
-        rare |= np.isnan(np.where(rare, 0.0, out))
-        if rare.any():
-            out[rare] = quantile(self, q[rare])
-        return out
-
-    @cached_property
-    def _table(self) -> Table:
-        return Table(self._cdf, _pieces(self), rare=_rare)
+        return tabled(self, q, 50)
 
 
 def _off_zero(x: Array) -> Array:

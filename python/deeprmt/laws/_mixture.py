@@ -43,6 +43,8 @@ class Mixture(Parametric):
             if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[1], Law):
                 raise TypeError(f"Mixture: parts must be pairs of a weight and a law, found {shown(pair)}")
             pairs.append((as_number("Mixture", "weights", pair[0], least=0), pair[1]))
+        if not pairs:
+            raise ValueError("Mixture: parts must be at least one pair of a weight and a law, got none")
         total = fsum(weight for weight, _ in pairs)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"Mixture: weights must sum to 1, got {total!r}")

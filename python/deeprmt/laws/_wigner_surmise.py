@@ -51,6 +51,7 @@ class WignerSurmise(Parametric):
 
     def _pdf(self, x: Array) -> Array:
         constant = 2 * self._rate**self._shape / gamma(self._shape)
+        x = np.minimum(x, 1e3)  # beyond that it is 0, and powers would overflow
         return np.asarray(constant * x**self.beta * np.exp(-self._rate * x * x))
 
     def _cdf(self, x: Array) -> Array:

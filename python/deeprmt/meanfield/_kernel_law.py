@@ -133,7 +133,7 @@ class KernelLaw(Reported):
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
-        """What u lies between, by norms of sums and products."""
+        """What u lies between, by norms of sums and products; where that is far too much, by the solver."""
         _, values, _, weight, layers = self._layers
         low, high = 0.0, float(values.max())
         least, most = weight * low, weight * high
@@ -141,7 +141,15 @@ class KernelLaw(Reported):
             low = (a + c * low) * max(1 - math.sqrt(gamma), 0.0) ** 2
             high = (a + c * high) * (1 + math.sqrt(gamma)) ** 2
             least, most = least + q * low, most + q * high
-        return least, most
+        mean = self._moment(1) - self._floor
+        if not 0 < 1e4 * mean < most:
+            return least, most
+        # Norms multiply from layer to layer; eigenvalues end not far from the mean.
+        u = np.asarray(mean * 2.0 ** np.arange(3, 60), dtype=np.float64)
+        u = u[2 * u < most]
+        _, cdf, _ = self._solver.evaluate(u, available_threads())
+        all_below = np.flatnonzero(cdf > 1 - 1e-12)
+        return least, 2 * float(u[all_below[0]]) if all_below.size else most
 
     def _solve(self, u: Array) -> tuple[Array, Array]:
         """Density and distribution function; at an atom from its right."""
@@ -206,7 +214,15 @@ class KernelLaw(Reported):
     def _support(self) -> list[tuple[float, float]]:
         floor, least = self._floor, _real / self._bounds[1]
         places = [location - floor for location, _ in self._atoms]
-        return [(floor + a, floor + b) for a, b in Intervals(self._solve, *self._bounds, places, least).find()]
+        found = [(floor + a, floor + b) for a, b in Intervals(self._solve, *self._bounds, places, least).find()]
+        left = 1 - math.fsum(mass for _, mass in self._atoms)
+        if not found and left > 1e-9:
+            raise ConvergenceError(
+                f"KernelLaw: no interval of the support was found between {floor:g} and {floor + self._bounds[1]:g},"
+                f" which have a mass of {left:g} between them",
+                self.report,
+            )
+        return found
 
     def _pdf(self, x: Array) -> Array:
         density = self._solve(x - self._floor)[0]

@@ -15,6 +15,7 @@ from .. import _core
 from .._arguments import as_number, available_threads
 from ..laws import Discrete, Law
 from ..laws._quadrature import Interval, integrate
+from ..laws._quantile_table import tabled
 from ..laws._reports import Reported
 from ..networks import MLP
 from ._fixed_point import fixed_point
@@ -328,6 +329,9 @@ class OneSampleNTKLaw(Reported):
             total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_settled)
         return total
 
+    def _ppf(self, q: Array) -> Array:
+        return self._solver._ppf(q) if isinstance(self._solver, Law) else tabled(self, q, 200)
+
     def _moment(self, k: int) -> float:
         weight = float(self.mlp.sigma_w) ** 2
         moments: Array = self._first ** np.arange(1.0, k + 1)
@@ -433,7 +437,16 @@ def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None, biases: bool = Fals
         seconds.append(second)
     if biases:
         seconds = [each + 1 / n for each, n in zip(seconds, mlp.widths, strict=False)]
-    return OneSampleNTKLaw(mlp, np.array(q), np.array(seconds))
+    law = OneSampleNTKLaw(mlp, np.array(q), np.array(seconds))
+    mean = law._first
+    for layer, (each, offset) in enumerate(zip(law._factors, law.second_moments[1:].tolist(), strict=True), 2):
+        mean = offset + weight * mean * float(each.moments(1)[0])
+        if mean > 1e250:
+            raise ValueError(
+                f"{name}: the eigenvalues' mean must be in the range of doubles, but is beyond 1e250 in layer {layer}"
+                f" of {mlp.depth}: with sigma_w = {mlp.sigma_w:g} it grows from layer to layer"
+            )
+    return law
 
 
 def _stationary(name: str, mlp: MLP) -> float:

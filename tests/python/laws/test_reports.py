@@ -118,3 +118,8 @@ def test_points_that_fail_are_counted_once():
     with pytest.raises(ConvergenceError, match=r"1 points did not converge, the first at x = 1\.5"):
         law.pdf(1.2)
     assert law.report["failed"] == 2
+
+
+def test_a_mixture_of_nothing():
+    with pytest.raises(ValueError, match="Mixture: parts must be at least one pair of a weight and a law, got none"):
+        Mixture([])

@@ -65,3 +65,8 @@ def test_the_first_law_in_elementary_functions(s):
 def test_refuses_a_truth_value():
     with pytest.raises(ValueError, match="beta must be 1, 2 or 4, got True"):
         wigner_surmise(True)
+
+
+@pytest.mark.parametrize("beta", [1, 2, 4])
+def test_far_out_the_density_is_zero(beta):
+    np.testing.assert_array_equal(wigner_surmise(beta).pdf([1e3, 1e160, 1e300, np.inf]), 0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deeprmt.activations import Activation
-from deeprmt.laws import Empirical, MarchenkoPastur, Semicircle
+from deeprmt.laws import Empirical, FussCatalan, MarchenkoPastur, Semicircle
 from deeprmt.meanfield import conjugate_kernel_law, gauss_moment, ntk_law
 
 CASES = {"tanh": (1.0, [1.0, 1.0, 1.0]), "relu": (0.5, [0.75, 0.5, 0.5])}
@@ -355,3 +355,26 @@ def test_stieltjes_at_a_floor_where_the_density_diverges():
     assert m[0] == complex(math.inf, 0)
     assert m[1].imag == pytest.approx(math.pi * law.pdf(1.0), rel=1e-12)
     assert law.stieltjes(0.0) == complex(math.inf, 0)
+
+
+@pytest.mark.parametrize("depth", [20, 40])
+def test_deep_linear_networks_of_equal_widths(depth):
+    # A product of `depth` square Gaussian matrices: Fuss and Catalan's law, whose edge and moments are known. Norms of
+    # the factors would let it end at 4^depth.
+    law, exact = conjugate_kernel_law("linear", 1.0, depth=depth), FussCatalan(depth)
+    (low, high), *others = law.support()
+    assert not others
+    assert low == 0
+    assert high == pytest.approx((depth + 1) * (1 + 1 / depth) ** depth, rel=1e-11)  # as good as edges are found
+    # Cauchy's formula of z^2 m, some 50^2 times rounding of m on 96 points
+    assert law.moment(2) == pytest.approx(depth + 1, rel=1e-11)
+    x = high * np.array([1e-6, 1e-3, 0.1, 0.5, 0.9])
+    np.testing.assert_allclose(law.cdf(x), exact.cdf(x), atol=1e-11)  # a sum over as many layers as there are
+
+
+def test_deep_tangent_kernels_have_a_support():
+    law = ntk_law("tanh", 1.0, depth=27)
+    (low, high), *_ = law.support()
+    assert law.ridge <= low < law.mean() < high
+    assert 0 < law.cdf(law.mean()) < 1
+    assert law.cdf(high) == pytest.approx(1, abs=1e-9)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deeprmt.activations import Activation
+from deeprmt.errors import ConvergenceError
 from deeprmt.laws import MarchenkoPastur, Semicircle
 from deeprmt.meanfield import (
     critical_point,
@@ -396,3 +397,21 @@ def test_pickles_and_says_what_it_is():
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_eigenvalues_beyond_the_range_of_doubles():
+    with pytest.raises(ValueError, match=r"one_sample_ntk_law: the eigenvalues' mean .* beyond 1e250 in layer \d+ of"):
+        one_sample_ntk_law(MLP([10] * 3001, "tanh", weights="haar", sigma_w=2.0))
+
+
+@pytest.mark.parametrize("weights", ["haar", "gaussian"])
+def test_a_solver_that_fails_is_no_tail_without_mass(weights):
+    # Slopes of gelu that go down to 1e-300 for half of the units: the law has mass all over its support.
+    law = one_sample_ntk_law(MLP([500] * 4, "gelu", weights=weights, sigma_w=1e3, sigma_b=0.1), q0=1.0)
+    low, high = law.support()[0]
+    x = low + (high - low) * np.array([0.1, 0.5])
+    try:
+        density = law.pdf(x)
+    except ConvergenceError:
+        return
+    assert not (density == 0).any()

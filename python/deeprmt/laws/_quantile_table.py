@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
+
+from ._quantile import _pieces, quantile
+
+if TYPE_CHECKING:
+    from ._law import Law
 
 Array = NDArray[np.float64]
 
@@ -17,6 +23,25 @@ _to_coefficients = np.linalg.inv(chebyshev.chebvander(_nodes, _degree))
 _settled = 1e-12
 # The panels' coordinate ends here if the support begins at 0.
 _least = 1e-290
+# Levels this close to 0 and 1 are solved for; the others are read from the table.
+_rare = 1e-6
+
+
+def tabled(law: Law, q: Array, few: int) -> Array:
+    """Quantiles of a law at levels q in (0, 1): from a table that the law keeps, where they are not few."""
+    if q.size < few:
+        return quantile(law, q)
+    table = vars(law).get("_quantiles")
+    if table is None:
+        table = vars(law)["_quantiles"] = Table(law._cdf, _pieces(law), rare=_rare)
+    rare = np.minimum(q, 1 - q) < _rare
+    out = np.empty_like(q)
+    out[~rare] = table.ppf(q[~rare])
+    # Where the table cannot tell, as below the range of doubles, the equation is solved.
+    rare |= np.isnan(np.where(rare, 0.0, out))
+    if rare.any():
+        out[rare] = quantile(law, q[rare])
+    return out
 
 
 class Table:
@@ -55,7 +80,9 @@ class Table:
 class _Stretch:
     def __init__(self, cdf: Callable[[Array], Array], low: float, high: float, rare: float) -> None:
         self._low, self._high = low, high
-        self._in_logs = high > 10 * low
+        self._in_logs = 0 <= 10 * low < high
+        # Less than rounding of x makes of it cannot be asked for.
+        settled = max(_settled, 16 * math.ulp(max(abs(low), abs(high))) / (high - low))
         if low == 0:  # the angle of the upper edge alone: ln x = ln high - v^2
             base, ends = float(cdf(np.array([0.0]))[0]), np.linspace(0, 26, 14)
             mass = cdf(self._x(ends)) - base
@@ -69,14 +96,17 @@ class _Stretch:
             a, b = np.array(panels).T
             v = (a + b)[:, None] / 2 + (b - a)[:, None] / 2 * _nodes
             coefficients = cdf(self._x(v.ravel())).reshape(v.shape) @ _to_coefficients.T
-            good = np.abs(coefficients[:, -2:]).max(axis=1) < _settled
+            good = np.abs(coefficients[:, -2:]).max(axis=1) < settled
             done += [(*panels[i], coefficients[i]) for i in np.flatnonzero(good)]
             panels = [
                 half for i in np.flatnonzero(~good) for half in ((a[i], (a[i] + b[i]) / 2), ((a[i] + b[i]) / 2, b[i]))
             ]
             if not panels or len(panels) > 400:
                 break
-        self._unknown = panels  # too steep to tell: those levels are left to others
+        # What is too steep to tell is left to others.
+        self._settled, self._any = settled, bool(done)
+        if not done:
+            return
         done.sort(key=lambda panel: panel[0])
         self._a = np.array([a for a, *_ in done])
         self._b = np.array([b for _, b, _ in done])
@@ -94,10 +124,12 @@ class _Stretch:
         return low * (high / low) ** share if self._in_logs else low + (high - low) * share
 
     def ppf(self, q: Array) -> Array:
+        if not self._any:
+            return np.full(q.shape, np.nan)
         order = np.argsort(self._least)
         place = np.clip(np.searchsorted(self._least[order], q, side="right") - 1, 0, len(order) - 1)
         k = order[place]
-        known = (q >= self._least[k] - _settled) & (q <= self._most[k] + _settled)
+        known = (q >= self._least[k] - self._settled) & (q <= self._most[k] + self._settled)
         c, slope = self._c[k], self._slope[k]
         low, high, t = np.full(q.shape, -1.0), np.ones(q.shape), np.zeros(q.shape)
         for _ in range(60):
