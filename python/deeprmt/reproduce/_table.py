@@ -4,6 +4,7 @@ from . import (
     _batch_size,
     _coordinate_check,
     _double_descent,
+    _edges_and_spikes,
     _feature_forecast,
     _fine_tuning,
     _fisher,
@@ -61,6 +62,7 @@ _ALL = (
     _isospectral_depth,
     _memorisation,
     _mixed_features,
+    _edges_and_spikes,
 )
 
 EXPERIMENTS: dict[str, Experiment] = {module.EXPERIMENT.name: module.EXPERIMENT for module in _ALL}
