@@ -1,4 +1,4 @@
-"""The largest eigenvalue of noise, and what noise does to a signal of rank 1: Tracy-Widom, the transition, shrinkage."""
+"""The largest eigenvalue of noise, and what noise does to a signal: Tracy-Widom, the transition, shrinkage."""
 
 from __future__ import annotations
 
