@@ -43,6 +43,10 @@ def plateau(result: Plateau | LayerAnalysis, *, ax: Axes | None = None, color: s
     """
     given = result
     of_row = getattr(result, "plateau", result)
+    if of_row is None and getattr(given, "hill", None) is not None:
+        ax = hill(cast("LayerAnalysis", given), ax=ax)
+        ax.set_title("no tail")
+        return ax
     if of_row is None:
         raise ValueError("plateau: the layer has too few levels")
     result = cast("Plateau", of_row)

@@ -158,6 +158,8 @@ def _hill(row: LayerAnalysis, ax: Any) -> None:
             ax.plot([1, end], [flat.xi, flat.xi], color=LAW, linewidth=1.8)
             text = f"plateau up to k = {flat.k},\nxi = {flat.xi:.2g} ± {flat.stderr:.1g}, p = {flat.p_value:.2g}"
         ax.text(0.02, 1.0, text, transform=ax.transAxes, ha="left", va="top", fontsize=8)
+    elif row.without_tail:
+        ax.text(0.02, 1.0, "no tail", transform=ax.transAxes, ha="left", va="top", fontsize=8)
     ax.set_xscale("log")
     ax.set_xlabel("k largest eigenvalues (dotted: a tenth)", fontsize=8, labelpad=1)
     ax.set_xlim(1, max(k[-1], 2))

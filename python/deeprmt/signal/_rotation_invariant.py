@@ -113,8 +113,9 @@ def ledoit_peche(eigenvalues: ArrayLike, aspect: float, law: Law | None = None) 
     aspect : float
         Variables over samples, at most 1.
     law : Law, optional
-        The limit law of the sample's eigenvalues. Default: the eigenvalues themselves, each a semicircle of radius
-        ``2 (samples)^(-1/3)`` times its location [2]_.
+        The limit law of the sample's eigenvalues, not of the population's: with H for that it is
+        ``free_multiply(H, MarchenkoPastur(aspect))``. It has no atom at an eigenvalue. Default: the eigenvalues
+        themselves, each a semicircle of radius ``2 (samples)^(-1/3)`` times its location [2]_.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def ledoit_peche(eigenvalues: ArrayLike, aspect: float, law: Law | None = None) 
     Raises
     ------
     ValueError, TypeError
-        If an eigenvalue is not finite and above 0, or aspect is not above 0 and at most 1.
+        If an eigenvalue is not finite and above 0, or aspect is not above 0 and at most 1; if law has an atom at one.
 
     References
     ----------
@@ -143,6 +144,12 @@ def ledoit_peche(eigenvalues: ArrayLike, aspect: float, law: Law | None = None) 
         raise ValueError(f"ledoit_peche: aspect must be at most 1, got {aspect!r}")
     if x.size == 0 or x.min() == 0:
         raise ValueError("ledoit_peche: eigenvalues must be at least one and above 0")
+    for place, mass in [] if law is None else law.atoms():
+        if (np.abs(x - place) <= 1e-12 * x).any():
+            raise ValueError(
+                "ledoit_peche: law must be that of the sample's eigenvalues, without an atom at any, found mass "
+                f"{mass:.3g} at {place:g}; of a population law H it is free_multiply(H, MarchenkoPastur(aspect))"
+            )
     m = _smoothed(x, c) if law is None else np.asarray(law.stieltjes(x))
     return np.asarray(x / np.abs(1 - c - c * x * m) ** 2)
 

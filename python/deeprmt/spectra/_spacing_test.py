@@ -91,7 +91,8 @@ def ratio_statistics(levels: ArrayLike) -> RatioStatistics:
     Raises
     ------
     ValueError, TypeError
-        If levels descend or are not finite, or are too few; if they are not real.
+        If levels descend or are not finite, or are too few; if all ratios are equal up to rounding; if levels are not
+        real.
 
     Notes
     -----
@@ -107,6 +108,15 @@ def ratio_statistics(levels: ArrayLike) -> RatioStatistics:
     ratios = ratios[~np.isnan(ratios)]
     if ratios.size < 8:
         raise ValueError(f"ratio_statistics: levels must have at least 8 ratios, got {ratios.size}")
+    rows = np.atleast_2d(np.asarray(levels, np.float64))
+    gaps = np.diff(rows)
+    # What rounding of the levels makes out of a ratio.
+    noise = 8 * 2.0**-52 * float(np.abs(rows).max()) / float(np.median(gaps[gaps > 0], axis=None)) if gaps.any() else 0
+    if np.ptp(ratios) <= noise:
+        raise ValueError(
+            f"ratio_statistics: levels must not be equidistant: all ratios are {ratios[0]:.4g} up to rounding, and no "
+            "error can be had from them"
+        )
     block = int(min(max(4, np.cbrt(ratios.size)), ratios.size // 2))
     means = ratios[: ratios.size // block * block].reshape(-1, block).mean(axis=1)
     return RatioStatistics(float(ratios.mean()), float(means.std(ddof=1) / np.sqrt(ratios.size / block)), ratios.size)

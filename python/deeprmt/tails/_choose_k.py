@@ -31,8 +31,9 @@ class TailSize(Displayed):
     rho : float
         The second-order index, negative: the smaller, the faster the tail approaches a power law.
     reliable : bool
-        Whether the criterion had both minima inside their ranges, the one of the smaller resamples at the smaller k. If
-        not, the tail has no bias to be traded against variance (an exact power law) or no power law at all.
+        Whether the criterion had both minima inside their ranges, the one of the smaller resamples at the smaller k,
+        and k is below nine tenths of the values. If not, the tail has no bias to be traded against variance (an exact
+        power law) or no power law at all.
     k1, k2 : int
         Where the criterion is least for resamples of n1 and of n2 values.
     n1, n2 : int
@@ -149,6 +150,5 @@ def choose_k(
     rho = log_k / (2 * (log_k - log_n)) if k1 < larger else -math.inf
     hill, _ = _core.tails.hill(values, workers)
     xi = float(hill[k - 1])
-    return TailSize(
-        k, xi, xi / math.sqrt(k), rho, bool(inside and k2 < k1), k1, k2, larger, smaller, criteria[0], criteria[1]
-    )
+    reliable = bool(inside and k2 < k1 and 2 < k < 0.9 * n)
+    return TailSize(k, xi, xi / math.sqrt(k), rho, reliable, k1, k2, larger, smaller, criteria[0], criteria[1])

@@ -141,7 +141,8 @@ def plateau(x: ArrayLike, *, least: int | None = None, level: float = 0.05, thre
     -------
     Plateau
         Eigenvalues repel each other and scatter less than independent values: then p-values are too large, and a
-        plateau that is denied is denied all the more surely.
+        plateau that is denied is denied all the more surely. The edge of pure noise passes: ask `verdict` first whether
+        there is a tail.
 
     Raises
     ------

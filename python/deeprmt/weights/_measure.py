@@ -11,7 +11,7 @@ from .._arguments import default_threads
 from ..errors import ConvergenceError
 from ..linalg import svd
 from ..linalg._svd import svdvals_in_double
-from ..signal._bulk import LEAST_LEVELS, fit, rounding, zeros
+from ..signal._bulk import LEAST_LEVELS, few_distinct, fit, rounding, zeros
 from ..spectra import porter_thomas, spacing_ratio, wigner_surmise
 from ..tails import hill
 from ._estimate import estimated
@@ -154,6 +154,9 @@ def _spectrum(layer: Layer, facts: dict[str, Any], s: np.ndarray[Any, Any], frob
     if m > 1 and rank > 1 and s[0] - s[rank - 1] <= 2 * rounding(shape, rms, precision):
         status = "orthogonal" if status == "ok" else status
         notes.append("all singular values are equal, as of an orthogonal matrix: Marchenko-Pastur does not fit")
+    elif m > 1 and (distinct := few_distinct(s[:rank], 2 * rounding(shape, rms, precision))):
+        status = "degenerate" if status == "ok" else status
+        notes.append(f"{rank} singular values, but only {distinct} distinct ones up to {layer.dtype} rounding: no bulk")
     elif m > 1 and rank < LEAST_LEVELS:
         status = "small" if status == "ok" else status
         notes.append(f"{rank} level{'' if rank == 1 else 's'}: a law needs {LEAST_LEVELS}")

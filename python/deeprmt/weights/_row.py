@@ -25,6 +25,7 @@ STATUSES = {
     "small": "too few levels for some of the statistics",
     "estimated": "too large for a decomposition within max_memory: estimated by Lanczos' method",
     "orthogonal": "all singular values are equal: there is no bulk to fit",
+    "degenerate": "singular values coincide up to rounding, but for fewer than 10: there is no bulk to fit",
     "rank deficient": "levels that are zero up to rounding are left out",
     "vector": "one row or one column: one singular value",
     "zero": "every entry is zero",
@@ -32,7 +33,7 @@ STATUSES = {
     "out of range": "the squares of the entries leave the range of double precision",
     "failed": "the singular values could not be computed",
 }
-"""In words; a layer is bad in any but the first four."""
+"""In words; a layer is bad in any but the first five."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,14 +64,16 @@ class LayerAnalysis:
     sigma : float
         The scale of the bulk's entries. The median of the eigenvalues, matched to the law's, starts; eigenvalues beyond
         the edge and its Tracy-Widom allowance are set apart and the mean of the rest is matched, until nothing changes.
+        Entries of the noise are taken to have light tails: heavy ones, Student's t of 5 degrees of freedom, say, make
+        outliers.
         See `deeprmt.signal.fit_bulk`.
     sigma_stderr : float
         Its standard error, for Gaussian noise.
     lower_edge, upper_edge : float
         Of the fitted law.
     threshold : float
-        The upper edge with its Tracy-Widom allowance: the largest eigenvalue of noise stays below it in 999 of 1000
-        matrices of this size.
+        The upper edge with its Tracy-Widom allowance: the largest eigenvalue of Gaussian noise stays below it in 999 of
+        1000 matrices of this size, the error of sigma included.
     largest_p_value : float
         The probability that noise of this size and scale has an eigenvalue as large as the largest one.
     outliers : int
@@ -176,7 +179,7 @@ class LayerAnalysis:
     @property
     def bad(self) -> bool:
         """Whether this layer could not be analysed as the others were; see `STATUSES`."""
-        return self.status not in ("ok", "small", "estimated", "orthogonal")
+        return self.status not in ("ok", "small", "estimated", "orthogonal", "degenerate")
 
     @property
     def eigenvalues(self) -> Floats:
@@ -213,7 +216,9 @@ class LayerAnalysis:
     def outlier_p_values(self) -> Floats:
         """Of each outlier, given that those above it are signal: see `deeprmt.signal.outlier_p_values`."""
         fitted = self._outliers()
-        return np.empty(0) if fitted is None else outlier_p_values(*fitted)
+        if fitted is None:
+            return np.empty(0)
+        return outlier_p_values(*fitted, stderr=self.sigma_stderr or 0.0 if self.fit_found else 0.0)
 
     def _outliers(self) -> tuple[Floats, tuple[int, int], float] | None:
         """Singular values, the shape without rows or columns that carry no level, and sigma."""
@@ -238,8 +243,19 @@ class LayerAnalysis:
 
     @property
     def plateau(self) -> Plateau | None:
-        """Whether the Hill curve has a plateau over the largest tenth: see `deeprmt.tails.plateau`."""
-        return None if self.hill_xi is None or self.rank is None or self.rank < 5 else plateau(self.eigenvalues)
+        """Whether the Hill curve has a plateau over the largest tenth: see `deeprmt.tails.plateau`.
+
+        None where there are too few levels, or `without_tail`: the edge of a bulk passes the test, since levels that
+        repel scatter less than the independent values it is made for.
+        """
+        if self.hill_xi is None or self.rank is None or self.rank < 5 or self.without_tail:
+            return None
+        return plateau(self.eigenvalues)
+
+    @property
+    def without_tail(self) -> bool:
+        """Whether `alpha_verdict` is "no tail", or no eigenvalue stands out of the bulk."""
+        return self.outliers == 0 or (self.metrics is not None and self.metrics.alpha_verdict == "no tail")
 
     @property
     def number_variance(self) -> NumberVariance | None:

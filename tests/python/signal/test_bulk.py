@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,9 +117,53 @@ def test_known_centring(n, p, centre, width):
 def test_the_threshold_is_where_the_p_value_is_the_level():
     for level in (0.001, 0.05):
         bulk = fit_bulk(noise((80, 60), rng=3), (80, 60), level=level)
-        (p,) = outlier_p_values([bulk.threshold], bulk.shape, bulk.sigma)
-        assert p == pytest.approx(level, rel=1e-9)
+        # With that value on top, and sigma as it is with it: the quantile of the ratio, so of any one scale.
+        moved = replace(bulk, singular_values=np.append(bulk.threshold, bulk.singular_values[1:]))
+        assert moved.p_values == pytest.approx([level], rel=1e-9)
     assert float(TracyWidom(1).ppf(0.999)) == pytest.approx(3.272196059002, rel=1e-12)
+
+
+@pytest.mark.parametrize(("shape", "trials"), [((10, 10), 800), ((10, 30), 200)])
+def test_noise_has_an_outlier_as_often_as_stated(shape, trials):
+    # Level 0.01, since 0.001 would take more draws; right to a quarter of it, and five sigma.
+    draws = laguerre_eigenvalues(max(shape), min(shape), 1, size=trials, rng=4)[:, ::-1]
+    fits = [fit_bulk(np.sqrt(max(shape) * each), shape, level=0.01) for each in draws]
+    count = sum(each.outliers > 0 for each in fits)
+    assert count < 0.0125 * trials + 5 * math.sqrt(0.01 * trials)
+    some = sorted(fits, key=lambda each: -each.singular_values[0] / each.threshold)[:40]
+    for each in some:
+        assert each.outliers == np.count_nonzero(each.singular_values > each.threshold)
+        p = each.p_values
+        assert (p[: each.outliers] <= 0.01).all()
+        assert p[each.outliers] > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "trials"), [((10, 10), 60_000), ((12, 12), 40_000), ((20, 20), 30_000), ((100, 100), 8000)]
+)
+def test_noise_has_an_outlier_in_one_of_a_thousand(shape, trials):
+    draws = laguerre_eigenvalues(max(shape), min(shape), 1, size=trials, rng=5)[:, ::-1]
+    count = sum(fit_bulk(np.sqrt(max(shape) * each), shape).outliers > 0 for each in draws)
+    # 0.6 to 1.6 in 1000, and five sigma.
+    assert 6e-4 * trials - 5 * math.sqrt(6e-4 * trials) <= count < 1.6e-3 * trials + 5 * math.sqrt(1.6e-3 * trials)
+
+
+@pytest.mark.parametrize("k", [10, 40, 80])
+def test_many_spikes_leave_sigma_alone(k):
+    shape = (200, 300)
+    fits = [fit_bulk(svdvals(planted(shape, np.linspace(40, 120, k), i)), shape) for i in range(8)]
+    assert {each.outliers for each in fits} == {k}
+    z = np.array([(each.sigma - 1) / each.stderr for each in fits])
+    assert abs(z.mean()) < 5 / math.sqrt(8) + 0.008 * k / 80 / fits[0].stderr  # a bias of order k / N^2 is known
+
+
+def test_a_known_sigma_is_the_limit_of_a_small_error():
+    values, shape = [28.0, 25.5, 24.0], (100, 150)
+    known = outlier_p_values(values, shape, 1.0)
+    np.testing.assert_allclose(outlier_p_values(values, shape, 1.0, stderr=1e-7), known, rtol=1e-4)
+    with pytest.raises(ValueError, match="stderr must be finite and at least 0"):
+        outlier_p_values(values, shape, 1.0, stderr=-1)
 
 
 def test_p_values_go_down_the_list():

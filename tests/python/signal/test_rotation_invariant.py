@@ -93,3 +93,11 @@ def test_the_population_is_found_from_the_sample_alone():
 def test_refuses(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_a_population_law_is_refused():
+    population = laws.Discrete([1.0, 3.0], [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"found mass 0.5 at 1; .* free_multiply\(H, MarchenkoPastur\(aspect\)\)"):
+        ledoit_peche([0.5, 1.0, 2.0, 4.0], 0.5, population)
+    sample = freeprob.free_multiply(population, laws.MarchenkoPastur(0.5))
+    assert np.isfinite(ledoit_peche([0.5, 1.0, 2.0, 4.0], 0.5, sample)).all()

@@ -103,7 +103,7 @@ def test_neighbouring_spacings_have_the_known_correlation():
         (lambda: spacing_test(np.arange(90.0), drop=-1), "drop must be at least 0"),
         (lambda: spacing_test(np.arange(90.0), "wavelet"), "method must be one of"),
         (lambda: ratio_statistics([0.0, 1.0, 2.0]), "at least 8 ratios, got 1"),
-        (lambda: ratio_statistics(np.arange(20.0)).expected(3), "beta must be 0, 1, 2 or 4"),
+        (lambda: ratio_statistics(np.arange(20.0) ** 2).expected(3), "beta must be 0, 1, 2 or 4"),
         (lambda: spacing_correlation([1.0, 2.0]), "above most . 1 = 6, got 2"),
         (lambda: spacing_correlation(np.ones(9)), "spacings must not all be equal"),
         (lambda: spacing_correlation([1.0, np.nan] * 9), "spacings must be finite"),
@@ -112,3 +112,9 @@ def test_neighbouring_spacings_have_the_known_correlation():
 def test_refuses(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_equidistant_levels_have_no_error():
+    for levels in (np.linspace(0, 1, 100), np.arange(50.0), 1e3 + np.linspace(0, 1, 100)):
+        with pytest.raises(ValueError, match="all ratios are 1 up to rounding"):
+            ratio_statistics(levels)

@@ -64,3 +64,10 @@ def test_result_and_refusals():
     for options in ({"samples": 0}, {"n1": 5}, {"n1": 101}):
         with pytest.raises(ValueError, match="choose_k: "):
             choose_k(x, **options)
+
+
+def test_a_choice_at_the_border_is_not_reliable():
+    found = [choose_k(np.random.default_rng(i).pareto(2.0, 200) + 1, samples=100) for i in range(12)]
+    border = [each for each in found if not 2 < each.k < 180]
+    assert border  # an exact power law has no bias: often all values are best
+    assert not any(each.reliable for each in border)

@@ -276,10 +276,25 @@ def test_special_matrices_get_a_row_that_says_so(name):
     assert row.status == status
     assert note in row.note
     assert row.note in row.verdict
-    assert row.bad == (status not in ("small", "orthogonal"))
+    assert row.bad == (status not in ("small", "orthogonal", "degenerate"))
     assert analysis.complete == (not row.bad)
     assert name in repr(analysis)
     json.loads(analysis.to_json(), parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_two_levels_are_no_spectrum(dtype):
+    q = haar(100, 100)
+    (row,) = analyze({"few_levels": (q * ([1.0] * 50 + [2.0] * 50) @ q.T).astype(dtype)}).rows
+    assert (row.status, row.bad, row.sigma, row.spacing_ratio) == ("degenerate", False, None, None)
+    assert "only 2 distinct ones up to float" in row.verdict
+    assert (row.metrics.alpha, row.metrics.alpha_verdict) == (None, "no tail")
+
+
+def test_noise_has_no_plateau():
+    rows = analyze({str(i): gaussian(60, 50, i) for i in range(8)}).rows  # five of them had one
+    assert [row.outliers for row in rows] == [0] * 8  # 0.01 expected
+    assert all(row.without_tail and row.plateau is None for row in rows)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
