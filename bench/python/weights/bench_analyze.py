@@ -57,6 +57,7 @@ def bench(table: Table) -> None:
         lambda: analyze(source, samples=0),
         ceiling=ceiling,
         peers=peers["plain"],
+        lead=5 if peers["plain"] else None,
     )
     table.add(
         "analyze, 199 samples of noise, 2 permuted copies",

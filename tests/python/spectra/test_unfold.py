@@ -143,3 +143,19 @@ def test_spacings():
 def test_refuses(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_the_trusted_length_follows_shifts_scales_and_joins():
+    u = unfold(np.sort(np.random.default_rng(1).normal(size=100)), window=20)
+    assert u.trust == 10
+    for same in (u - u[0], 1 + u, u[5:] + np.float64(2), np.concatenate([u[:50], u[50:]]), np.stack([u, u])):
+        assert same.trust == 10
+    assert (u / 4).trust == 2.5
+    assert (-3 * u).trust == 30
+    assert (u / np.diff(u).mean()).trust == pytest.approx(10 / np.diff(u).mean())
+    shorter = unfold(np.arange(100.0), window=6)
+    assert np.concatenate([u, shorter]).trust == np.vstack([u, shorter, np.arange(100.0)]).trust == 3
+    u *= 2
+    assert u.trust == 20
+    for plain in (np.diff(u), u - shorter, u * u, u**2, 1 / u, np.sqrt(u), u * 0, u > 3, u.mean(), u + np.ones(100)):
+        assert not hasattr(plain, "trust")
