@@ -474,6 +474,13 @@ def _add_analyze(commands: Any) -> None:
         "times as long",
     )
     parser.add_argument(
+        "--spacing-trials",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="noise spectra a layer, 19 or more, for calibrated p-values of spacings; 0: none (default %(default)s)",
+    )
+    parser.add_argument(
         "--max-memory",
         metavar="SIZE",
         help="such as 2GiB: layers whose decomposition takes more are estimated, with error bars (default: three "
@@ -500,6 +507,7 @@ def _analyze(options: argparse.Namespace) -> int:
             samples=options.samples,
             permutations=options.permutations,
             vectors=options.vectors,
+            spacing_trials=options.spacing_trials,
             rng=options.seed,
             max_memory=options.max_memory,
             journal=options.journal,

@@ -100,9 +100,25 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "spacing_ks": (
         "spacing KS",
-        "The largest gap between the spacings' distribution and the Wigner surmise. No p-value: neighbouring "
-        "spacings depend on each other, and usual p-values would be too good.",
+        "The largest gap between the spacings' distribution and the Wigner surmise. Neighbouring spacings "
+        "depend on each other, and usual p-values would be too good: spacing p is calibrated.",
     ),
+    "spacing_p": (
+        "spacing p",
+        "How often noise of the same shape, unfolded alike, has spacings as far from the exact law. Only with "
+        "spacing_trials.",
+    ),
+    "spacing_ratio_p": (
+        "ratio p",
+        "How often noise of the same shape has a mean spacing ratio as far off, on either side. Only with "
+        "spacing_trials.",
+    ),
+    "left_localization": (
+        "left localization",
+        "Whether left singular vectors sit on few rows: 1 if each is one row, about 2 / (l + 1) if each is on l rows, "
+        "2 / (n + 2) for noise with n rows.",
+    ),
+    "right_localization": ("right localization", "The same of right singular vectors and columns."),
     "hill_k": ("Hill k", "How many of the largest eigenvalues the tail index is taken from: a tenth."),
     "alpha_xmin": ("alpha: from", "Where the tail begins that alpha was fitted to (of W^T W, not divided by N)."),
     "alpha_n_tail": ("alpha: values", "Eigenvalues in that tail."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..linalg._svd import svdvals_in_double
 from ..signal._bulk import LEAST_LEVELS, few_distinct, fit, rounding, zeros
 from ..spectra import porter_thomas, spacing_ratio, wigner_surmise
 from ..tails import hill
+from ._entries import localization, sums
 from ._estimate import estimated
 from ._layer import Layer
 from ._metrics import of_spectrum
@@ -32,12 +34,19 @@ def measure(
     samples: int = 199,
     permutations: int = 0,
     vectors: bool = False,
+    spacing_trials: int = 0,
     key: int = 0,
     threads: int | None = None,
 ) -> LayerAnalysis:
     """Every statistic that the matrix admits; what it does not is None, and the note says why."""
     with default_threads(threads):
-        return _measure(layer, window, {"samples": samples, "permutations": permutations}, vectors, key)
+        row = _measure(layer, window, {"samples": samples, "permutations": permutations}, vectors, key)
+        return _with_spacing_test(row, spacing_trials) if spacing_trials else row
+
+
+def _with_spacing_test(row: LayerAnalysis, trials: int) -> LayerAnalysis:
+    found = row.spacing_test(trials=trials)
+    return row if found is None else replace(row, spacing_p=found.p_exact, spacing_ratio_p=found.p_ratio)
 
 
 def measure_estimated(layer: Layer, *, window: int = 15, threads: int | None = None, **_: int) -> LayerAnalysis:
@@ -100,7 +109,12 @@ def _measure(layer: Layer, window: int, simulations: dict[str, int], vectors: bo
     about: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "source": layer.source, "convention": "deeprmt"}
     about |= {"shape": layer.weight.shape} | simulations
     precision = PRECISION.get(layer.dtype, PRECISION["float32"])
-    facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key)
+    scale = frobenius / math.sqrt(weight.size)
+    entries = sums(weight, scale)
+    if min(weight.shape) > 1:
+        tested["left_localization"] = localization(entries.rows, (s / scale) ** 2)
+        tested["right_localization"] = localization(entries.columns, (s / scale) ** 2)
+    facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key, entries.fourth)
     return _spectrum(layer, facts | tested, s, frobenius)
 
 

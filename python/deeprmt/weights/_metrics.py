@@ -18,6 +18,7 @@ from ..signal._bulk import few_distinct, rounding, zeros
 from ..tails import fit_power_law
 from ..tails import verdict as tail_verdict
 from ._density_fit import allowance, density_edge
+from ._entries import sums
 from ._formulas import Array, det_x, entropy, log_power_sum, spectral_distance
 from ._layer import Layer, by
 from ._null import mp_edge, noise, permuted
@@ -311,9 +312,18 @@ def _metrics(kernel: Floats, precision: float, facts: dict[str, Any], distance: 
 
 
 def of_spectrum(
-    slices: Any, singular: list[Array], precision: float, facts: dict[str, Any], distance: str, key: int
+    slices: Any,
+    singular: list[Array],
+    precision: float,
+    facts: dict[str, Any],
+    distance: str,
+    key: int,
+    fourth: float | None = None,
 ) -> Metrics:
-    """The metrics of matrices whose singular values are known; `slices` serve the permutations."""
+    """The metrics of matrices whose singular values are known; `slices` serve the permutations.
+
+    `fourth` is the sum of the fourth powers of all entries over their root mean square, where that is known.
+    """
     weightwatcher = facts["convention"] == "weightwatcher"
     samples, copies = facts["samples"], facts["permutations"]
     shape: tuple[int, int] = slices[0].shape
@@ -333,7 +343,10 @@ def of_spectrum(
     facts |= {"rank": rank, "log_norm": math.log10(total), "log_spectral_norm": math.log10(largest)}
     facts |= {"stable_rank": total / largest, "entropy": float(entropy(levels)), "detX": int(det_x(levels))}
     entries = slices.size if isinstance(slices, np.ndarray) else sum(each.size for each in slices)
-    stderr: dict[str, float] = {"log_norm": _norm_error(slices, square_sum, entries)}
+    if fourth is None:
+        scale = math.sqrt(square_sum) / math.sqrt(entries)
+        fourth = sum(sums(each, scale).fourth for each in slices)
+    stderr: dict[str, float] = {"log_norm": _norm_error(fourth, entries)}
     p_values: dict[str, float] = {}
 
     rms = math.sqrt(square_sum / entries)
@@ -366,16 +379,8 @@ def _singular_values(weight: Array, convention: str) -> Array:
     return svdvals_in_double(weight.astype(np.float64) if convention == "weightwatcher" else weight)
 
 
-def _norm_error(slices: Any, square_sum: float, entries: int) -> float:
+def _norm_error(fourth: float, entries: int) -> float:
     """Of log10 of the sum of squares, for independent entries with the fourth moment that these have."""
-    fourth = 0.0
-    # Over their root mean square: fourth powers of small or large entries alone need not be numbers.
-    scale = math.sqrt(square_sum) / math.sqrt(entries)
-    for each in slices:
-        rows = max(1, 2**15 // each.shape[1])  # stay in the cache
-        for begin in range(0, each.shape[0], rows):
-            squares = np.square(np.divide(each[begin : begin + rows], scale, dtype=np.float64))
-            fourth += float(np.einsum("ij,ij", squares, squares))
     excess = max(0.0, fourth / entries - 1)
     return math.sqrt(excess / entries) / math.log(10)
 

@@ -54,11 +54,12 @@ def chosen(
     samples: int = 0,
     permutations: int = 0,
     vectors: bool = False,
+    spacing_trials: int = 0,
     key: int = 0,
 ) -> tuple[str, int]:
     """How the task is done, "dense", "lanczos" or, where neither fits, "none"; and the bytes that takes."""
     dense, lanczos = needs(task, conv, permutations > 0, vectors)
-    dense += _SIMULATION if samples else 0
+    dense += _SIMULATION if samples or spacing_trials else 0
     if room is None or dense <= room:
         return "dense", dense
     return ("lanczos", lanczos) if lanczos <= room else ("none", lanczos)

@@ -11,7 +11,7 @@ import numpy as np
 from .._arguments import Floats
 from ..laws import MarchenkoPastur
 from ..signal import Spikes, invert_spikes, outlier_p_values
-from ..spectra import NumberVariance, PorterThomas, number_variance, spacings, unfold
+from ..spectra import NumberVariance, PorterThomas, SpacingTest, number_variance, spacing_test, spacings, unfold
 from ..tails import Hill, Plateau, hill, plateau
 from ._estimate import Estimated
 from ._layer import by
@@ -95,11 +95,19 @@ class LayerAnalysis:
     spacing_count, mean_spacing, spacing_variance, spacing_ks
         Of the unfolded bulk without `window` levels at both ends: the number of spacings, their mean before it is
         scaled to 1, their variance (0.286 for the GOE, 1 for independent levels), and their Kolmogorov-Smirnov distance
-        from the Wigner surmise. There is no p-value: neighbouring spacings are anticorrelated, and a p-value for
-        independent ones would be too good.
+        from the Wigner surmise. Neighbouring spacings are anticorrelated, and a p-value for independent ones would be
+        too good: see `spacing_p`.
     spacing_ratio, spacing_ratio_stderr : float
         The mean ratio of neighbouring spacings, smaller over larger, of the same levels before unfolding, with its
         standard error. 0.5306 for the GOE, 0.3863 for independent levels.
+    spacing_p, spacing_ratio_p : float
+        With ``spacing_trials``: how often noise of the same shape, unfolded in the same way, has spacings as far from
+        the exact law, and a mean ratio as far off on either side. See `spacing_test`.
+    left_localization, right_localization : float
+        Whether singular vectors sit on few rows (left) or columns (right): the variance of the squared norms of the
+        rows over that of the eigenvalues of W W^T. 1 if each vector is one row, about 2 / (l + 1) if each is spread
+        over l of them, 2 / (n + 2) on average for noise with n rows. The larger an eigenvalue, the more its vector
+        counts.
     hill_k, hill_xi, hill_stderr
         The Hill estimate of the tail index xi of the eigenvalues from the largest tenth of them. Noise gives 0.14 to
         0.19, for it has no tail; a density that falls as x^-a has xi = 1 / (a - 1).
@@ -166,6 +174,10 @@ class LayerAnalysis:
     spacing_ks: float | None = None
     spacing_ratio: float | None = None
     spacing_ratio_stderr: float | None = None
+    spacing_p: float | None = None
+    spacing_ratio_p: float | None = None
+    left_localization: float | None = None
+    right_localization: float | None = None
     hill_k: int | None = None
     hill_xi: float | None = None
     hill_stderr: float | None = None
@@ -235,6 +247,23 @@ class LayerAnalysis:
             return np.empty(0)
         raw = raw_spacings(self.bulk, self.window)
         return np.asarray(raw / raw.mean())
+
+    def spacing_test(self, *, trials: int = 199) -> SpacingTest | None:
+        """Whether levels of the bulk repel each other as noise of the same shape does: calibrated p-values.
+
+        Parameters
+        ----------
+        trials : int, default 199
+            Noise spectra, kept for bulks of the same size: see `deeprmt.spectra.spacing_test`.
+
+        Returns
+        -------
+        SpacingTest or None
+            None where there are no spacings.
+        """
+        if self.spacing_count is None or self.bulk.size - 2 * self.window < 20:
+            return None
+        return spacing_test(self.bulk, "gaussian", shape=self.shape, window=self.window, trials=trials)
 
     @property
     def hill(self) -> Hill | None:

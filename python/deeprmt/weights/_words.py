@@ -17,7 +17,7 @@ NOISE_XI = (0.14, 0.19)
 def verdict(row: LayerAnalysis) -> str:
     """The main findings in a sentence: the bulk, the outliers, the tail, the spacings."""
     parts = [row.note] if row.status != "ok" else []
-    parts += [_bulk(row), _outliers(row), _tail(row), _spacings(row)]
+    parts += [_bulk(row), _outliers(row), _tail(row), _spacings(row), _localization(row)]
     return "; ".join(part for part in parts if part)
 
 
@@ -81,3 +81,14 @@ def _spacings(row: LayerAnalysis) -> str:
     if independent:
         return f"levels as if independent {evidence}"
     return f"levels neither as in random matrices (0.531) nor independent (0.386) {evidence}"
+
+
+def _localization(row: LayerAnalysis) -> str:
+    """Only where it is far beyond noise: vectors on fewer than ten rows or columns."""
+    sides = (("left", row.left_localization, "row"), ("right", row.right_localization, "column"))
+    found = []
+    for (side, value, what), n in zip(sides, row.shape, strict=True):
+        if value is not None and value > max(0.2, 10 / (n + 1)):
+            on = max(1, round(2 / value - 1))
+            found.append(f"{side} singular vectors sit on about {on} of {n} {what}s{'' if on > 1 else ' each'}")
+    return ", ".join(found)
