@@ -30,12 +30,13 @@ def bench(table: Table) -> None:
 
 
 def peers(table: Table) -> None:
-    """Packages, where they can be imported, at the size that they can bear."""
+    """empyricalRMT needs numba; scikit-rmt has no number variance. At the size that the peer can bear."""
     levels = np.sort(np.random.default_rng(2).uniform(0, 1e4, size=10_000))
     lengths = np.linspace(1, 20, 20)
     try:
         from empyricalRMT.observables.levelvariance import level_number_variance
-    except ImportError:
+    except ImportError as error:
+        print(f"no empyricalRMT: {error}")
         return
     table.add(
         "number variance 10^4, 20 lengths, exact",

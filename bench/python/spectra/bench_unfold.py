@@ -41,3 +41,20 @@ def bench(table: Table) -> None:
         ceiling=("copy", copy(2 * few.nbytes)),
         peers={"scipy dense": dense},
     )
+    peers(table)
+
+
+def peers(table: Table) -> None:
+    """empyricalRMT's polynomial against ours of the same degree; scikit-rmt has no unfolding."""
+    levels = np.sort(MarchenkoPastur(0.5).rvs(10_000, rng=2))
+    try:
+        from empyricalRMT.smoother import Smoother
+    except ImportError as error:
+        print(f"no empyricalRMT: {error}")
+        return
+    table.add(
+        "unfold polynomial 10^4, degree 5",
+        lambda: unfold(levels, "polynomial", degree=5),
+        ceiling=("copy", copy(2 * levels.nbytes)),
+        peers={"empyricalRMT": lambda: Smoother(levels).fit(degree=5)},
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from ._vector_null import COMPLEX_P, COMPLEX_SIZES, NAIVE, SIZES, Array, _grid, _independent, of_cdf, of_squares
 
-__all__ = ["complex_quantiles", "real_ratios"]
+__all__ = ["complex_quantiles", "real_ratios", "smoothed"]
 
 _AT_ONCE = 2**20
 
@@ -35,6 +35,22 @@ def real_ratios(n: int, draws: int) -> tuple[Array, Array]:
     return share / NAIVE[:-1], np.sqrt(share * (1 - share) / done) / NAIVE[:-1]
 
 
+def smoothed(ratios: Array, errors: Array) -> Array:
+    """The non-decreasing numbers that are closest in units of the errors: neighbours that descend share their mean.
+
+    The ratios do ascend, and few of the draws are as deep as the first.
+    """
+    blocks: list[tuple[float, float, int]] = []
+    for ratio, error in zip(ratios, errors, strict=True):
+        mean, weight, count = float(ratio), float(error) ** -2, 1
+        while blocks and blocks[-1][0] > mean:
+            before, its_weight, its_count = blocks.pop()
+            mean = (before * its_weight + mean * weight) / (its_weight + weight)
+            weight, count = weight + its_weight, count + its_count
+        blocks.append((mean, weight, count))
+    return np.repeat([mean for mean, _, _ in blocks], [count for _, _, count in blocks])
+
+
 def complex_quantiles(n: int, draws: int) -> Array:
     """Of the distance times sqrt(n), for random complex vectors, at the p-values COMPLEX_P."""
     step = _AT_ONCE // (2 * n)
@@ -49,6 +65,7 @@ def complex_quantiles(n: int, draws: int) -> Array:
 if __name__ == "__main__":
     for size in SIZES:
         ratios, errors = real_ratios(size, 4_000_000 if size <= 64 else 2_000_000)
-        print(size, *(f"{each:.4f}," for each in ratios), "+-", *(f"{each:.4f}" for each in errors), flush=True)
+        table = smoothed(ratios, errors)
+        print(size, *(f"{each:.4f}," for each in table), "+-", *(f"{each:.4f}" for each in errors), flush=True)
     for size in COMPLEX_SIZES:
         print(size, *(f"{each:.4f}," for each in complex_quantiles(size, 2_000_000)), flush=True)
