@@ -344,8 +344,8 @@ def of_spectrum(
     facts |= {"stable_rank": total / largest, "entropy": float(entropy(levels)), "detX": int(det_x(levels))}
     entries = slices.size if isinstance(slices, np.ndarray) else sum(each.size for each in slices)
     if fourth is None:
-        scale = math.sqrt(square_sum) / math.sqrt(entries)
-        fourth = sum(sums(each, scale).fourth for each in slices)
+        unit = math.sqrt(square_sum) / math.sqrt(entries)
+        fourth = sum(sums(each, unit).fourth for each in slices)
     stderr: dict[str, float] = {"log_norm": _norm_error(fourth, entries)}
     p_values: dict[str, float] = {}
 
