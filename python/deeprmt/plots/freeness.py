@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ._axes import ESTIMATE, LAW, QUIET, as_axes, tidy
 
@@ -43,7 +43,7 @@ def freeness(test: FreenessTest, *, ax: Axes | None = None, most: int = 40) -> A
     ax = as_axes(ax)
     shown = np.sort(np.argsort(-np.abs(test.z), kind="stable")[:most])
     freedom = (test.trials if test.trials > 1 else test.rotations) - 1
-    limit = float(stats.t.isf(test.level / (2 * len(test.words)), freedom))
+    limit = float(-stdtrit(freedom, test.level / (2 * len(test.words))))
     at = np.arange(shown.size)
     ax.axvspan(-limit, limit, color=QUIET, alpha=0.15, linewidth=0)
     outside = np.abs(test.z[shown]) > limit

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import kstest
 
 from ..errors import ConvergenceError
 from ..training import dataset
@@ -22,6 +21,8 @@ _LEARNED = 0.95
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
+    from scipy.stats import kstest  # slow to import
+
     width, epochs, count = (64, 4, 5) if quick else (256, 30, 9)
     scales = [float(a) for a in np.geomspace(1e-2, 1e2, count)]
     data = dataset("digits")

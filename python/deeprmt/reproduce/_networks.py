@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from ..linalg import svd
 from ..networks import MLP, Network
@@ -70,6 +69,8 @@ def square_layers(network: Network) -> Sequence[NDArray[Any]]:
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
     """Spearman's; 0 if all of one are equal."""
+    from scipy.stats import spearmanr  # slow to import
+
     return float(spearmanr(a, b).statistic) if len(set(a)) > 1 and len(set(b)) > 1 else 0.0
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kstest
 
 from ..jacobian import law, singular_values
 from ..linalg import svdvals
@@ -24,6 +23,8 @@ _KINDS = {"gaussian": "Gaussian", "haar": "Haar", "signs": "random signs", "unif
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
+    from scipy.stats import kstest  # slow to import
+
     sizes = {20: 8, 40: 4} if quick else {100: 64, 200: 32, 400: 16, 800: 8}
     point = critical_point("tanh", q_star=1.0)
     mean: dict[str, list[float]] = {}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import kstwo
 
 from .._arguments import as_beta, as_count, as_rows, as_threads, shown
 from .._display import Displayed
@@ -298,6 +297,8 @@ def spacing_test(
     >>> spacing_test(np.sort(np.random.default_rng(1).normal(size=200)), trials=99).p_exact
     0.01
     """
+    from scipy.stats import kstwo  # slow to import
+
     rows, stack = as_rows(_name, "levels", levels)
     if stack:
         raise ValueError(f"{_name}: levels must have one axis, got {len(stack) + 1}")

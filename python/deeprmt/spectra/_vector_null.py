@@ -9,7 +9,6 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.special import kolmogorov, ndtr, smirnov, stdtr
-from scipy.stats import kstwo
 
 from .. import _core
 
@@ -158,6 +157,8 @@ def _simulated(n: int, law: str) -> Array:
 @lru_cache(maxsize=64)
 def _correction(n: int) -> Array:
     """Of the logarithm of the asymptotic p-value over _LOW to _HIGH, as a Chebyshev series."""
+    from scipy.stats import kstwo  # slow to import
+
     x = chebyshev.chebpts1(64)
     scaled = _LOW + (_HIGH - _LOW) * (x + 1) / 2
     return np.asarray(chebyshev.chebfit(x, np.log(kstwo.sf(scaled / sqrt(n), n) / _asymptotic(scaled, n)), 63))
@@ -169,6 +170,8 @@ def _asymptotic(scaled: Array, n: int) -> Array:
 
 def _independent(d: Array, n: int) -> Array:
     """The exact p-values of n independent entries; from 16 entries on to 3e-6, because SciPy takes up to 1 ms each."""
+    from scipy.stats import kstwo  # slow to import
+
     if n < _FEW:
         return np.asarray(kstwo.sf(d, n))
     scaled = d * sqrt(n)

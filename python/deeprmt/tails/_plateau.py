@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import kstwo
 
 from .._arguments import as_count, as_number
 from .._display import Displayed
@@ -175,6 +174,8 @@ def plateau(x: ArrayLike, *, least: int | None = None, level: float = 0.05, thre
 
 def _p_value(sums: Array) -> float:
     """Of sums of exponential numbers, given the last: sorted uniform ones."""
+    from scipy.stats import kstwo  # slow to import
+
     if not sums[-1] > 0:
         return 0.0
     u = sums[:-1] / sums[-1]
