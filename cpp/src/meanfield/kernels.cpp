@@ -213,6 +213,13 @@ DEEPRMT_LEAF T state_of(T r) {
   return std::copysign(std::max(1 - std::abs(r), T(0)), r);
 }
 
+/// (1 + a + b + a b (1 - r^2)) / ((1 + a) (1 + b)), 1 - |r| = gap: neither large nor lost where a and b are.
+template <class T>
+DEEPRMT_LEAF T determinant(T a, T b, T inverse_root_a, T inverse_root_b, T gap) {
+  const T at_a = inverse_root_a * inverse_root_a, at_b = inverse_root_b * inverse_root_b;
+  return at_a * at_b + a * at_a * at_b + b * at_b * at_a + (a * at_a) * (b * at_b) * (gap * (2 - gap));
+}
+
 template <class T, bool Tangent>
 DEEPRMT_LEAF void erf_row(const Step<T>* step) {
   const Step<T> s = *step;
@@ -221,12 +228,12 @@ DEEPRMT_LEAF void erf_row(const Step<T>* step) {
     const T gap = std::abs(s.state[j]), r = std::copysign(1 - gap, s.state[j]);
     const T a = s.own[all_a], b = s.other[all_a][j], root = s.own[root_a] * s.other[root_a][j];
     const T inverse = s.own[inverse_a] * s.other[inverse_a][j];
-    const T det = 1 + a + b + a * b * (gap * (2 - gap));
-    const T f = std::numbers::inv_pi_v<T> * 2 * arcsine_of(r * root * inverse, det * inverse * inverse);
+    const T det = determinant(a, b, s.own[inverse_a], s.other[inverse_a][j], gap);
+    const T f = std::numbers::inv_pi_v<T> * 2 * arcsine_of(r * root * inverse, det);
     s.now[j] = s.weight * f + s.bias;
     s.state[j] = state_of(s.now[j] * s.own[inverse_b] * s.other[inverse_b][j]);
     if constexpr (Tangent) {
-      const T d = s.first * 4 * std::numbers::inv_pi_v<T> / std::sqrt(det);
+      const T d = s.first * 4 * std::numbers::inv_pi_v<T> * inverse / std::sqrt(det);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
   }
@@ -239,16 +246,17 @@ DEEPRMT_LEAF void gelu_row(const Step<T>* step) {
   DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T gap = std::abs(s.state[j]), r = std::copysign(1 - gap, s.state[j]);
-    const T a = s.own[all_a], b = s.other[all_a][j], c = r * s.own[root_a] * s.other[root_a][j];
+    const T a = s.own[all_a], b = s.other[all_a][j], root = s.own[root_a] * s.other[root_a][j];
     const T at_a = s.own[inverse_a] * s.own[inverse_a], at_b = s.other[inverse_a][j] * s.other[inverse_a][j];
-    const T det = 1 + a + b + a * b * (gap * (2 - gap)), inverse = 1 / std::sqrt(det);
-    const T orthant =
-        T(0.25) + over_two_pi * arcsine_of(c * s.own[inverse_a] * s.other[inverse_a][j], det * at_a * at_b);
-    const T f = c * orthant + (a * b + c * c * (at_a - b * at_b)) * (over_two_pi * inverse);
+    const T both = s.own[inverse_a] * s.other[inverse_a][j];
+    const T det = determinant(a, b, s.own[inverse_a], s.other[inverse_a][j], gap);
+    const T inverse = both / std::sqrt(det), tilt = over_two_pi * inverse * root;
+    const T orthant = T(0.25) + over_two_pi * arcsine_of(r * root * both, det);
+    const T f = root * (r * orthant + tilt * (gap * (2 - gap) + r * r * (at_a + at_b)));
     s.now[j] = s.weight * f + s.bias;
     s.state[j] = state_of(s.now[j] * s.own[inverse_b] * s.other[inverse_b][j]);
     if constexpr (Tangent) {
-      const T d = orthant + c * over_two_pi * inverse * (at_a + at_b + inverse * inverse);
+      const T d = orthant + r * tilt * (at_a + at_b + inverse * inverse);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
   }

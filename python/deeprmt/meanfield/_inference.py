@@ -157,7 +157,8 @@ def posterior(
         A variance: of the noise of y ("nngp"), or a ridge on the tangent kernel ("ntk", at the end only).
     jitter : float, optional
         Added to the diagonal beyond the noise. Default: 0 where the Cholesky factor exists and is no rounding, else
-        the least of 1e-14, 1e-13, ..., 1e-6 times the mean of the diagonal that makes it so, with a
+        the least of 1e-9, 1e-8, 1e-7, 1e-6 times the mean of the diagonal that makes it so (less would lose what
+        is predicted: rounding over jitter is its error), with a
         `SingularKernelWarning`.
     covariance : bool
         False leaves out the covariance between new inputs, which takes m^2 entries.
@@ -204,6 +205,8 @@ def posterior(
         jitter = as_number(name, "jitter", jitter, least=0)
     if kernel == "nngp" and time < math.inf:
         raise ValueError(f"{name}: time must be left out unless kernel is 'ntk', got {time:g}")
+    if jitter is not None and time < math.inf:
+        raise ValueError(f"{name}: jitter must be left out before the end of training, which solves no equation")
     if noise > 0 and time < math.inf:
         raise ValueError(f"{name}: noise must be 0 before the end of training, got noise = {noise:g}, time = {time:g}")
     if x_new is None and kernels is None:
@@ -337,6 +340,8 @@ def _whole(function: str, value: ArrayLike, n: int) -> Array:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < n:
         raise ValueError(f"{function}: kernels must be square, of at least the {n} entries of y, got {matrix.shape}")
     refuse_non_finite(function, "kernels", matrix)
+    if (least := matrix.diagonal().min()) < 0:
+        raise ValueError(f"{function}: kernels must have no negative entries on the diagonal, found {least:.3g}")
     off = float(np.abs(matrix - matrix.T).max())
     if off > 1e-5 * np.abs(matrix).max():
         raise ValueError(f"{function}: kernels must be symmetric, but entries differ by up to {off:.3g}")
@@ -363,7 +368,8 @@ def _factor(function: str, matrix: Array, noise: float, jitter: float | None) ->
     """The Cholesky factor, and the jitter that it took."""
     n = len(matrix)
     scale = float(matrix.diagonal().mean())
-    ladder = [jitter] if jitter is not None else [0.0, *(scale * 10.0**k for k in range(-14, -5))]
+    # Predictions are off by some jitter / lambda, and by rounding / jitter where the kernel is singular.
+    ladder = [jitter] if jitter is not None else [0.0, *(scale * 10.0**k for k in range(-9, -5) if scale > 0)]
     for added in ladder:
         shifted = matrix + (noise + added) * np.eye(n)
         try:
@@ -401,7 +407,7 @@ def _why(matrix: Array) -> str:
 
 
 def _at_time(prior: _Blocks, learns: _Blocks, target: Array, time: float, covariance: bool, columns: bool) -> Posterior:
-    values, vectors = linalg.eigh(learns.train)
+    values, vectors = _decomposed(learns.train)
     a = (learns.cross @ vectors * _learned_by_flow(values, time)) @ vectors.T
     variance, whole = _spread(prior, a)
     return _made(a @ target, variance, whole, columns, "ntk", time, 0.0, 0.0, None)
@@ -436,7 +442,7 @@ class Learner:
         self.jitter, self.log_marginal_likelihood = 0.0, None if self.tangent else 0.0
         self.factor: Array | None = None
         if time < math.inf:
-            values, vectors = linalg.eigh(learns)
+            values, vectors = _decomposed(learns)
             self.inverse = (vectors * _learned_by_flow(values, time)) @ vectors.T
             self.alpha = self.inverse @ self.y
             return
@@ -477,6 +483,17 @@ def _likelihood(factor: Array, target: Array, alpha: Array) -> float:
 
 
 # ---- dynamics ----
+
+
+def _decomposed(kernel: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of the kernel that learns."""
+    values, vectors = linalg.eigh(kernel)
+    if values[0] < -1e-5 * abs(values[-1]):  # beyond rounding of single precision
+        raise np.linalg.LinAlgError(
+            "the kernel of the training inputs must have no negative eigenvalue, but they run from "
+            f"{values[0]:.3g} to {values[-1]:.3g}"
+        )
+    return values, vectors
 
 
 def _learned_by_flow(values: Array, time: float) -> Array:
@@ -652,7 +669,7 @@ def _evolve(
     rate: float | None,
 ) -> Dynamics:
     """All times in the eigenvectors of Theta: O(n^3) once, O(n^2) for means and O((n + m) n^2) for variances each."""
-    values, vectors = linalg.eigh(tangent.train)
+    values, vectors = _decomposed(tangent.train)
     rotated = vectors.T @ target
     train_k = vectors.T @ prior.train @ vectors
     cross_theta, cross_k = tangent.cross @ vectors, prior.cross @ vectors

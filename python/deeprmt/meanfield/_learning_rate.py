@@ -177,7 +177,7 @@ def _of_mlp(mlp: MLP, x: ArrayLike | None, q0: float | None, biases: bool | None
     mlp._refuse_small_output(_name)
     if x is not None and np.ndim(x) != 1:
         rows = as_real(_name, "x", x)
-        if rows.ndim != 2 or rows.shape[1] != mlp.widths[0]:
+        if rows.ndim != 2 or rows.shape[1] != mlp.widths[0] or not len(rows):
             raise ValueError(f"{_name}: x must have shape ({mlp.widths[0]},) or (n, {mlp.widths[0]}), got {rows.shape}")
         kernel = ntk(
             rows.astype(np.float64),

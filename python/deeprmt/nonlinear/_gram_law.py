@@ -36,7 +36,7 @@ class _ShorterSide(SolvedLaw):
 
     def __init__(self, zeta: float, rest: float, wide: float, short: float, lack: float, scale: float) -> None:
         # What is below rounding wherever it enters is 0: with it the chain would pass points where nothing happens.
-        self.zeta = 0.0 if zeta * max(1.0, wide) < 1e-17 * rest else zeta
+        self.zeta = 0.0 if zeta * max(1.0, wide) < 2.0**-52 * rest else zeta
         self.rest, self.wide, self.short, self._scale = rest, wide, short, scale
         self._lack = lack  # 1 - short
 

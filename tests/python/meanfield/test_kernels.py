@@ -208,3 +208,15 @@ def test_refuses(change, error, says):
     arguments = {"x": [[1.0, 2.0]], "depth": 5, "activation": "relu", "sigma_w": 1.0} | change
     with pytest.raises(error, match=says):
         ntk(arguments.pop("x"), arguments.pop("y", None), **arguments)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "erf"])
+def test_variances_whose_product_is_beyond_single_precision(activation):
+    x = (1e10 * np.random.default_rng(0).normal(size=(40, 20))).astype(np.float32)
+    for other in (None, x.copy()):
+        k, theta = kernels(x, other, depth=2, activation=activation, sigma_w=3.0, sigma_b=0.2)
+        wide_k, wide_theta = kernels(x.astype(np.float64), depth=2, activation=activation, sigma_w=3.0, sigma_b=0.2)
+        # Some tens of roundings of single precision, amplified by two layers.
+        off = ~np.eye(40, dtype=bool)  # Theta of two inputs that are one changes with the root of their angle
+        np.testing.assert_allclose(k, wide_k, rtol=1e-5, atol=1e-5 * wide_k.max())
+        np.testing.assert_allclose(theta[off], wide_theta[off], rtol=1e-4, atol=1e-5 * wide_theta.max())

@@ -218,3 +218,10 @@ def test_refuses_words():
         gram_law(1.0, 0.5, 1.0, 1.0, side="rows")
     with pytest.raises(ValueError, match=r"nonlinearity must be eta - zeta, 0\.5, got 0\.4"):
         gram_law(1.0, 0.5, 1.0, 1.0, nonlinearity=0.4)
+
+
+@pytest.mark.parametrize("shape", [(2.0, 0.5), (1.5, 0.75), (3.0, 1.0)])
+@pytest.mark.parametrize("zeta", [3e-17, 1e-16, 3e-16, 1e-15])
+def test_a_linear_part_at_rounding_is_none(zeta, shape):
+    x = np.linspace(0.01, 10, 50)
+    np.testing.assert_allclose(gram_law(1.0, zeta, *shape).cdf(x), gram_law(1.0, 0.0, *shape).cdf(x), atol=1e-13)

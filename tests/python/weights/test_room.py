@@ -50,6 +50,11 @@ def test_estimates_agree_with_a_decomposition(shape):
     p = min(shape)
     assert abs(row.bulk_ks - dense.bulk_ks) < 5 * math.sqrt(0.5 / p) / 4
     assert row.spacing_count is row.hill is row.metrics is None
+
+
+def test_estimates_are_drawn():
+    pytest.importorskip("matplotlib")
+    row, _ = lanczos_and_dense(with_spikes(120, 100, [30.0]))
     assert row.plot()
 
 
