@@ -500,8 +500,9 @@ def test_slopes_that_differ_by_rounding_alone_are_one_number():
     """At q* = 0 all slopes are phi'(0): phi' from phi alone, or rounded in several ways, is no law of its own."""
     for dphi in (None, lambda h: (1 + h * h) ** -1.5):
         activation = Activation(lambda h: h / np.sqrt(1 + h * h), dphi)
-        for sigma_w, depth in ((1e-3, 8), (0.9, 2), (1.0, 3)):
-            mu = law(MLP([50] * (depth + 1), activation, weights="haar", sigma_w=sigma_w))
+        # Critical at sigma_w = 1, where rounding of phi decides between q* = 0 and 1e-15: there q is said.
+        for sigma_w, depth, q0 in ((1e-3, 8, None), (0.9, 2, None), (1.0, 3, 1e-30)):
+            mu = law(MLP([50] * (depth + 1), activation, weights="haar", sigma_w=sigma_w), q0=q0)
             ((place, mass),) = mu.atoms()
             assert place == pytest.approx(sigma_w ** (2 * depth), rel=1e-12)
             assert mass == 1

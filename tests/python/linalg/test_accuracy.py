@@ -223,6 +223,15 @@ def test_norm_and_interlacing(a):
         assert (inner[: len(s) - 1] >= s[1:] - 2 * bound).all()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tiny"), [(np.float64, (1e-138, 1e-156, 1e-160)), (np.float32, (1e-17, 1e-22, 1e-24))]
+)
+def test_entries_whose_squares_underflow(dtype, tiny):
+    for t in tiny:  # LAPACK's sterf is off by up to 1e-3 here
+        a = np.array([[0, 0, t], [0, 0, 3], [t, 3, 0]], dtype)
+        np.testing.assert_allclose(eigvalsh(a), [-3, 0, 3], rtol=0, atol=20 * np.finfo(dtype).eps)
+
+
 @given(matrices)
 def test_eigenvalues_of_the_jordan_wielandt_matrix_are_the_singular_values(a):
     m, n = a.shape

@@ -201,6 +201,7 @@ def test_layers_that_failed_are_tried_again(checkpoint, tmp_path, monkeypatch):
 
 
 def test_the_command_goes_on_too(checkpoint, tmp_path, capsys):
+    pytest.importorskip("matplotlib")  # for the page
     journal, page = str(tmp_path / "journal"), tmp_path / "page.html"
     command = ["analyze", str(checkpoint), "--journal", journal, "--max-memory", "1GiB", "--html", str(page)]
     assert main(command) == 1  # one layer is not finite
