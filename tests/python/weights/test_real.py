@@ -80,7 +80,7 @@ def test_a_sentence_encoder(minilm):
 def test_the_page_of_a_sentence_encoder(minilm, tmp_path):
     pytest.importorskip("matplotlib")
     text = minilm.to_html(tmp_path / "minilm.html")
-    assert text.count("<svg") == 39
+    assert text.count("<svg") == 1 + 39  # the overview, and the layers with a spectrum
     assert len(text) < 2_000_000
 
 
