@@ -10,13 +10,18 @@ from ._layer import require_matplotlib
 if TYPE_CHECKING:
     from ..weights import Comparison
 
+CHANGE = {
+    "change_stable_rank": ("its stable rank", "The sum of its squared singular values over the largest."),
+    "change_outliers": ("its outliers", "Singular values of the difference beyond its own noise."),
+}
+"""Columns of a difference of weights, here and on pages of series."""
+
 _COLUMNS = {
     "name": ("layer", "The name of the tensor."),
     "shape": ("shape", "Rows x columns of the matrix."),
     "relative_change": ("change", "The norm of the difference over that of the base."),
     "change_rank": ("rank of change", "Singular values of the difference beyond rounding."),
-    "change_stable_rank": ("its stable rank", "The sum of its squared singular values over the largest."),
-    "change_outliers": ("its outliers", "Singular values of the difference beyond its own noise."),
+    **CHANGE,
     "base_outliers": ("outliers before", "Singular values beyond the noise."),
     "tuned_outliers": ("after", "Singular values beyond the noise."),
     "left_bulk": ("left the bulk", "Whether there are more than before."),

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..plots._axes import DATA, ESTIMATE, LAW, QUIET, shortened
 from ._blocks import figure, page, table, words
+from ._comparison import CHANGE
 from ._layer import require_matplotlib
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ _COLUMNS = {
     "alpha_verdict": ("tail", "Whether the largest eigenvalues follow a power law."),
     "relative_change": ("change", "The norm of the difference from the first checkpoint over that of the first."),
     "change_rank": ("rank of change", "Singular values of that difference beyond rounding."),
-    "change_stable_rank": ("its stable rank", "The sum of its squared singular values over the largest."),
-    "change_outliers": ("its outliers", "Singular values of the difference beyond its own noise."),
+    **CHANGE,
     "k": ("k", "How many leading singular vectors are compared with those of the last checkpoint."),
     "left_overlap": ("left overlap", "Mean squared cosine with the span at the last checkpoint; 1: the same span."),
     "left_chance": ("by chance", "What random spans give."),
