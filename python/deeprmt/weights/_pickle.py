@@ -17,12 +17,15 @@ _LONGEST_LINE = 2**16
 
 
 class Stand:
-    """In place of an object whose class or function the file names, with what the file would hand to it."""
+    """In place of an object whose class or function the file names, with what the file would hand to it.
 
-    __slots__ = ("args", "entries", "items", "name", "state")
+    `fault` says why it is none of the things that are known, where its name is.
+    """
 
-    def __init__(self, name: str, args: Any) -> None:
-        self.name, self.args, self.state = name, args, None
+    __slots__ = ("args", "entries", "fault", "items", "name", "state")
+
+    def __init__(self, name: str, args: Any, fault: str = "") -> None:
+        self.name, self.args, self.fault, self.state = name, args, fault, None
         self.items: list[Any] = []
         self.entries: dict[Any, Any] = {}
 
@@ -188,11 +191,20 @@ class _Machine:
 
 
 def call(function: Any, args: Any, known: Known) -> Any:
-    """What `known` has for the name, or a stand-in that keeps the arguments."""
+    """What `known` has for the name, or a stand-in that keeps the arguments.
+
+    Arguments that do not fit are a fault of that one object: the pickle goes on behind it.
+    """
     if not isinstance(function, Global):
         return Stand(f"a call of {type(function).__name__}", args)
     action = known.get(function.name)
-    return Stand(function.name, args) if action is None else action(*args)
+    if action is None:
+        return Stand(function.name, args)
+    try:
+        return action(*args)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError):
+        what = f"{len(args)} arguments" if isinstance(args, tuple | list) else "arguments that are no tuple"
+        return Stand(function.name, args, f"{function.name:.200} is called with {what}, which it does not take")
 
 
 _STEPS: dict[bytes, Callable[[_Machine], None]] = {

@@ -165,7 +165,7 @@ def _stream(path: Path, file: IO[bytes]) -> list[Tensor | Skipped]:
 
     def persistent(identifier: Any) -> Any:
         found = _persistent(identifier)
-        if isinstance(found, _Storage):
+        if isinstance(found, _Storage) and not found.fault:
             seen.setdefault(found.key, found)
         return found
 
@@ -208,10 +208,10 @@ def _persistent(identifier: Any) -> Any:
         _, kind, key, _, count, *view = identifier
         dtype = _DTYPES.get(kind.name.rpartition(".")[2].removesuffix("Storage"), "uint8")
         if view and view[0] is not None:
-            raise _pickle.Broken("a view of a storage, as PyTorch 0.3 wrote it, is not read")
+            return _Storage("", "", "a view of a storage, as PyTorch 0.3 wrote it, is not read")
         return _Storage(str(key), dtype, "" if is_size(count) else _NO_SIZE)
     except (TypeError, ValueError, AttributeError):
-        raise _pickle.Broken("a persistent identifier is not that of a storage") from None
+        return _Storage("", "", "a persistent identifier is not that of a storage")
 
 
 _NO_SIZE = "a size, stride or offset is no whole number that fits into 63 bits"
@@ -228,7 +228,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Vi
     except ValueError as error:
         return _no_tensor(str(error))
     if storage.fault or not all(map(is_size, (offset, *strides))):
-        return _no_tensor(_NO_SIZE)
+        return _no_tensor(storage.fault or _NO_SIZE)
     return _View(storage, storage.dtype, offset, lengths, tuple(strides))
 
 
@@ -325,7 +325,11 @@ class _Walk:
             for index, value in enumerate(content):
                 yield from self.leaves(value, f"{name}[{index}]", depth + 1)
         elif isinstance(content, Stand):
+            if content.fault:
+                yield self.faulty(shown, content.fault)
             yield from self.stand(content, name, depth)
+        elif isinstance(content, _Storage) and content.fault:
+            yield self.faulty(shown, content.fault)
         else:
             yield self.skip(shown, content, f"not a tensor: {_kind(content)}", True)
 
@@ -336,7 +340,7 @@ class _Walk:
             holds = isinstance(value, list | tuple) and any(isinstance(each, _View | Stand) for each in value)
             if holds or isinstance(value, _View | dict | Stand):
                 yield from self.leaves(value, f"{name}.{key}" if name else str(key), depth + 1)
-        if not parts:
+        if not parts and not content.fault:
             harmless = content.name.startswith(_HARMLESS)
             reason, expected = _NOT_READ.get(
                 content.name, (f"an object of {content.name:.200}, which is never built", harmless)
@@ -346,14 +350,16 @@ class _Walk:
     def skip(self, name: str, content: Any, reason: str, expected: bool) -> Skipped:
         return Skipped(name, (), _kind(content), reason, str(self.path), expected)
 
+    def faulty(self, name: str, reason: object) -> Skipped:
+        return faulty(name, f"{self.path}: tensor {name!r}", reason, str(self.path))
+
     def tensor(self, name: str, view: _View) -> Tensor | Skipped:
-        where = f"{self.path}: tensor {name!r}"
         try:
             return self.placed(name, view)
         except ReadError as error:  # about a storage, whose place it names
             return Faulty(name, view.shape, view.dtype, str(error), str(self.path))
         except (ValueError, OSError) as error:
-            return faulty(name, where, words(error), str(self.path))
+            return self.faulty(name, words(error))
 
     def placed(self, name: str, view: _View) -> Tensor | Skipped:
         if view.fault:

@@ -134,13 +134,45 @@ LAUGHS = b"\x80\x02]q\x00(NNe" + b"".join(b"](h%cNh%cNeq%c" % (i, i, i + 1) for 
         (dictionary(w=tensor("0", (5, 3), (2**62, 1))), "reaches entry"),
         (dictionary(w=tensor("0", (5, 3), (3, 1), offset=1)), "reaches entry 16"),
         (dictionary(w=tensor("../../x", (5, 3), (3, 1))), "storage '../../x' is missing"),
-        (dictionary(w=b"ctorch._utils\n_rebuild_tensor_v2\n)R"), "missing"),
+        (dictionary(w=b"ctorch._utils\n_rebuild_tensor_v2\n)R"), "tensor 'w': .* is called with 0 arguments"),
     ],
 )
 def test_broken_pickles_say_where(tmp_path, content, says):
     with pytest.raises(ReadError, match=says) as caught:
         load(archive(tmp_path / "b.pt", content))
     assert str(tmp_path / "b.pt") in str(caught.value)
+
+
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (REBUILD + b")R", "_rebuild_tensor_v2 is called with 0 arguments, which it does not take"),
+        (REBUILD + number(1) + b"\x85R", "is called with 1 arguments"),
+        (REBUILD + number(1) + b"R", "is called with arguments that are no tuple"),
+        (REBUILD.replace(b"v2", b"v3") + tensor("0", (5, 3), (3, 1))[len(REBUILD) :], "_v3 is called with 6 arguments"),
+        (REBUILD.replace(b"tensor_v2", b"parameter") + b")R", "_rebuild_parameter is called with 0 arguments"),
+        (b"ctorch._tensor\n_rebuild_from_type_v2\n" + b"(" + REBUILD + b"N)NtR", "_v2 is called with 0 arguments"),
+        (b"ccollections\nOrderedDict\n(" + number(7) + b"tR", "OrderedDict is called with 1 arguments"),
+        (b"ccollections\nOrderedDict\n(((NNNlltR", "OrderedDict is called with"),
+        (REBUILD + b"(NQ" + number(0) + numbers((5, 3)) + numbers((3, 1)) + b"\x89}tR", "not that of a storage"),
+        (b"NQ", "not that of a storage"),
+    ],
+)
+def test_a_bad_call_loses_one_tensor(tmp_path, bad, says):
+    """Also where the rest of the pickle sets entries of what came of it."""
+    good = tensor("0", (5, 3), (3, 1))
+    for content in (dictionary(a=good, bad=bad, z=good), dictionary(a=good, bad=bad + b"}b", z=good)):
+        layers = load(archive(tmp_path / "b.pt", content))
+        (layer,) = layers  # both are the same bytes
+        np.testing.assert_array_equal(layer.weight, W)
+        reasons = [each.reason for each in layers.skipped if each.name == "bad"]
+        assert len(reasons) == 1
+        assert "tensor 'bad': " in reasons[0]
+        assert says in reasons[0]
+        assert not layers.skipped[0].expected
 
 
 def test_a_view_that_repeats_entries_is_not_blown_up(tmp_path):
