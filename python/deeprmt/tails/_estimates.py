@@ -89,7 +89,7 @@ def moment(x: ArrayLike, *, threads: int | None = None) -> TailEstimate:
     """The moment estimator of the extreme-value index, of either sign, for every number of largest values.
 
     ``xi = M1 + 1 - (1/2) / (1 - M1^2 / M2)``, with Mj the mean over the k largest values of ``log(x_i / x_{k+1})^j``
-    [1]_. A negative index means that the values end at a finite point, as eigenvalues of noise do.
+    [1]_. A negative index belongs to laws that end at a finite point, as eigenvalues of noise do.
 
     Parameters
     ----------

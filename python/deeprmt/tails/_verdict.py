@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _ALTERNATIVES = ("lognormal", "exponential", "truncated_power_law", "stretched_exponential")
 _NESTED = tuple(name for name in _ALTERNATIVES if name != "exponential")
-_FEW = 50
+_FEW, _SPAN = 50, 10
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -89,8 +90,9 @@ def verdict(
     """Say whether the largest values follow a power law, and how one knows.
 
     "no tail"
-        The largest value is less than twice the median, or the values end: the moment estimator over the largest tenth
-        is below 0 at the 5% level, one-sided. Noise, the identity and orthogonal matrices are here.
+        The largest value is less than twice the median, or the largest tenth falls off faster than an exponential law:
+        the moment estimator there is below 0 at the 5% level, one-sided, as it is where values end, and for normal
+        numbers, which do not. Noise, the identity and orthogonal matrices are here.
     "no power law"
         The tail of `fit_power_law` is not one: the p-value of its goodness of fit is below level / 2, or one of
         lognormal, truncated power law and stretched exponential fits better with a nested p-value below level / 6.
@@ -108,7 +110,7 @@ def verdict(
     level : float, default 0.05
         How often a power law may be called none.
     samples : int, default 500
-        Of the bootstrap.
+        Of the bootstrap. With fewer than 2 / level the goodness of fit alone cannot tell that there is no power law.
     rng : int, SeedSequence or Generator, default 0
         As `numpy.random.default_rng` takes it. A seed, also the default, gives the same verdict each time.
     threads : int, optional
@@ -152,7 +154,8 @@ def verdict(
         estimate = moment(values, threads=workers)
         xi, error = float(estimate.xi[k - 1]), float(estimate.stderr[k - 1])
         if xi + 1.645 * error < 0:
-            return Verdict("no tail", (f"the values end: xi = {xi:.2g} +- {error:.2g} over the largest {k}",), fit)
+            light = f"the largest {k} fall off faster than an exponential law, xi = {xi:.2g} +- {error:.2g} is below 0"
+            return Verdict("no tail", (light,), fit)
     if n < _FEW:
         return Verdict("not distinguishable", (f"{n} values are too few, {_FEW} is the least",), fit)
 
@@ -162,7 +165,7 @@ def verdict(
     evidence = fit, goodness, tuple(comparisons.values()), flat
     against: list[str] = []
     if goodness.p_value < size / 2:
-        against.append(f"goodness of fit p = {goodness.p_value:.2g}")
+        against.append(f"a power law fits badly, {_p_value(goodness)}")
     nested = {each: comparisons[each].p_nested or 0.0 for each in _NESTED}
     for each, p in nested.items():
         if p < size / 6:
@@ -172,24 +175,25 @@ def verdict(
 
     missing: list[str] = []
     if goodness.p_value < 0.1:
-        missing.append(f"goodness of fit p = {goodness.p_value:.2g}")
+        missing.append(f"a power law may fit badly, {_p_value(goodness)}")
     for each, p in nested.items():
         if p < 0.1:
-            missing.append(f"{each.replace('_', ' ')} fits better, p = {p:.2g}")
-    rival = comparisons["exponential"]
+            missing.append(f"{each.replace('_', ' ')} may fit better, p = {p:.2g}")
+    rival, least = comparisons["exponential"], -float(ndtri(size / 2))
     if not (rival.ratio > 0 and rival.p_value < size):
-        missing.append(f"an exponential law is not excluded, z = {rival.z:.2g}")
+        missing.append(_rivals("an exponential law", rival.z, least))
     z = against_a_lognormal_of_all(fit.tail, fit.xmin, n)
-    if z is not None and z < -float(ndtri(size / 2)):
-        missing.append(f"a lognormal law of all values is not excluded, z = {z:.2g}")
+    if z is not None and z < least:
+        missing.append(_rivals("a lognormal law of all values", z, least))
     if not flat.exists:
         missing.append(f"Hill's estimate is not flat, p = {flat.p_value:.2g}")
     with np.errstate(over="ignore"):
         span = float(values[-1] / fit.xmin)
-    if span < 10:
-        missing.append(f"the tail spans a factor of {span:.2g} only")
-    if fit.n_tail < max(_FEW, n / 10):
-        missing.append(f"the tail has {fit.n_tail} of {n} values only")
+    if span < _SPAN:
+        missing.append(f"the fitted tail spans a factor of {span:.2g}, less than {_SPAN}")
+    enough = max(_FEW, math.ceil(n / 10))
+    if fit.n_tail < enough:
+        missing.append(f"the fitted tail has {fit.n_tail} of {n} values, fewer than {enough}")
     if missing:
         return Verdict("not distinguishable", tuple(missing), *evidence)
     found = (
@@ -198,3 +202,15 @@ def verdict(
         f"an exponential law is excluded, z = {rival.z:.2g}",
     )
     return Verdict("power law", found, *evidence)
+
+
+def _p_value(found: GoodnessOfFit) -> str:
+    """A bound where no sample lies as far off as the data."""
+    return f"goodness of fit p {'<=' if bool((found.distances < found.ks).all()) else '='} {found.p_value:.2g}"
+
+
+def _rivals(law: str, z: float, least: float) -> str:
+    """In words, for a law that is not worse than the power law at the level that belongs to `least`."""
+    if z < -least:
+        return f"{law} fits better, z = {z:.2g}"
+    return f"{law} is not excluded, z = {z:.2g}"

@@ -209,7 +209,8 @@ def metrics(
         "weightwatcher" gives the numbers of WeightWatcher 0.7 where they differ: eigenvalues below 1e-5 are left out of
         the fit of alpha whatever the scale of the weights; fewer than 20 have a fit of their own; singular values count
         for the rank that double precision tells from zero, though the entries be single; the eigenvalues of a kernel
-        with two axes of places are halved; the law of the bulk is fitted to a smoothed density.
+        with two axes of places are halved, those of a slice by itself multiplied by half the number of slices; the law
+        of the bulk is fitted to a smoothed density.
     distance : {"ww", "density"}, default "ww"
         What rand_distance compares: "ww" takes the sorted eigenvalues for probabilities, "density" compares histograms
         of 100 bins. Both are the root of the Jensen-Shannon divergence, natural logarithms.
@@ -266,26 +267,38 @@ def metrics(
     as_choice(name, "distance", distance, DISTANCES)
     samples = as_count(name, "samples", samples, least=0)
     permutations = as_count(name, "permutations", permutations, least=0)
-    facts: dict[str, Any] = {"convention": convention, "samples": samples, "permutations": permutations}
-    if isinstance(weight, Layer):
-        facts |= {"name": weight.name, "kind": weight.kind, "source": weight.source}
-        kernel, precision = _kernel(weight, convention), PRECISION.get(weight.dtype, PRECISION["float32"])
-    else:
+    options: dict[str, Any] = {"convention": convention, "samples": samples, "permutations": permutations}
+    if not isinstance(weight, Layer):
         given = getattr(weight, "dtype", np.dtype(np.float64))
-        kernel = as_real(name, "weight", weight)
-        precision = PRECISION.get(str(given), float(np.finfo(kernel.dtype).eps))
-    if kernel.ndim < 2:
-        raise ValueError(f"{name}: weight must have at least two axes, got {kernel.ndim}")
-    facts["shape"] = kernel.shape
+        weight = as_real(name, "weight", weight)
+        if weight.ndim < 2:
+            raise ValueError(f"{name}: weight must have at least two axes, got {weight.ndim}")
+        options["precision"] = PRECISION.get(str(given), float(np.finfo(weight.dtype).eps))
     key = as_key(name, rng)
     with default_threads(as_threads(name, threads)):
-        return _metrics(kernel, precision, facts, distance, key)
+        return of_weight(weight, key, distance=distance, pool=convention == "weightwatcher", **options)
 
 
-def _kernel(layer: Layer, convention: str) -> Floats:
-    """The matrix, or for WeightWatcher the kernel that a flat matrix was made of."""
+def of_weight(
+    weight: Layer | Floats, key: int, *, distance: str, pool: bool, precision: float | None = None, **facts: Any
+) -> Metrics:
+    """As `metrics`, arguments checked; with `pool` the matrix of a convolution is taken apart into slices again."""
+    whole: tuple[int, ...] = ()
+    if isinstance(weight, Layer):
+        whole = weight.shape if weight.kind == "conv" else ()
+        facts |= {"name": weight.name, "kind": weight.kind, "source": weight.source}
+        kernel = _kernel(weight) if pool else weight.weight
+        precision = PRECISION.get(weight.dtype, PRECISION["float32"])
+    else:
+        kernel = weight
+    facts["shape"] = kernel.shape
+    return _metrics(kernel, precision or PRECISION["float32"], facts, distance, key, whole)
+
+
+def _kernel(layer: Layer) -> Floats:
+    """The matrix, or the kernel that a flat matrix was made of."""
     matrix, stored = layer.weight, layer.shape
-    if convention == "weightwatcher" and layer.kind == "conv" and len(stored) > 2:
+    if layer.kind == "conv" and len(stored) > 2:
         for outer in (stored[:2], stored[:-3:-1]):  # (out, in, k...) or (k..., in, out)
             if matrix.shape == (outer[0], math.prod(stored) // outer[0]):
                 places = stored[2:] if outer == stored[:2] else stored[:-2]
@@ -293,7 +306,18 @@ def _kernel(layer: Layer, convention: str) -> Floats:
     return matrix
 
 
-def _metrics(kernel: Floats, precision: float, facts: dict[str, Any], distance: str, key: int) -> Metrics:
+def _scale(shape: tuple[int, ...], whole: tuple[int, ...]) -> float:
+    """WeightWatcher's factor to the eigenvalues of kernels with two axes of places: pooled 1/2, slices by themselves
+    half the number of slices.
+    """
+    if len(shape) == 4:
+        return 0.5
+    return math.prod(whole) // max(math.prod(shape), 1) / 2 if len(whole) == 4 else 1.0
+
+
+def _metrics(
+    kernel: Floats, precision: float, facts: dict[str, Any], distance: str, key: int, whole: tuple[int, ...]
+) -> Metrics:
     if kernel.size == 0:
         return Metrics(**facts, note="the matrix is empty")
     top = max(float(kernel.max()), -float(kernel.min()))
@@ -308,7 +332,7 @@ def _metrics(kernel: Floats, precision: float, facts: dict[str, Any], distance: 
         singular = [_singular_values(each, facts["convention"]) for each in slices]
     except (ConvergenceError, MemoryError) as error:
         return Metrics(**facts, note=f"no singular values: {error or 'out of memory'}")
-    return of_spectrum(slices, singular, precision, facts, distance, key)
+    return of_spectrum(slices, singular, precision, facts, distance, key, whole=whole)
 
 
 def of_spectrum(
@@ -319,16 +343,18 @@ def of_spectrum(
     distance: str,
     key: int,
     fourth: float | None = None,
+    whole: tuple[int, ...] = (),
 ) -> Metrics:
     """The metrics of matrices whose singular values are known; `slices` serve the permutations.
 
-    `fourth` is the sum of the fourth powers of all entries over their root mean square, where that is known.
+    `fourth` is the sum of the fourth powers of all entries over their root mean square, where that is known; `whole`
+    the shape of the convolution that a single slice comes from.
     """
     weightwatcher = facts["convention"] == "weightwatcher"
     samples, copies = facts["samples"], facts["permutations"]
     shape: tuple[int, int] = slices[0].shape
     short, long = min(shape), max(shape)
-    scale = 0.5 if weightwatcher and len(facts["shape"]) == 4 else 1.0
+    scale = _scale(facts["shape"], whole) if weightwatcher else 1.0
     ranks = [each.size - zeros(each, shape, precision) for each in singular]
     everything = scale * np.sort(np.concatenate([each**2 for each in singular]))
     if weightwatcher:
@@ -413,8 +439,11 @@ def _add_alpha(facts: dict[str, Any], levels: Array, stderr: dict[str, float], k
 
 
 def _few(levels: Array) -> tuple[float, float, float, int]:
-    """WeightWatcher's fit to fewer than 20 values: an unbiased exponent, at least 8 values, long tails preferred."""
-    best = (math.inf, math.nan, float(levels[0]), 1.0, levels.size)
+    """WeightWatcher's fit to fewer than 20 values: an unbiased exponent and at least 8 values in the tail.
+
+    It weighs the distance against the tail's length first, but what it returns is where the distance is least.
+    """
+    best = (math.inf, math.nan, float(levels[0]), levels.size)
     for start in range(max(1, levels.size - _WW_LEAST_TAIL + 1)):
         tail = levels[start:]
         spread = float(np.log(tail / tail[0]).sum())
@@ -423,8 +452,9 @@ def _few(levels: Array) -> tuple[float, float, float, int]:
         alpha = 1 + (tail.size - 1) / spread
         law = 1 - (tail / tail[0]) ** (1 - alpha)
         ks = float(np.abs(law - np.arange(tail.size) / tail.size).max())
-        best = min(best, (ks - 0.868 / math.sqrt(tail.size), alpha, float(tail[0]), ks, tail.size))
-    return best[1:]
+        best = min(best, (ks, alpha, float(tail[0]), tail.size))
+    ks, alpha, xmin, size = best
+    return alpha, xmin, min(ks, 1.0), size
 
 
 def _compare(

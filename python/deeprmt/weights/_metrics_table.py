@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import as_number
+from .._arguments import RNG, as_choice, as_count, as_key, as_number, as_threads, default_threads
+from ..run import Progress
+from ..run import map as run_map
 from ..signal import benjamini_hochberg
-from ._metrics import NAMES, P_VALUES, Metrics
+from ._layer import Layer, ReadError, Skipped
+from ._load import Layers, prepared
+from ._metrics import CONVENTIONS, DISTANCES, NAMES, P_VALUES, Metrics, of_weight
+from ._roles import SPLITS
+from ._sources import plan
+from ._tensor import Tensor
 
 if TYPE_CHECKING:
     import pandas
@@ -26,6 +38,8 @@ WEIGHTWATCHER = {
 }
 """Names of ours, and theirs, where they differ."""
 
+_PLACE = re.compile(r"\[[0-9,]+\]$")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MetricsTable:
@@ -35,6 +49,8 @@ class MetricsTable:
     ----------
     rows : sequence of Metrics
         One a layer, as `metrics` gives them; also `Analysis.metrics`.
+    skipped : tuple of Skipped
+        What `of` passed over.
 
     Examples
     --------
@@ -47,12 +63,89 @@ class MetricsTable:
     """
 
     rows: tuple[Metrics, ...]
+    skipped: tuple[Skipped, ...]
 
-    def __init__(self, rows: Iterable[Metrics]) -> None:
+    def __init__(self, rows: Iterable[Metrics], skipped: Iterable[Skipped] = ()) -> None:
         object.__setattr__(self, "rows", tuple(rows))
+        object.__setattr__(self, "skipped", tuple(skipped))
         for row in self.rows:
             if not isinstance(row, Metrics):
                 raise TypeError(f"MetricsTable: rows must hold Metrics, got {type(row).__name__}")
+
+    @classmethod
+    def of(
+        cls,
+        source: Any,
+        *,
+        pool: bool = True,
+        convention: str = "deeprmt",
+        distance: str = "ww",
+        split: str = "parts",
+        heads: int | None = None,
+        samples: int = 199,
+        permutations: int = 19,
+        rng: RNG = 0,
+        executor: Executor | None = None,
+        progress: Progress = None,
+        threads: int | None = None,
+    ) -> MetricsTable:
+        """The metrics of every layer of a model, with convolutions as WeightWatcher has them.
+
+        Parameters
+        ----------
+        source
+            Whatever `analyze` takes.
+        pool : bool, default True
+            Of a convolution's kernel (out, in, kernel...), pool the eigenvalues of the out x in slices at every place
+            into one row; otherwise each slice is a row. WeightWatcher's option of that name.
+        convention, distance, samples, permutations, rng
+            See `metrics`.
+        split, heads
+            See `load`. WeightWatcher takes packed attention and gates as they are stored: "none".
+        executor, progress, threads
+            See `analyze`.
+
+        Returns
+        -------
+        MetricsTable
+            `.rows` in the order of the source, and `.skipped`, which lists the rest with reasons.
+
+        Raises
+        ------
+        ReadError, ValueError, TypeError
+            If there is nothing to read; if an argument is out of range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> model = {"conv": np.random.default_rng(0).normal(size=(16, 8, 3, 3)), "bias": np.zeros(16)}
+        >>> [row.rank for row in MetricsTable.of(model, samples=0, permutations=0).rows]
+        [72]
+        >>> len(MetricsTable.of(model, pool=False, samples=0, permutations=0))
+        9
+        """
+        name = "MetricsTable.of"
+        as_choice(name, "split", split, SPLITS)
+        heads = None if heads is None else as_count(name, "heads", heads)
+        options: dict[str, Any] = {
+            "convention": as_choice(name, "convention", convention, CONVENTIONS),
+            "distance": as_choice(name, "distance", distance, DISTANCES),
+            "samples": as_count(name, "samples", samples, least=0),
+            "permutations": as_count(name, "permutations", permutations, least=0),
+            "key": as_key(name, rng),
+            "pool": bool(pool),
+            "threads": 1 if executor is not None and threads is None else as_threads(name, threads),
+        }
+        work, skipped = prepared(*plan(name, source), split, heads)
+        found = [
+            row for each in run_map(partial(_of, **options), work, executor=executor, progress=progress) for row in each
+        ]
+        skipped += source.skipped if isinstance(source, Layers) else []
+        skipped += [each for each in found if isinstance(each, Skipped)]
+        rows = [each for each in found if isinstance(each, Metrics)]
+        if not rows and not any(each.name for each in skipped):
+            raise ReadError(skipped[0].reason if skipped else f"{name}: source holds no weights at all")
+        return cls(rows, skipped)
 
     def q_values(self, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         """P-values of one metric, adjusted over layers by Benjamini and Hochberg; NaN where there is none.
@@ -88,8 +181,9 @@ class MetricsTable:
     def to_pandas(self, *, weightwatcher: bool = False) -> pandas.DataFrame:
         """One row a layer, NaN where a layer does not have a number.
 
-        With `weightwatcher` columns have the names of WeightWatcher's `details`, to be joined with them: those that are
-        ours alone keep their names, and `status` is "success" only where the tail is a power law.
+        With `weightwatcher` columns have the names of WeightWatcher's `details`, to be joined with them by `longname`,
+        and by `slice_id` where slices are not pooled; M, N, Q, rf and num_evals are as there. What is ours alone keeps
+        its name, and `status` is "success" only where the tail is a power law.
         """
         try:
             import pandas
@@ -99,7 +193,23 @@ class MetricsTable:
         if not weightwatcher or frame.empty:
             return frame
         frame["status"] = ["success" if each == "power law" else "failed" for each in frame["alpha_verdict"]]
+        for column, values in self._places().items():
+            frame[column] = values
         return frame.rename(columns=WEIGHTWATCHER)
+
+    def _places(self) -> dict[str, list[Any]]:
+        """The columns by which WeightWatcher's rows are known."""
+        bases = [_PLACE.sub("", row.name) if row.kind == "conv" else row.name for row in self.rows]
+        counts, seen = Counter(bases), Counter[str]()
+        out: dict[str, list[Any]] = {each: [] for each in ("longname", "slice_id", "M", "N", "Q", "rf", "num_evals")}
+        for row, base in zip(self.rows, bases, strict=True):
+            short, long = sorted(row.shape[:2])
+            pooled = math.prod(row.shape[2:])
+            cells = (base.removesuffix(".weight"), seen[base], short, long, long / max(short, 1))
+            for column, cell in zip(out, (*cells, max(pooled, counts[base]), short * pooled), strict=True):
+                out[column].append(cell)
+            seen[base] += 1
+        return out
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -125,3 +235,13 @@ class MetricsTable:
 
         heads = [("layer", "The name of the tensor.")] + [(name, name) for name in Metrics().columns()]
         return table(heads, [[row.name, *row.columns().values()] for row in self.rows])
+
+
+def _of(what: Tensor | Layer, key: int, *, pool: bool, threads: int, **options: Any) -> list[Metrics | Skipped]:
+    """A row for each matrix of a tensor, or why there is none."""
+    try:
+        with default_threads(threads):
+            several = [what] if isinstance(what, Layer) else what.layers("flatten" if pool else "slices")
+            return [of_weight(layer, key, pool=pool, **options) for layer in several]
+    except ReadError as error:
+        return [Skipped(what.name, what.shape, what.dtype, str(error), what.source)]

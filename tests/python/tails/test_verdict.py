@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deeprmt.tails import verdict
+from deeprmt.tails._verdict import _rivals
 
 RNG = np.random.default_rng
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "tails.md"
@@ -53,6 +54,26 @@ def test_thin_tails_are_no_power_law(seed):
         assert verdict(x, samples=100).verdict in ("no power law", "not distinguishable")
     # All of the values at once: a lower end that is given leaves no way out.
     assert verdict(np.repeat(np.arange(1.0, 30.0), 40), samples=100).verdict != "power law"
+
+
+@pytest.mark.parametrize("draw", [RNG(1).normal, RNG(1).random, lambda size: 5 - 4 * np.sqrt(RNG(1).random(size))])
+def test_light_tails_are_not_said_to_end(draw):
+    """Normal numbers have no end, and their verdict is that of numbers that do."""
+    found = verdict(np.abs(draw(size=20_000)), samples=50)
+    assert found.verdict == "no tail"
+    assert "end" not in found.reasons[0].replace("exponential", "")
+    assert "the largest 2000 fall off faster than an exponential law" in found.reasons[0] or "less than 2" in str(found)
+
+
+def test_reasons_say_what_was_wanted():
+    """P-values at their least are bounds; a law that is better beyond chance is said to be."""
+    found = verdict(RNG(0).lognormal(0, 2, 200), samples=99)
+    assert found.reasons[0] == "a power law fits badly, goodness of fit p <= 0.01"
+    words = "; ".join(verdict(RNG(0).exponential(size=200), samples=99).reasons)
+    assert "the fitted tail has 8 of 200 values, fewer than 50" in words
+    assert "spans a factor of 1.7, less than 10" in words
+    assert _rivals("an exponential law", -2.5, 1.96) == "an exponential law fits better, z = -2.5"
+    assert _rivals("an exponential law", -1.5, 1.96) == "an exponential law is not excluded, z = -1.5"
 
 
 def test_few_values_decide_nothing():

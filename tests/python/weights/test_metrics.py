@@ -2,6 +2,7 @@
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from deeprmt.weights import Layer, Metrics, MetricsTable, analyze, layers, metrics
+from deeprmt.weights import Layer, Metrics, MetricsTable, ReadError, analyze, layers, metrics
 from deeprmt.weights._density_fit import density_edge
 from deeprmt.weights._formulas import det_x, log_power_sum, spectral_distance
 from deeprmt.weights._null import noise, permuted
@@ -105,6 +106,72 @@ def test_a_flat_kernel_is_cut_into_its_slices():
     assert (a.alpha, a.log_norm, a.shape) == (b.alpha, b.log_norm, b.shape)
     assert cheap(weight).log_norm == pytest.approx(a.log_norm + math.log10(2), rel=1e-12)
     assert cheap(layer).shape == (32, 144)
+
+
+POOLED = """alpha ks xmin n_tail entropy log_norm log_spectral_norm log_alpha_norm detX rank
+10.506086 0.135389 28.080586 7 0.917890 2.874392 1.593752 16.916595 51 64
+2.508227 0.169993 9.448867 14 0.953605 2.461502 1.559400 4.468240 16 18"""
+SLICES = """alpha ks xmin n_tail entropy log_norm log_spectral_norm log_alpha_norm detX rank
+2.172077 0.166159 24.775471 11 0.884745 2.858342 2.079468 5.054369 13 16
+2.298754 0.158076 30.589084 9 0.864574 2.847696 2.126779 5.336826 13 16
+1.893869 0.156577 18.385669 12 0.881073 2.887407 2.075440 4.579967 13 16
+2.020136 0.176933 23.835616 11 0.878111 2.901938 2.195812 4.870833 13 16
+2.088908 0.165730 14.356865 9 0.944170 2.521677 1.860430 4.338516 8 9
+1.748496 0.265187 7.208808 9 0.943801 2.391627 1.699235 3.529212 9 9"""
+
+
+def two_kernels():
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=(24, 16, 2, 2)).astype(np.float32)
+    return {"a.weight": one, "b.weight": rng.normal(size=(9, 30, 1, 2)).astype(np.float32)}
+
+
+@pytest.mark.parametrize(("pool", "table"), [(True, POOLED), (False, SLICES)])
+def test_pooled_and_single_slices_have_the_numbers_of_weightwatcher(pool, table):
+    """WeightWatcher 0.7.7 with pool=True and pool=False, which scale eigenvalues differently; six decimals each."""
+    names, *rows = (line.split() for line in table.splitlines())
+    found = MetricsTable.of(two_kernels(), pool=pool, convention="weightwatcher", samples=0, permutations=0)
+    assert len(found) == len(rows)
+    for row, wanted in zip(found.rows, rows, strict=True):
+        for name, value in zip(names, wanted, strict=True):
+            assert getattr(row, name) == pytest.approx(float(value), abs=6e-7), (row.name, name)
+
+
+def test_tables_of_models():
+    model = two_kernels() | {"fc.weight": gaussian(20, 12), "fc.bias": np.zeros(3)}
+    table = MetricsTable.of(model, samples=19, permutations=2)
+    assert [(row.name, row.rank) for row in table.rows] == [("a.weight", 64), ("b.weight", 18), ("fc.weight", 12)]
+    assert [each.name for each in table.skipped] == ["fc.bias"]
+    assert table.rows[2].to_dict() == metrics(model["fc.weight"], samples=19, permutations=2).to_dict() | {
+        "name": "fc.weight", "kind": "dense", "source": "memory"
+    }  # fmt: skip
+    kernel = metrics(model["a.weight"], samples=19, permutations=2)  # pooled, and of the same noise
+    assert kernel.columns() == table.rows[0].columns()
+    with ThreadPoolExecutor(2) as pool:
+        again = MetricsTable.of(model, samples=19, permutations=2, executor=pool)
+    assert [row.to_dict() for row in again.rows] == [row.to_dict() for row in table.rows]
+    with pytest.raises(ValueError, match=r"MetricsTable\.of: convention must be one of"):
+        MetricsTable.of(model, convention="ww")
+    with pytest.raises(ReadError, match="holds no weights"):
+        MetricsTable.of(iter([]))
+
+
+def test_rows_are_known_by_the_columns_of_weightwatcher():
+    pytest.importorskip("pandas")
+    model = {"net." + name: value for name, value in two_kernels().items()} | {"fc.weight": gaussian(20, 12)}
+    options = {"samples": 0, "permutations": 0}
+    frame = MetricsTable.of(model, pool=False, **options).to_pandas(weightwatcher=True)
+    assert frame["longname"].tolist() == 4 * ["net.a"] + 2 * ["net.b"] + ["fc"]
+    assert frame["slice_id"].tolist() == [0, 1, 2, 3, 0, 1, 0]
+    assert frame[["M", "N", "rf", "num_evals"]].to_numpy().tolist()[3:] == [
+        [16, 24, 4, 16], [9, 30, 2, 9], [9, 30, 2, 9], [12, 20, 1, 12]
+    ]  # fmt: skip
+    frame = MetricsTable.of(model, **options).to_pandas(weightwatcher=True)
+    assert frame[["M", "N", "rf", "num_evals"]].to_numpy().tolist() == [
+        [16, 24, 4, 64],
+        [9, 30, 2, 18],
+        [12, 20, 1, 12],
+    ]
 
 
 # ---- where success is none ----
