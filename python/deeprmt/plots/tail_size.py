@@ -47,7 +47,8 @@ def tail_size(result: TailSize, *, ax: Axes | None = None) -> Axes:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("share of values used")
-    ax.set_ylabel(r"mean of $(M_2 - 2 M_1^2)^2$")
+    difference = r"M_2 - 2 M_1^2" if result.estimator == "hill" else r"\xi_{biweight} - \xi_{triweight}"
+    ax.set_ylabel(rf"mean of $({difference})^2$")
     ax.set_title(rf"k = {result.k}, $\xi$ = {result.xi:.3g} $\pm$ {result.stderr:.2g}")
     ax.legend(frameon=False)
     tidy(ax)

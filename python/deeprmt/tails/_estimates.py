@@ -180,8 +180,8 @@ def pickands(x: ArrayLike) -> TailEstimate:
     return TailEstimate("pickands", k, xi, error)
 
 
-_KERNELS = {"biweight": np.array([1.0, -2, 1]) * 15 / 8, "triweight": np.array([1.0, -3, 3, -1]) * 35 / 16}
-_POWER = 0.6  # of the weights v^a that the estimator of Groeneboom et al. adds; any above 1/2
+KERNELS = {"biweight": np.array([1.0, -2, 1]) * 15 / 8, "triweight": np.array([1.0, -3, 3, -1]) * 35 / 16}
+POWER = 0.6  # of the weights v^a that the estimator of Groeneboom et al. adds; any above 1/2
 
 
 def kernel(x: ArrayLike, kernel: str = "biweight") -> TailEstimate:
@@ -219,20 +219,20 @@ def kernel(x: ArrayLike, kernel: str = "biweight") -> TailEstimate:
     >>> kernel(x)
     TailEstimate(kernel, k up to 10000; xi = 0.5... +- 0.0... at k = ...)
     """
-    shape = _KERNELS[as_choice("kernel", "kernel", kernel, tuple(_KERNELS))]
+    shape = KERNELS[as_choice("kernel", "kernel", kernel, tuple(KERNELS))]
     values = ascending_values("kernel", x, 3)
     gaps = log_gaps(values)
     i = np.arange(1.0, values.size)
     k = np.arange(2, values.size + 1)
     # Sums over i < k of v^p d for p = 1, 3, ... and 0.6, 2.6, ..., each power from the one before.
-    whole, part = i * gaps, i**_POWER * gaps
-    whole_scale, part_scale = 1.0 * k, k**_POWER
+    whole, part = i * gaps, i**POWER * gaps
+    whole_scale, part_scale = 1.0 * k, k**POWER
     first, below, above = np.zeros(k.size), np.zeros(k.size), np.zeros(k.size)
     for m, c in enumerate(shape):
         first += c * np.cumsum(whole) / whole_scale
         term = c * np.cumsum(part) / part_scale
         below += term
-        above += (_POWER + 1 + 2 * m) * term
+        above += (POWER + 1 + 2 * m) * term
         for up, by in ((whole, i), (part, i), (whole_scale, k), (part_scale, k)):
             up *= by
             up *= by
@@ -243,27 +243,31 @@ def kernel(x: ArrayLike, kernel: str = "biweight") -> TailEstimate:
 
 
 def _kernel_variance(shape: Array, xi: Array) -> Array:
-    """k times the asymptotic variance of the kernel estimator.
+    """k times the asymptotic variance of the kernel estimator."""
+    return np.asarray(spread(kernel_terms(shape, xi)))
+
+
+Terms = list[tuple[Any, Any]]
+
+
+def kernel_terms(shape: Array, xi: Any) -> Terms:
+    """Weights w and exponents s of the fluctuation sum w int v^(s-1) W(v) dv / sqrt(k) of the kernel estimator.
 
     The estimator is linear in the gaps to first order, with weights phi(v) = sum c v^p. The gaps are those of -log v
     for xi >= 0 and of v^g / g, g = -xi, for xi < 0, v being a Poisson process: its fluctuation W(v) / sqrt(k) enters as
-    int phi' v^(g-1) W dv, whose variance is a sum over pairs of powers.
+    int phi' v^(g-1) W dv.
     """
+    xi = np.asarray(xi)
     g = np.maximum(-xi, 0)
-    power = _POWER + 2 * np.arange(shape.size)
-    norm = (shape / (power + g[:, None])).sum(axis=1)
-    weights, exponents = [], []
-    for c, p in zip(shape, power, strict=True):
-        weights.append(c * (p + g) / norm * p)
-        exponents.append(p + g - 1)
-    for m, c in enumerate(shape):
-        weights.append(np.maximum(xi, 0) * c * (1 + 2 * m))
-        exponents.append(2 * m + g)
-    total = np.zeros(xi.size)
-    for w, s in zip(weights, exponents, strict=True):
-        for u, t in zip(weights, exponents, strict=True):
-            total += w * u * (2 + s + t) / ((1 + s) * (1 + t) * (1 + s + t))
-    return total
+    power = POWER + 2 * np.arange(shape.size)
+    norm = (shape / (power + g[..., None])).sum(axis=-1)
+    terms: Terms = [(c * (p + g) / norm * p, p + g - 1) for c, p in zip(shape, power, strict=True)]
+    return terms + [(np.maximum(xi, 0) * c * (1 + 2 * m), 2 * m + g) for m, c in enumerate(shape)]
+
+
+def spread(terms: Terms) -> Any:
+    """The variance of such a sum: one over pairs of powers."""
+    return sum(w * u * (2 + s + t) / ((1 + s) * (1 + t) * (1 + s + t)) for w, s in terms for u, t in terms)
 
 
 def _regression_parts(function: str, x: ArrayLike, threads: int | None) -> tuple[Array, Array]:

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from deeprmt.tails import choose_k, hill
+from deeprmt._arguments import as_key
+from deeprmt.tails import choose_k, hill, kernel
+from deeprmt.tails._kernel_choice import factor
 
 
 def shifted(n, seed):
@@ -38,6 +40,66 @@ def test_the_formula():
     assert found.xi == hill(shifted(1000, 1)).xi[found.k - 1]
 
 
+@pytest.mark.parametrize(
+    ("draw", "xi"),
+    [
+        (lambda rng, n: 1 / rng.random(n) - 0.5, 1.0),  # shifted, as above
+        (lambda rng, n: (1 / rng.random(n) - 1) ** 0.5, 0.5),  # Burr's law
+        (lambda rng, n: (1 - rng.random(n) ** 0.25) / 0.25 + 0.01, -0.25),  # ends at 4
+        (lambda rng, n: rng.random(n), -1.0),  # ends at 1
+    ],
+)
+def test_the_kernel_criterion_finds_indices_of_either_sign(draw, xi):
+    n, seeds = 1000, 10
+    found = [choose_k(draw(np.random.default_rng(seed), n), estimator="kernel", samples=60) for seed in range(seeds)]
+    error = np.sqrt(np.mean([(each.xi - xi) ** 2 for each in found]))
+    # The least error that any fixed k has, over the same draws: choosing costs at most 2 to 3 times that, here 3.5
+    # because a root mean square of 10 scatters by a fifth.
+    every = np.array([kernel(draw(np.random.default_rng(seed), n)).xi for seed in range(seeds)])
+    assert error < 3.5 * np.sqrt(np.mean((every - xi) ** 2, axis=0))[50:900].min()
+    assert sum(each.reliable for each in found) >= 3
+    assert all(each.xi == kernel(draw(np.random.default_rng(0), n)).xi[each.k - 2] for each in found[:1])
+
+
+def test_the_kernel_criterion_is_that_of_its_definition():
+    """One resample of all, by the estimator itself; then the least of the criterion and the growth with n."""
+    x = shifted(300, 5)
+    found = choose_k(x, estimator="kernel", samples=1)
+    stream = np.random.Generator(np.random.Philox(key=as_key("test", 0), counter=[0, 0, 0, 0]))
+    drawn = np.sort(x)[::-1][stream.integers(0, 300, found.n1)]
+    wanted = (kernel(drawn).xi - kernel(drawn, "triweight").xi)[:-1] ** 2
+    # Gaps are differences of logarithms of up to 6, right to 1e-15 each, and ties add none.
+    np.testing.assert_allclose(found.criterion1[10:], wanted[9:], rtol=1e-9)
+    low = int(np.ceil(0.01 * found.n1))
+    assert found.criterion1[found.k1 - 1] == found.criterion1[max(low, 5) - 1 : int(0.9 * found.n1)].min()
+    xi = kernel(x).xi[min(round(found.k1**2 / found.k2), 299) - 2]
+    assert found.k == min(max(round(found.k1**2 / found.k2 * factor(xi, found.rho)), 2), 299)
+    assert found.to_dict()["estimator"] == "kernel"
+    assert repr(found).startswith("TailSize(kernel, k=")
+    with pytest.raises(ValueError, match="estimator must be one of 'hill', 'kernel'"):
+        choose_k(x, estimator="moment")
+
+
+def test_the_factor_between_bandwidths():
+    """Against the variances and biases themselves, by simulation of the first-order expansion with xi = 1, rho = -1."""
+    rng, n, runs = np.random.default_rng(6), 1000, 400
+    # Exponential gaps of mean 1 / i are those of a power law with xi = 1; what is added is the bias, eps v.
+    i = np.arange(1, n)
+    estimates, shifts = [], []
+    for eps in (0.0, 1e-3):
+        gaps = rng.exponential(size=(runs if eps == 0 else 1, n - 1)) / i if eps == 0 else (1 + eps * i / n)[None] / i
+        rows = [np.exp(np.append(np.cumsum(each[::-1])[::-1], 0)) for each in gaps]
+        both = np.array([[kernel(row, name).xi[-1] for name in ("biweight", "triweight")] for row in rows])
+        (estimates if eps == 0 else shifts).append(both)
+    smooth = np.array([kernel(np.exp(np.append(np.cumsum((1 / i)[::-1])[::-1], 0)), name).xi[-1]
+                       for name in ("biweight", "triweight")])  # fmt: skip
+    bias = shifts[0][0] - smooth
+    draws = estimates[0]
+    v, b = draws[:, 0].var() / (draws[:, 0] - draws[:, 1]).var(), (bias[0] - bias[1]) / bias[0]
+    # A ratio of variances of 400 draws scatters by less than sqrt(4 / 400), and the cube root by a third of that.
+    assert factor(1.0, -1.0) == pytest.approx((v * b * b) ** (1 / 3), rel=5 * 0.1 / 3)
+
+
 def test_neither_threads_nor_global_seeds_matter():
     x = shifted(600, 2)
     np.random.seed(1)  # noqa: NPY002
@@ -52,7 +114,7 @@ def test_neither_threads_nor_global_seeds_matter():
 def test_result_and_refusals():
     found = choose_k(shifted(300, 3), samples=20)
     assert json.loads(json.dumps(found.to_dict()))["k"] == found.k
-    assert repr(found).startswith("TailSize(k=")
+    assert repr(found).startswith("TailSize(hill, k=")
     x = shifted(100, 4)
     for bad, says in (
         ((x[:19],), "at least 20"),
