@@ -99,7 +99,8 @@ def choose_k(
     Over resamples of n1 values, drawn with replacement, the k with the least mean square of the difference of two
     estimates balances variance and bias; so it does for n2 = n1^2 / n. The two tell how k grows with the number of
     values, and so the best one for all of them. For Hill's estimator the difference is ``M2 - 2 M1^2``, Mj being the
-    mean of ``log(x_i / x_{k+1})^j`` [1]_, [2]_; for the kernel estimator that of a biweight and a triweight kernel [3]_.
+    mean of ``log(x_i / x_{k+1})^j`` [1]_, [2]_; for the kernel estimator that of a biweight and a triweight kernel
+    [3]_.
 
     Parameters
     ----------

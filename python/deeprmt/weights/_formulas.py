@@ -34,6 +34,23 @@ def det_x(levels: Array) -> NDArray[np.int64]:
     return np.asarray(np.where(below.any(axis=-1), below.argmax(axis=-1) + 1, n), np.int64)
 
 
+def det_x_crossing(levels: Array) -> Array:
+    """Where between two of them, the logarithm of the product taken as linear there, that product falls through 1.
+
+    `det_x` is the whole number above. It takes two or three values in noise; this has no ties.
+    """
+    descending = -np.sort(-levels, axis=-1)
+    logs = np.log(descending / descending.mean(axis=-1, keepdims=True))
+    n = levels.shape[-1]
+    sums = np.concatenate([np.zeros((*logs.shape[:-1], 1)), np.cumsum(logs, axis=-1)], axis=-1)
+    below = sums[..., 1:] < -1e-13 * n
+    last = below.argmax(axis=-1)[..., None]
+    before, after = (np.take_along_axis(sums, each, axis=-1)[..., 0] for each in (last, last + 1))
+    some = below.any(axis=-1)
+    share = np.maximum(before, 0) / np.where(some, np.maximum(before, 0) - after, 1)
+    return np.asarray(np.where(some, last[..., 0] + share, n), np.float64)
+
+
 def log_power_sum(levels: Array, alpha: Any) -> Array:
     """log10 sum x^alpha along the last axis, whatever the size of alpha."""
     logs = np.asarray(alpha)[..., None] * np.log(levels)

@@ -19,7 +19,7 @@ from ..tails import fit_power_law
 from ..tails import verdict as tail_verdict
 from ._density_fit import allowance, density_edge
 from ._entries import sums
-from ._formulas import Array, det_x, entropy, log_power_sum, spectral_distance
+from ._formulas import Array, det_x, det_x_crossing, entropy, log_power_sum, spectral_distance
 from ._layer import Layer, by
 from ._null import mp_edge, noise, permuted
 from ._tensor import PRECISION
@@ -239,8 +239,8 @@ def metrics(
     simulations as extreme) / (1 + samples), where extreme means small for alpha, stable_rank, mp_softrank and entropy,
     large for log_spectral_norm and num_rand_spikes, and either, doubled, for alpha_weighted, log_alpha_norm and detX.
     rand_distance and ww_softrank are tested against the permuted copies themselves, one against the others, which is
-    exact whatever the law of the entries. detX is a whole number that hardly varies in noise, so its p-value is far on
-    the safe side: of 60 x 40 noise 3 in 1000 have one up to 0.05. Copies keep every entry:
+    exact whatever the law of the entries. detX is a whole number that takes two or three values in noise, so its
+    p-value is of the place between two eigenvalues where the product falls through 1. Copies keep every entry:
     nothing is drawn with replacement.
 
     Simulations are kept for each shape; stream i of the counter-based generator belongs to copy i. With
@@ -392,7 +392,8 @@ def of_spectrum(
 
     null = noise(min(max(ranks), short), long, len(singular), samples, key) if samples and not equal else None
     if null is not None:
-        facts["noise"] = _compare(facts, null, p_values, ("mp_softrank",) if weightwatcher else ())
+        crossing = float(det_x_crossing(levels))
+        facts["noise"] = _compare(facts, null, crossing, p_values, ("mp_softrank",) if weightwatcher else ())
     if copies:
         count = _permute(slices, everything, scale, facts, stderr, p_values, distance, key)
         if null is not None and math.isfinite(count) and not weightwatcher:
@@ -458,9 +459,12 @@ def _few(levels: Array) -> tuple[float, float, float, int]:
 
 
 def _compare(
-    facts: dict[str, Any], null: Any, p_values: dict[str, float], without: tuple[str, ...]
+    facts: dict[str, Any], null: Any, crossing: float, p_values: dict[str, float], without: tuple[str, ...]
 ) -> dict[str, tuple[float, float]]:
-    """Each metric with its simulated values, which are brought to the Frobenius norm of the matrix."""
+    """Each metric with its simulated values, which are brought to the Frobenius norm of the matrix.
+
+    The p-value of detX is that of the crossing below it.
+    """
     log_norm = facts["log_norm"]
     log_largest = log_norm - np.log10(null.stable_rank)
     simulated = {
@@ -471,7 +475,7 @@ def _compare(
         "stable_rank": null.stable_rank,
         "mp_softrank": null.mp_softrank,
         "entropy": null.entropy,
-        "detX": null.det_x,
+        "detX": np.ceil(null.det_x),
     }
     out: dict[str, tuple[float, float]] = {}
     for name, values in simulated.items():
@@ -480,6 +484,8 @@ def _compare(
             continue
         out[name] = (float(values.mean()), float(values.std()))
         p_values[name] = _p_value(name, value, values)
+    if "detX" in out:
+        p_values["detX"] = _p_value("detX", crossing, null.det_x)
     return out
 
 

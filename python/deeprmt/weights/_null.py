@@ -10,12 +10,15 @@ import numpy as np
 from ..ensembles import laguerre_eigenvalues
 from ..signal._bulk import LEAST_LEVELS, fit
 from ..tails import fit_power_law
-from ._formulas import Array, det_x, entropy, log_power_sum
+from ._formulas import Array, det_x_crossing, entropy, log_power_sum
 
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """Metrics of simulated Gaussian matrices whose squared entries sum to 1; NaN where a spectrum is too small."""
+    """Metrics of simulated Gaussian matrices whose squared entries sum to 1; NaN where a spectrum is too small.
+
+    `det_x` is `det_x_crossing`, of which detX is the whole number above.
+    """
 
     alpha: Array
     stable_rank: Array
@@ -57,7 +60,7 @@ def _metrics(slices: Array, short: int, long: int) -> list[float]:
         float(entropy(levels)),
         edge / total / levels[-1],
         spikes,
-        int(det_x(levels)),
+        float(det_x_crossing(levels)),
         float(log_power_sum(levels, alpha)) if np.isfinite(alpha) else np.nan,
     ]
 

@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ from hypothesis.extra.numpy import arrays
 
 from deeprmt.weights import Layer, Metrics, MetricsTable, ReadError, analyze, layers, metrics
 from deeprmt.weights._density_fit import density_edge
-from deeprmt.weights._formulas import det_x, log_power_sum, spectral_distance
+from deeprmt.weights._formulas import det_x, det_x_crossing, log_power_sum, spectral_distance
 from deeprmt.weights._null import noise, permuted
 from reference.weights import metrics as reference
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "weightwatcher.md"
 DEFINED = ("alpha", "alpha_weighted", "log_norm", "log_spectral_norm", "log_alpha_norm", "stable_rank", "entropy",
            "detX", "xmin", "ks", "n_tail")  # fmt: skip
 
@@ -265,11 +268,25 @@ def test_p_values_of_noise_are_uniform():
     assert np.abs(np.sort(p) - np.arange(1, 101) / 100).max() < 0.28
 
 
+@pytest.mark.parametrize("shape", [(30, 20), (40, 40)])
+def test_p_values_of_detx_are_uniform_in_noise(shape):
+    """Though detX itself takes two or three values there."""
+    found = [metrics(gaussian(*shape, seed), permutations=0) for seed in range(100)]
+    assert len({each.detX for each in found}) <= 4
+    p = np.sort([each.p_values["detX"] for each in found])
+    # Two-sided, in steps of 0.01; Kolmogorov's 1 - 1e-6 quantile for 100 values is 0.27, and simulated noise of 199
+    # matrices shifts all of them by its own error of up to 2 x 0.04 x 2 sigma.
+    assert np.abs(p - np.arange(1, 101) / 100).max() < 0.27 + 0.01
+    levels = gaussian(*shape, 1) ** 2
+    assert np.array_equal(np.floor(det_x_crossing(levels)) + 1, det_x(levels))
+    assert float(det_x_crossing(np.ones(7))) == 7
+
+
 def test_simulated_noise_is_that_of_matrices():
     null = noise(40, 60, 1, 400, 1)
     direct = [cheap(gaussian(60, 40, seed)) for seed in range(60)]
     for name, values in (("alpha", null.alpha), ("stable_rank", null.stable_rank), ("entropy", null.entropy),
-                         ("mp_softrank", null.mp_softrank), ("detX", null.det_x)):  # fmt: skip
+                         ("mp_softrank", null.mp_softrank), ("detX", np.ceil(null.det_x))):  # fmt: skip
         found = np.array([getattr(each, name) for each in direct])
         error = math.sqrt(values.var() / 400 + found.var() / 60)
         assert abs(values.mean() - found.mean()) < 5 * error, name
@@ -329,6 +346,14 @@ def test_false_discoveries_are_kept_in_bounds():
     assert table.discoveries("alpha") == ["0"]
     with pytest.raises(ValueError, match="name must be one of"):
         table.q_values("sigma")
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="the page is not beside the tests")
+def test_the_page_runs(capsys):
+    names = {"__name__": "weightwatcher"}
+    for block in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        exec(compile(block, str(PAGE), "exec"), names)
+    assert "'learnt'" in capsys.readouterr().out
 
 
 # ---- hostile input ----
