@@ -29,6 +29,14 @@ Pencil make(const Array<Complex>& constant, const std::vector<Array<Complex>>& f
   return without_gil([&] { return Pencil(std::move(c), std::move(u), std::move(s), laws, reach); });
 }
 
+Pencil descended(const Pencil& pencil) {
+  return without_gil([&] {
+    Pencil out = pencil;
+    out.descend();
+    return out;
+  });
+}
+
 py::tuple evaluate(const Pencil& pencil, const Array<double>& x, int threads) {
   const auto in = vector_view("x", x);
   auto density = empty<double>(in.size()), cdf = empty<double>(in.size()), bulk = empty<double>(in.size());
@@ -55,6 +63,8 @@ void bind_pencil(py::module_ m) {
                   "series"_a);
   py::class_<Pencil>(m, "Pencil", plain_class())
       .def(py::init(&make), "constant"_a, "frames"_a, "cores"_a, "laws"_a, "reach"_a)
+      .def("descended", &descended)
+      .def_property_readonly("reached", &Pencil::reached)
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
       .def("resolvent", &resolvent, "z"_a, "threads"_a)
       .def_property_readonly("unknowns", &Pencil::unknowns);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <numbers>
 #include <utility>
 
@@ -21,7 +22,8 @@ using small::times;
 constexpr double pi = std::numbers::pi;
 constexpr double nearest = 1e-10;  // the least eta above 0
 constexpr double least_density = 1e-9;
-constexpr Index patience = 600;  // Newton steps at a point
+constexpr Index patience = 600;                             // Newton steps at a point
+constexpr double topmost_rung = 1e-3, lowest_rung = 1e-30;  // of the reach: between them a ladder stands
 // Eigenvectors worse conditioned than this lose too many digits.
 constexpr double conditioned = 3e4;
 
@@ -533,8 +535,7 @@ bool Pencil::is_resolvent(const Work& w, double slack) const {
   return true;
 }
 
-/// From far above the axis down to z itself.
-bool Pencil::from_afar(Work& w, Complex z) const {
+void Pencil::prepare(Work& w) const {
   for (auto* all : {&w.unknown, &w.rho, &w.g, &w.error, &w.mean, &w.by_unknown, &w.by_g, &w.direct})
     all->resize(laws_.size());
   w.plain.resize(laws_.size());
@@ -544,6 +545,11 @@ bool Pencil::from_afar(Work& w, Complex z) const {
     w.core[i] = plain(cores_[i]);
     small::invert(w.core[i], w.inverse_core[i], w.scratch);
   }
+}
+
+/// From far above the axis down to z itself.
+bool Pencil::from_afar(Work& w, Complex z) const {
+  prepare(w);
   double eta = height_;
   // A contraction; it starts at omega = 2 i height, which is not far off, or at the mean.
   for (std::size_t i = 0; i < laws_.size(); ++i) {
@@ -599,6 +605,99 @@ bool Pencil::from_afar(Work& w, Complex z) const {
 
 /// From the solution at a point nearby, whose tangent is in w.step; the axis itself.
 bool Pencil::sweep(Work& w, double x) const { return newton(w, x, 0, 6, true) && is_resolvent(w, 1e-7); }
+
+/// Solutions on the axis on both sides of 0, ascending.
+struct Pencil::Ladder {
+  struct Rung {
+    double x;
+    std::vector<Matrix> unknown;
+  };
+  std::vector<Rung> rungs;
+  double least[2] = {0, 0};  // the distance that is reached left and right of 0; 0 where there is no rung
+};
+
+void Pencil::descend() {
+  auto ladder = std::make_shared<Ladder>();
+  for (const double side : {-1.0, 1.0}) {
+    Work w;
+    double x = side * topmost_rung * reach_;
+    const auto solved = [&] { return w.last_step < 1e-9 && -w.green(0, 0).imag() / pi > 1e-6 / reach_; };
+    if (!from_afar(w, x) || !newton(w, x, 0, 12, true) || !is_resolvent(w, 1e-7)) continue;
+    residual(w, x, 0, true);
+    if (!solved()) continue;  // in a gap nothing tells a wrong solution from the right one
+    double cdf = distribution(w, x, 0), density = -w.green(0, 0).imag() / pi, ratio = 0.5;
+    const Index last = w.iterations + 20 * patience;
+    while (true) {
+      ladder->rungs.push_back({x, w.unknown});
+      const double here = x;
+      bool found = false;
+      for (; !found && ratio < 0.97 && w.iterations < last; ratio = std::sqrt(ratio)) {
+        x = here * ratio;
+        w.unknown = ladder->rungs.back().unknown;
+        residual(w, here, 0, true);
+        tangent(w, true);
+        w.move(x - here);
+        const Index before = w.iterations;
+        found = newton(w, x, 0, 12, true) && is_resolvent(w, 1e-7);
+        if (!found) continue;
+        residual(w, x, 0, true);
+        found = solved();
+        if (found) {  // the mass between: where rounding is felt, it does not fit the densities
+          const double fresh = distribution(w, x, 0), now = -w.green(0, 0).imag() / pi;
+          double grown = side * (cdf - fresh);
+          grown -= 2 * std::round(grown / 2);
+          const double width = std::abs(here - x);
+          found = grown > 0.5 * width * std::min(density, now) - 1e-15 &&
+                  grown < 2 * width * std::max(density, now) + 1e-15;
+          if (found) {
+            cdf = fresh;
+            density = now;
+          }
+        }
+        if (found && w.iterations - before < 6) ratio = std::max(ratio * ratio, 0.01);
+        if (found) break;
+      }
+      if (!found || std::abs(x) < lowest_rung * reach_) break;
+    }
+    ladder->least[side > 0] = std::abs(ladder->rungs.back().x);
+  }
+  auto& rungs = ladder->rungs;
+  std::sort(rungs.begin(), rungs.end(), [](const auto& a, const auto& b) { return a.x < b.x; });
+  ladder_ = std::move(ladder);
+}
+
+std::pair<double, double> Pencil::reached() const {
+  if (!ladder_) return {0, 0};
+  return {ladder_->least[0], ladder_->least[1]};
+}
+
+/// From the nearest rung, if x lies on the ladder.
+bool Pencil::from_rung(Work& w, double x) const {
+  if (!ladder_ || ladder_->rungs.empty() || !(std::abs(x) < topmost_rung * reach_)) return false;
+  const auto& rungs = ladder_->rungs;
+  auto rung = std::lower_bound(rungs.begin(), rungs.end(), x, [](const auto& r, double at) { return r.x < at; });
+  const auto distance = [&](const auto& r) {
+    return (r->x > 0) == (x > 0) ? std::abs(std::log(r->x / x)) : std::numeric_limits<double>::infinity();
+  };
+  if (rung == rungs.end() || (rung != rungs.begin() && distance(std::prev(rung)) < distance(rung))) --rung;
+  if (std::isinf(distance(rung))) return false;
+  prepare(w);
+  for (int steps = 1; steps <= 64; steps *= 4) {  // in equal ratios
+    w.unknown = rung->unknown;
+    double here = rung->x;
+    bool good = true;
+    for (int k = 1; k <= steps && good; ++k) {
+      const double next = k == steps ? x : rung->x * std::pow(x / rung->x, static_cast<double>(k) / steps);
+      residual(w, here, 0, true);
+      tangent(w, true);
+      w.move(next - here);
+      good = newton(w, next, 0, 12, true) && is_resolvent(w, 1e-7) && w.last_step < 1e-9;
+      here = next;
+    }
+    if (good) return true;
+  }
+  return false;
+}
 
 /// 1 - Im U / pi, U as in the header, modulo 2; after a last call of residual.
 double Pencil::distribution(Work& w, Complex z, double eta) const {
@@ -662,6 +761,12 @@ Pencil::Report Pencil::evaluate(VecIn<double> x, VecOut<double> density, VecOut<
     for (Index k = begin; k < end; ++k) {
       const Index i = order[static_cast<std::size_t>(k)];
       const double at = x[i];
+      if (ladder_ && std::abs(at) < ladder_->least[at > 0]) {
+        density[i] = cdf[i] = bulk[i] = nan;
+        bad[static_cast<std::size_t>(k)] = 1;
+        warm = false;
+        continue;
+      }
       if (warm) {  // along the tangent, for as long as that leads to a solution with a density
         residual(w, last, 0, true);
         tangent(w, true);
@@ -673,8 +778,14 @@ Pencil::Report Pencil::evaluate(VecIn<double> x, VecOut<double> density, VecOut<
           warm = density[i] > 1e-6 / reach_;
         }
       }
+      if (!warm && from_rung(w, at)) {
+        cdf[i] = distribution(w, at, 0) + offset_;
+        density[i] = green();
+        warm = density[i] > 1e-6 / reach_;
+      }
       if (!warm) {
-        if (!from_afar(w, at)) {
+        const bool on_ladder = ladder_ && ladder_->least[at > 0] > 0 && std::abs(at) < 1e-6 * reach_;
+        if (on_ladder || !from_afar(w, at)) {
           density[i] = cdf[i] = bulk[i] = nan;
           bad[static_cast<std::size_t>(k)] = 1;
           continue;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -722,20 +723,29 @@ class Convolution(Law):
     # ---- next to the ends ----
 
     @cached_property
-    def _end_series(self) -> list[tuple[float, float, EndSeries | None]]:
-        """Ends of the support, how close to them the solver is short of digits, and the series that has them."""
+    def _ends(self) -> list[tuple[float, float]]:
+        """Ends of the support, and the room that each has: how far off the next is, or an atom."""
         ends = [end for pair in self._pieces for end in pair if end != 0 or not self._rule.product]
         marks = np.unique([*ends, *(at for at, _ in self._atoms), *(gap.low for gap in self._gaps[1:])])
         out = []
         for end in sorted(set(ends)):
             others = np.abs(marks[marks != end] - end)
-            room = min(self._equations.unit(end), float(others.min(initial=math.inf)))
-            try:
-                series = None if any(at == end for at, _ in self._atoms) else end_series(self._direct, end, room)
-            except ConvergenceError:
-                series = None
-            out.append((end, _BESIDE * room, series))
+            out.append((end, min(self._equations.unit(end), float(others.min(initial=math.inf)))))
         return out
+
+    @cached_property
+    def _known_series(self) -> dict[float, EndSeries | None]:
+        return {}
+
+    def _end_series(self, end: float, room: float) -> EndSeries | None:
+        """The series next to an end; None at an atom, and where none fits."""
+        if end not in self._known_series:
+            series = None
+            if all(at != end for at, _ in self._atoms):
+                with suppress(ConvergenceError):
+                    series = end_series(self._direct, end, room)
+            self._known_series[end] = series
+        return self._known_series[end]
 
     def _transform_at(self, z: Complex, slope: bool) -> Complex:
         """m or its derivative, next to ends by series, elsewhere by solving."""
@@ -743,9 +753,10 @@ class Convolution(Law):
         out, rest = np.empty_like(upper), np.ones(z.shape, bool)
         hull = self._hull()
         if (np.abs(upper.imag) < _BESIDE * max(self._scale, hull[1] - hull[0])).any():
-            for end, reach, series in self._end_series:
-                close = rest & (np.abs(upper - end) <= reach)
-                if series is not None and close.any():
+            for end, room in self._ends:
+                close = rest & (np.abs(upper - end) <= _BESIDE * room)
+                series = self._end_series(end, room) if close.any() else None
+                if series is not None:
                     at = upper[close]
                     if series.first == 0:  # an end is known to its rounding, of which a root is much
                         at[np.abs(at - end) <= 4 * math.ulp(end)] = end

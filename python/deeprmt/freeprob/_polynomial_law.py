@@ -148,6 +148,9 @@ class PolynomialLaw(Law):
         self._steps["iterations"] += report["iterations"]
         self._steps["residual"] = max(self._steps["residual"], report["residual"])
         bad = np.isnan(density)
+        if strict and bad.any():
+            self._between_neighbours(y, density, cdf, bulk)
+            bad = np.isnan(density)
         for shift in (1e-11, -1e-11, 1e-8, -1e-8):  # a point where the solution is singular: one beside it
             if not (strict and bad.any()):
                 break
@@ -162,8 +165,37 @@ class PolynomialLaw(Law):
             )
         return density, cdf, bulk > 0
 
+    def _between_neighbours(self, y: Array, density: Array, cdf: Array, bulk: Array) -> None:
+        """Where the density is steep towards 0 and a point is not solved: as power laws through points next to it."""
+        left, right = self._solver.reached
+        ladder = np.where(y > 0, right, left)
+        for k in np.flatnonzero(np.isnan(density) & (ladder > 0) & (np.abs(y) < 1e-6 * self._reach)).tolist():
+            around = y[k] * np.array([0.97, 0.985, 1.015, 1.03])
+            f, c, b, _ = self._solver.evaluate(around, available_threads())
+            good = np.isfinite(f) & (f > 0)
+            if good.sum() >= 2:
+                first, last = np.flatnonzero(good)[[0, -1]]
+                share = math.log(y[k] / around[first]) / math.log(around[last] / around[first])
+                density[k] = f[first] * (f[last] / f[first]) ** share
+                cdf[k] = c[first] + share * (c[last] - c[first])
+                bulk[k] = b[first]
+
+    def _descend_to_zero(self) -> None:
+        """Lets the solver come close to 0, where products are singular, if the density seems to be steep there."""
+        zero = -self._centre / self._size
+        if zero != 0 or self._solver.reached != (0.0, 0.0):
+            return
+        away = self._reach * np.array([1e-6, 1e-4])
+        density = self._values(np.concatenate([-away, away]), strict=False)[0].reshape(2, 2)
+        positive = (density > 0).all(axis=1)
+        ratio = density[positive, 0] / density[positive, 1]
+        # Steeper than an inverse square root, or steep wherever there is a density.
+        if (ratio > 100**0.55).any() or (ratio.size and (ratio > 1.5).all()):
+            vars(self)["_solver"] = self._solver.descended()
+
     @cached_property
     def _structure(self) -> Structure:
+        self._descend_to_zero()
         candidates = (np.array(_atom_candidates(self.expression, self._by_letter)) - self._centre) / self._size
 
         def evaluate(y: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
@@ -308,10 +340,16 @@ class PolynomialLaw(Law):
             if high - low < 1e5 * near:
                 continue
             marks = [low, high]
-            for at in sorted({*structure.steep, -self._centre / self._size}):
+            zero = -self._centre / self._size
+            around = 1e-7 * self._reach  # what is seen there is seen from 0
+            for at in sorted({zero, *(at for at in structure.steep if abs(at - zero) > around)}):
                 if low + 1e4 * near < at < high - 1e4 * near:
                     marks.append(at)
             for at in marks:
+                if at == 0 and (reached := max(self._solver.reached)) > 0:
+                    tries = (self._corner(at, reached * wider, low, high, left, right) for wider in (4, 40, 400))
+                    out += next((found for found in tries if found), [])
+                    continue
                 if atoms.size and np.abs(atoms - at).min() < 2 * _BESIDE * self._reach:
                     continue
                 if self._rises(at, near, low, high):
@@ -422,8 +460,36 @@ class PolynomialLaw(Law):
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         for low, high in self.support():
-            total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
+            ends = [low, *(x for x in self._singular_points() if low < x < high), high]
+            for a, b in itertools.pairwise(ends):
+                total = total + self._integral(function, a, b)
         return total
+
+    def _integral(self, function: Callable[[Array], Any], low: float, high: float) -> Any:
+        """Over a stretch without singular points inside; towards steep ends in a power of the distance."""
+        powers = {self._centre + self._size * each.at: each.power for each in self._corners}
+        steep = [(end, powers[end]) for end in (low, high) if powers.get(end, 0.0) < -0.6]
+        if not steep:
+            return integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
+        middle = (low + high) / 2
+        total: Any = 0.0
+        for end in (low, high):
+            width = middle - end
+            root = 1 / (1 + max(dict(steep).get(end, -0.5), -0.98))
+
+            def in_power(v: Array, end: float = end, width: float = width, root: float = root) -> Any:
+                share = np.maximum(v**root, 1e-290)
+                x = end + width * share
+                return np.where(x == end, 0.0, function(x) * self._pdf(x) * (abs(width) * root * share / v))
+
+            with np.errstate(invalid="ignore"):  # infinite at an end that x has no digits for, where it does not count
+                total = total + integrate(in_power, Interval(0.0, 1.0), rtol=_SETTLED)
+        return total
+
+    def _singular_points(self) -> list[float]:
+        steep = {corner.at for corner in self._corners if corner.power < -0.05}
+        inside = [at for at in steep if any(low < at < high for low, high in self._structure.intervals)]
+        return sorted(self._centre + self._size * at for at in inside)
 
     def _moment(self, k: int) -> float:
         if k <= self._order:
@@ -582,8 +648,9 @@ def law(expression: Any, laws: Mapping[Any, Any]) -> Law:
     the variables' coefficients in the pencil: a point takes (the sum of r^2)^3 operations, 1500^3 at most.
 
     Intervals and gaps that are narrower than a millionth of the norm are not seen, or seen as atoms. Where the density
-    diverges faster than an inverse square root, edges may be off: ``report`` says by how much. Closer than 1e-8 of the
-    norm to a singular point, values are those of a point beside it where the solver fails.
+    diverges faster than an inverse square root, and not at 0, edges may be off: ``report`` says by how much. Towards 0
+    the equations are solved at ever smaller x; where doubles end, the power law that is seen goes on. Closer than 1e-8
+    of the norm to another singular point, values are those of a point beside it where the solver fails.
 
     References
     ----------

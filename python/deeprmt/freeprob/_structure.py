@@ -204,6 +204,8 @@ class _Finder:
         best, error = inside, np.inf
         worse = 0
         for _ in range(60):
+            if self.ends_at_zero(outside, inside):
+                return 0.0
             points = self.between(outside, inside)
             if points.x.size == 0:  # the solver knows nothing here
                 break
@@ -227,6 +229,20 @@ class _Finder:
             best, error = inside, abs(inside - outside)
         self.uncertainty = max(self.uncertainty, error)
         return 0.0 if abs(best) < 1e-15 * self.reach else best
+
+    def ends_at_zero(self, outside: float, inside: float) -> bool:
+        """Whether a steep density between the two points begins at 0: the mass up to there is a power of x."""
+        if not (outside < 0 < inside or inside < 0 < outside) or abs(inside - outside) > 1e-5 * self.reach:
+            return False
+        x = inside * 10.0 ** -np.arange(1.0, 16.0)
+        density, cdf, bulk = self.evaluate(x)
+        known = np.isfinite(cdf) & bulk
+        if known.sum() < 5 or not known[: known.sum()].all():
+            return False
+        x, density, cdf = x[known][-4:], density[known][-4:], np.abs(cdf[known][-4:] - (0.0 if inside > 0 else 1.0))
+        # The exponent from the mass, and from the density times x over the mass, which an end elsewhere would change.
+        powers, shares = np.log(cdf[:-1] / cdf[1:]) / np.log(10), density * np.abs(x) / cdf
+        return bool((np.abs(powers / shares[1:] - 1) < 1e-2).all() and (shares < 0.45).all() and (shares > 0).all())
 
     def smooth_edge(self, outside: float, inside: float) -> tuple[float, float] | None:
         """Where the square of the density, or of its inverse, has its zero, and how far off that may be.

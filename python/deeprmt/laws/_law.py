@@ -681,6 +681,10 @@ class Law(ABC):
 
     # ---- inner helpers ----
 
+    def _singular_points(self) -> list[float]:
+        """Points inside the support at which the density is infinite: quantiles close by count distances from there."""
+        return []
+
     @property
     def _name(self) -> str:
         return type(self).__name__

@@ -40,7 +40,7 @@ def _pieces(law: Law) -> list[tuple[float, float, float]]:
     atoms = dict(law.atoms())
     pieces = [(x, x, float(law._cdf(np.array([x]))[0])) for x in atoms]
     for low, high in law.support():
-        ends = [low, *(x for x in sorted(atoms) if low < x < high), high]
+        ends = [low, *sorted(x for x in {*atoms, *law._singular_points()} if low < x < high), high]
         for a, b in pairwise(ends):
             top = float(law._cdf(np.array([b]))[0]) - atoms.get(b, 0.0) if math.isfinite(b) else 1.0
             pieces.append((a, b, top))

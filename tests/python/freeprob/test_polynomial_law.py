@@ -7,7 +7,7 @@ import pytest
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import PolynomialLaw, free_add, free_multiply, law, symbols
 from deeprmt.freeprob._polynomial_law import _atom_candidates
-from deeprmt.laws import Bernoulli, Discrete, Empirical, Law, MarchenkoPastur, Point, Semicircle
+from deeprmt.laws import Bernoulli, Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Point, Semicircle
 
 x, y, z = symbols("x y z")
 S = Semicircle()
@@ -406,3 +406,40 @@ def test_ends_that_diverge_beside_an_atom():
     np.testing.assert_allclose(ends, [-0.5, -0.2, 0.2, 0.5], atol=1e-12)
     assert mu.atoms() == [(0.0, pytest.approx(0.4, abs=1e-9))]
     assert np.isfinite(mu.cdf(np.array(ends)[:, None] + np.array([-1e-13, 0.0, 1e-13, 1e-10]))).all()
+
+
+@pytest.mark.parametrize(
+    ("expression", "other", "exact"),
+    [
+        (x * y * x, MarchenkoPastur(1), FussCatalan(2)),  # x^2 has the law of y
+        (-(x * y * x), MarchenkoPastur(1), FussCatalan(2).scale(-1)),
+        ((x + y) ** 3, S, Semicircle(2**0.5).power(3)),
+        ((x + y) ** 4, S, Semicircle(2**0.5).power(4)),
+    ],
+    ids=["hard", "mirrored", "inside", "fourth"],
+)
+def test_steep_densities_keep_their_mass(expression, other, exact):
+    """Like |t|^(-2/3) or |t|^(-3/4) at 0: 1e-10 of the mass lies within 1e-30 or less."""
+    mu = law(expression, {x: S, y: other})
+    steps = np.geomspace(1e-300, 1, 300)
+    at = np.concatenate([-steps[::-1], [0.0], steps])
+    cdf = mu.cdf(at)
+    assert (np.diff(cdf) >= 0).all()
+    # From 1e-19 on a power law of the densities at two points stands for a law whose next term is 1e-6 of it there.
+    np.testing.assert_allclose(cdf, exact.cdf(at), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(mu.support(), exact.support(), rtol=0, atol=1e-11)
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=2e-12)
+    assert mu.report["edge_uncertainty"] < 1e-13
+    q = np.array([1e-10, 1e-6, 0.01, 0.4, 0.7])
+    np.testing.assert_allclose(mu.ppf(q), exact.ppf(q), rtol=2e-5)
+
+
+def test_a_word_of_eight_letters_to_its_hard_edge():
+    """Like t^(-9/10), so that a thousandth of the mass lies below 1e-30; the quantiles must not collapse there."""
+    mu = law(x * y**2 * x**2 * y**2 * x, {x: S, y: MarchenkoPastur(1)})
+    assert mu.support()[0][0] == 0
+    low = mu.ppf([1e-14, 1e-10, 1e-6, 1e-3])
+    assert (np.diff(low) > 0).all()
+    np.testing.assert_allclose(mu.cdf(low), [1e-14, 1e-10, 1e-6, 1e-3], rtol=1e-9)
+    np.testing.assert_allclose(np.diff(np.log(low))[:2], 10 * math.log(1e4), rtol=1e-3)
+    assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-7)

@@ -23,6 +23,8 @@
 #pragma once
 
 #include <complex>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "deeprmt/core/solving.hpp"
@@ -82,6 +84,12 @@ class Pencil {
 
   using Report = SolveReport;  // residual: the last Newton step, relative to the solution
 
+  /// Solves ever closer to 0, on the sides that have a density, each time from the solution before; `evaluate` then
+  /// starts there. Where a density diverges steeply at 0, no solution far above the axis leads to points close by.
+  void descend();
+  /// How close to 0 that came, left and right of it; 0 where nothing has been solved. Closer points are NaN.
+  std::pair<double, double> reached() const;
+
   /// At each x: density, distribution function (modulo 2), and whether the law has a density there (1), a gap (0). NaN
   /// where it did not converge.
   /// @param threads  >= 1, never changes the result: points are solved in chunks of 32, in ascending order
@@ -94,9 +102,12 @@ class Pencil {
 
  private:
   struct Work;
+  struct Ladder;
+  void prepare(Work& w) const;
   bool newton(Work& w, Complex z, double eta, int steps, bool tight) const;
   bool from_afar(Work& w, Complex z) const;
   bool sweep(Work& w, double x) const;
+  bool from_rung(Work& w, double x) const;
   void residual(Work& w, Complex z, double eta, bool jacobian) const;
   void before(Work& w, std::size_t i, bool jacobian) const;
   void after(Work& w, std::size_t i, bool jacobian) const;
@@ -109,6 +120,7 @@ class Pencil {
   std::vector<Index> first_, rank_, unknown_first_;
   std::vector<Mat<Complex>> cores_;
   std::vector<LetterLaw> laws_;
+  std::shared_ptr<const Ladder> ladder_;
   Index size_ = 0, ranks_ = 0, unknowns_ = 0;
   double reach_ = 1, height_ = 1, offset_ = 0;
 };
