@@ -34,6 +34,17 @@ Array<T> multiply_transposed(const Array<T>& a, const Array<T>& b, int threads) 
   return out;
 }
 
+/// Rows [begin, end) of a a^T, up to column `end`.
+template <class T>
+Array<T> multiply_itself(const Array<T>& a, Index begin, Index end, int threads) {
+  const auto in = view("a", a);
+  check::that(0 <= begin && begin <= end && end <= in.rows(), "multiply_itself: rows ", begin, " to ", end,
+              " are none of ", in.rows());
+  auto out = empty<T>(end - begin, end);
+  without_gil([&, c = view_mut(out)]() mutable { linalg::multiply_itself<T>(in, begin, end, c, threads); });
+  return out;
+}
+
 /// A stack of matrices (..., m, n), and what it holds.
 template <class T>
 struct Stack {
@@ -242,6 +253,7 @@ void bind_linalg(py::module_ m) {
     m.def("lyapunov_steps", &lyapunov_steps<T>, "stack"_a.noconvert(), "frame"_a.noconvert(), "threads"_a);
     m.def("multiply", &multiply<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
     m.def("multiply_transposed", &multiply_transposed<T>, "a"_a.noconvert(), "b"_a.noconvert(), "threads"_a);
+    m.def("multiply_itself", &multiply_itself<T>, "a"_a.noconvert(), "begin"_a, "end"_a, "threads"_a);
     m.def("probes", &probes<T>, "key"_a, "first"_a, "gaussian"_a, "out"_a.noconvert(), "threads"_a);
     m.def("orthonormal_step", &orthonormal_step<T>, "basis"_a.noconvert(), "used"_a, "last"_a, "before"_a, "next"_a,
           "w"_a.noconvert(), "threads"_a);

@@ -136,12 +136,20 @@ class _Work:
         step = max(1, _AT_ONCE // (width * self.left.inputs[0].itemsize))
         return [slice(begin, min(begin + step, n)) for begin in range(0, n, step)]
 
+    def _columns(self, rows: slice) -> slice:
+        """Where entries of these rows are computed: of a symmetric kernel, up to the diagonal's block."""
+        return slice(0, rows.stop if self.left is self.right else len(self.right.inputs[0]))
+
+    def _products(self, a: Floats, b: Floats, rows: slice, each: int = 1) -> Floats:
+        """Those of these rows of a with rows of b, in `_columns`, where an input has `each` rows."""
+        if self.left is self.right:
+            return _core.linalg.multiply_itself(a, rows.start * each, rows.stop * each, self.threads)
+        return _core.linalg.multiply_transposed(a[rows.start * each : rows.stop * each], b, self.threads)
+
     def _below(self, layer: int, rows: slice) -> Floats:
         """What the parameters of a layer bring for df/dh of length 1: rate x.y of its inputs, and that of the bias."""
         of_weights, of_biases = self._rates(layer)
-        inner = _core.linalg.multiply_transposed(
-            self.left.inputs[layer - 1][rows], self.right.inputs[layer - 1], self.threads
-        )
+        inner = self._products(self.left.inputs[layer - 1], self.right.inputs[layer - 1], rows)
         inner *= of_weights
         inner += of_biases
         return inner
@@ -151,41 +159,41 @@ class _Work:
         n, m = len(self.left.inputs[0]), len(self.right.inputs[0])
         last, depth = self.network.widths[-1], self.network.depth
         dtype = self.left.inputs[0].dtype
-        times = _core.linalg.multiply_transposed
         shape = {"trace": (n, m), "diagonal": (n, m, last), "full": (n, last, m, last)}[outputs]
         out = np.zeros(shape, dtype)
         per_row = m * (last * last if outputs == "full" else 1)
         for rows in self._tiles(per_row):
-            below = self._below(depth, rows)
+            below, columns = self._below(depth, rows), self._columns(rows)
             if outputs == "trace":
-                out[rows] += below
+                out[rows, columns] += below
             elif outputs == "diagonal":
-                out[rows] += below[:, :, None]
+                out[rows, columns] += below[:, :, None]
             else:
                 for o in range(last):
-                    out[rows, o, :, o] += below
+                    out[rows, o, columns, o] += below
         for begin in range(0, last, chunk):
             these = slice(begin, min(begin + chunk, last))
             for layer, a, b in self._pairs(these):
                 for rows in self._tiles(per_row):
-                    below = self._below(layer, rows)
+                    below, columns = self._below(layer, rows), self._columns(rows)
                     if outputs == "trace":
-                        below *= times(_flat(a[rows]), _flat(b), self.threads)
-                        below /= dtype.type(last)
-                        out[rows] += below
+                        below *= self._products(_flat(a), _flat(b), rows)
+                        if last > 1:
+                            below /= dtype.type(last)
+                        out[rows, columns] += below
                     elif outputs == "diagonal":
                         for o in range(these.start, these.stop):
                             at = o - these.start
-                            one, two = (np.ascontiguousarray(each[:, at]) for each in (a[rows], b))
-                            out[rows, :, o] += below * times(one, two, self.threads)
+                            one, two = (np.ascontiguousarray(each[:, at]) for each in (a, b))
+                            out[rows, columns, o] += below * self._products(one, two, rows)
                     else:
                         width = a.shape[-1]
-                        gram = times(a[rows].reshape(-1, width), b.reshape(-1, width), self.threads)
-                        gram = gram.reshape(len(below), last, m, last)
+                        gram = self._products(a.reshape(-1, width), b.reshape(-1, width), rows, last)
+                        gram = gram.reshape(len(below), last, -1, last)
                         gram *= below[:, None, :, None]
-                        out[rows] += gram
+                        out[rows, :, columns] += gram
         if self.left is self.right:
-            _symmetrize(out.reshape(n * last, n * last) if outputs == "full" else out)
+            _mirror(out.reshape(n * last, n * last) if outputs == "full" else out)
         return out.transpose(0, 2, 1, 3) if outputs == "full" else out
 
     def blocks(self, outputs: Outputs, chunk: int) -> Floats:
@@ -203,10 +211,9 @@ class _Work:
                 out[i].flat[:: last + 1] += squares[-1][i]
                 at = Signals([], [each[i : i + 1] for each in self.left.slopes])
                 for layer, a in self._derivatives(at, slice(0, last)):
-                    gram = _core.linalg.multiply_transposed(a[0], a[0], self.threads)
+                    gram = _core.linalg.multiply_itself(a[0], 0, last, self.threads)
                     gram *= squares[layer - 1][i]
                     out[i] += gram
-                _symmetrize(out[i])
             return out
         out += squares[depth - 1] if outputs == "trace" else squares[depth - 1][:, None]
         for begin in range(0, last, chunk):
@@ -225,18 +232,16 @@ def _flat(a: Floats) -> Floats:
     return a.reshape(len(a), -1)
 
 
-def _symmetrize(a: Floats) -> None:
-    """The mean of what lies across the diagonal, in place, some rows at a time; a may have a third axis."""
+def _mirror(a: Floats) -> None:
+    """What lies below the diagonal goes above it, some rows at a time; a may have a third axis."""
     n = len(a)
-    step = max(1, 2**20 // n)
-    half = a.dtype.type(0.5)
+    step = max(1, min(256, n))
     for begin in range(0, n, step):
         rows = slice(begin, min(begin + step, n))
-        upper = a[rows, begin:]
-        mean = upper + a[begin:, rows].swapaxes(0, 1)
-        mean *= half
-        upper[...] = mean
-        a[begin:, rows] = mean.swapaxes(0, 1)
+        a[:begin, rows] = a[rows, :begin].swapaxes(0, 1)
+        square = a[rows, rows]
+        above = np.triu_indices(len(square), 1)
+        square[above] = square.swapaxes(0, 1)[above]
 
 
 class TangentOperator(LinearOperator):  # type: ignore[misc]

@@ -64,6 +64,36 @@ void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, Mat
 }
 
 template <class T>
+void multiply_itself(MatIn<T> a, Index begin, Index end, MatOut<T> out, int threads) {
+  check::that(0 <= begin && begin <= end && end <= a.rows(), "multiply_itself: rows ", begin, " to ", end,
+              " are none of ", a.rows());
+  check::shape("multiply_itself", "out", out, end - begin, end);
+  check::apart("multiply_itself", "a", a, "out", out);
+  if (begin == end) return;
+  // Blocks of rows by the shape alone, at least two for two threads: each has a triangle, and what lies left of it.
+  const Index height = std::clamp<Index>((end - begin + 7) / 8, 128, 512), blocks = (end - begin + height - 1) / height;
+  const int lda = blas::narrow(a.outerStride()), ldc = blas::narrow(out.outerStride()), depth = blas::narrow(a.cols());
+  const double flops = static_cast<double>(end - begin) * static_cast<double>(end + begin) * static_cast<double>(depth);
+  parallel_blas_for(2 * blocks, useful_threads(flops, threads), [&](Index task) {
+    const Index top = begin + (blocks - 1 - task / 2) * height;  // the longest rows first
+    const int rows = blas::narrow(std::min(height, end - top)), left = blas::narrow(top);
+    const T one = 1, zero = 0, *mine = a.data() + top * a.outerStride();
+    T* to = out.data() + (top - begin) * out.outerStride();
+    if (task % 2 == 0) {
+      for (Index i = 0; i < rows; ++i) std::fill(to + i * ldc + top + rows, to + i * ldc + end, T(0));
+      if (top > 0)
+        blas::call<T>(blas::Routine::gemm, "T", "N", &left, &rows, &depth, &one, a.data(), &lda, mine, &lda, &zero, to,
+                      &ldc);
+      return;
+    }
+    // Column by column as BLAS sees it, our lower triangle is the upper one.
+    blas::call<T>(blas::Routine::syrk, "U", "T", &rows, &depth, &one, mine, &lda, &zero, to + top, &ldc);
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < i; ++j) out(top - begin + j, top + i) = out(top - begin + i, top + j);
+  });
+}
+
+template <class T>
 void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads) {
   const int cols = blas::narrow(a.cols()), ld = blas::narrow(std::max<Index>(a.outerStride(), 1)), one = 1;
   const Index grain = std::max<Index>(1, (Index{1} << 18) / std::max<Index>(a.cols(), 1));
@@ -80,6 +110,7 @@ void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads) {
 
 #define DEEPRMT_INSTANTIATE(T)                                                     \
   template void multiply<T>(char, char, T, MatIn<T>, MatIn<T>, T, MatOut<T>, int); \
+  template void multiply_itself<T>(MatIn<T>, Index, Index, MatOut<T>, int);        \
   template void apply<T>(MatIn<T>, const T*, const T*, T*, int);
 DEEPRMT_INSTANTIATE(float)
 DEEPRMT_INSTANTIATE(double)

@@ -14,6 +14,11 @@ void multiply(char op_a, char op_b, T alpha, MatIn<T> a, MatIn<T> b, T beta, Mat
 /// Into how many pieces of rows `multiply` would cut a product of this shape (m, k) (k, n).
 Index row_pieces(Index m, Index n, Index k);
 
+/// Rows [begin, end) of a a^T up to the block of the diagonal: out is (end - begin, end). Half the work of `multiply`,
+/// symmetric to the last bit within these blocks, and 0 to the right of them. out must not overlap a.
+template <class T>
+void multiply_itself(MatIn<T> a, Index begin, Index end, MatOut<T> out, int threads);
+
 /// y = a x + z (or + 0 if z is null), rows over threads. Each entry is one fixed sum.
 template <class T>
 void apply(MatIn<T> a, const T* x, const T* z, T* y, int threads);
