@@ -60,20 +60,27 @@ double lower_argument(std::complex<double> w) {
 
 /// All that a solution carries; sized once.
 struct NestedKernels::State {
-  std::vector<Complex> rho, t, beta;
-  std::vector<Complex> d_alpha, d_beta;  // derivatives to each rho
-  small::Matrix jacobian, steps;         // residual and its derivative to z; then what the Jacobian takes to them
+  /// What a small change of the resolvent below a layer does to its rho: step + to_trace d trace + to_m d m.
+  struct Answer {
+    Complex step, slope, to_trace, to_m;
+  };
+  std::vector<Complex> rho, t, beta, trace, residual;  // trace: a m + c rho T' of the layer below
+  std::vector<Complex> step, slope;                    // Newton's; d rho / d z
+  std::vector<Answer> answers;
+  Sums sums;
+  small::Matrix bottom, ends;
   Complex alpha, m;
   Tally tally;
 
   explicit State(std::size_t layers)
-      : rho(layers), t(layers), beta(layers + 1), d_alpha(layers), d_beta((layers + 1) * layers) {
-    const int n = static_cast<int>(layers);
-    jacobian.size(n, n);
-    steps.size(n, 2);
-  }
-  /// d rho / d z.
-  Complex slope(std::size_t l) const { return -steps(static_cast<int>(l), 1); }
+      : rho(layers),
+        t(layers),
+        beta(layers + 1),
+        trace(layers),
+        residual(layers),
+        step(layers),
+        slope(layers),
+        answers(layers) {}
 };
 
 NestedKernels::NestedKernels(VecIn<double> values, VecIn<double> masses, double q0, double shift,
@@ -95,9 +102,8 @@ NestedKernels::NestedKernels(VecIn<double> values, VecIn<double> masses, double 
     check::that(l.gamma > 0 && l.a >= 0 && l.c >= 0 && l.q >= 0 && std::isfinite(l.gamma + l.a + l.c + l.q), name,
                 ": gamma must be positive, a, c and q at least 0");
     largest = (l.a + l.c * largest) * (1 + std::sqrt(l.gamma)) * (1 + std::sqrt(l.gamma));
-    size_ += l.q * largest;
+    if (l.q > 0) size_ += l.q * largest;
   }
-  check::that(std::isfinite(size_) && size_ > 0, name, ": the kernels must be finite and not 0");
   // Norms multiply from layer to layer, eigenvalues grow like the sum of the gammas.
   double each = values.maxCoeff(), together = shift + q0 * each, spread = 1;
   for (const Layer& l : layers) {
@@ -105,7 +111,8 @@ NestedKernels::NestedKernels(VecIn<double> values, VecIn<double> masses, double 
     together += l.q * each;
     spread += l.gamma;
   }
-  size_ = std::min(size_, 16 * spread * together);
+  size_ = std::min(size_, 16 * spread * together);  // the former may have overflowed
+  check::that(std::isfinite(size_) && size_ > 0, name, ": the kernels must be finite and not 0");
 }
 
 NestedKernels::Sums NestedKernels::sums(Complex alpha, Complex beta) const {
@@ -115,47 +122,94 @@ NestedKernels::Sums NestedKernels::sums(Complex alpha, Complex beta) const {
   return {{s[0], s[1]}, {s[2], s[3]}, {s[4], s[5]}, {s[6], s[7]}, {s[8], s[9]}};
 }
 
-/// Residuals, their derivatives to each rho (row-major), and to z.
+/// All that follows from rho at z, and the residuals.
 void NestedKernels::equations(Complex z, State& s) const {
   const std::size_t n = layers_.size();
-  // beta[l], l = 0..n; layer l of the text is layers_[l - 1]. d_beta[l n + k] is the derivative to rho_k.
+  // beta[l], l = 0..n; layer l of the text is layers_[l - 1].
   s.alpha = shift_ - z;
-  std::fill(s.d_alpha.begin(), s.d_alpha.end(), 0.0);
-  std::fill(s.d_beta.begin(), s.d_beta.end(), 0.0);
   s.beta[n] = layers_[n - 1].q;
   for (std::size_t l = n; l-- > 0;) {
+    s.t[l] = small::times(s.rho[l], s.beta[l + 1]);
+    s.alpha += layers_[l].a * s.t[l];
+    s.beta[l] = (l > 0 ? layers_[l - 1].q : q0_) + layers_[l].c * s.t[l];
+  }
+  s.sums = sums(s.alpha, s.beta[0]);
+  s.m = s.sums.one;
+  Complex below = s.sums.x;  // rho_{l-1} T_{l-1}
+  for (std::size_t l = 0; l < n; ++l) {
+    s.trace[l] = layers_[l].a * s.m + layers_[l].c * below;
+    below = small::times(s.rho[l], s.trace[l]);
+    s.residual[l] = small::times(s.rho[l], 1.0 + small::times(layers_[l].gamma * s.beta[l + 1], s.trace[l])) - 1.0;
+  }
+}
+
+/// Newton's step and the derivative to z, in time proportional to the number of layers: a change of rho_l is felt above
+/// through the trace and below through beta. From the last layer on, what lies above is put as a linear answer to the
+/// change of the trace and of m; at the bottom two equations remain.
+bool NestedKernels::linearize(State& s) const {
+  using small::times;
+  const std::size_t n = layers_.size();
+  // d beta and d alpha = (constant for the step, for the slope), + by trace below * d (rho T'), + by m * d m.
+  struct Linear {
+    Complex step, slope, by_below, by_m;
+  };
+  Linear beta{}, alpha{0, -1, 0, 0};
+  for (std::size_t l = n; l-- > 0;) {
     const Layer& layer = layers_[l];
-    s.t[l] = s.rho[l] * s.beta[l + 1];
-    s.alpha += layer.a * s.t[l];
-    s.beta[l] = (l > 0 ? layers_[l - 1].q : q0_) + layer.c * s.t[l];
-    for (std::size_t k = l; k < n; ++k) {
-      const Complex d = s.rho[l] * s.d_beta[(l + 1) * n + k] + (k == l ? s.beta[l + 1] : 0.0);
-      s.d_alpha[k] += layer.a * d;
-      s.d_beta[l * n + k] = layer.c * d;
-    }
+    const Complex rho = s.rho[l], above = s.beta[l + 1], trace = s.trace[l];
+    const Complex scale = layer.gamma * rho, felt = times(scale, trace);
+    const Complex pivot = 1.0 + times(layer.gamma * above, trace) + times(times(felt, trace), beta.by_below);
+    const double size = small::square(pivot);
+    if (!(size > 0) || !std::isfinite(size)) return false;
+    const Complex inverse = std::conj(pivot) / size;
+    State::Answer& answer = s.answers[l];
+    answer.step = times(s.residual[l] - times(felt, beta.step), inverse);
+    answer.slope = -times(times(felt, beta.slope), inverse);
+    answer.to_trace = -times(times(felt, times(rho, beta.by_below)) + times(scale, above), inverse);
+    answer.to_m = -times(times(felt, beta.by_m), inverse);
+    // As answers to the changes of this layer's trace and of m; then of what is below.
+    const Complex passed = rho + times(trace, answer.to_trace);
+    const auto through = [&](Linear& of) {
+      of.step += times(of.by_below, times(trace, answer.step));
+      of.slope += times(of.by_below, times(trace, answer.slope));
+      of.by_m += times(of.by_below, times(trace, answer.to_m));
+      of.by_below = times(of.by_below, passed);
+    };
+    through(beta);
+    through(alpha);
+    const Linear t{
+        times(above, answer.step) + times(rho, beta.step), times(above, answer.slope) + times(rho, beta.slope),
+        times(above, answer.to_trace) + times(rho, beta.by_below), times(above, answer.to_m) + times(rho, beta.by_m)};
+    const double a = layer.a, c = layer.c;
+    beta = {c * t.step, c * t.slope, c * c * t.by_below, c * (a * t.by_below + t.by_m)};
+    const Complex by_trace = alpha.by_below + a * t.by_below;
+    alpha = {alpha.step + a * t.step, alpha.slope + a * t.slope, c * by_trace, alpha.by_m + a * t.by_m + a * by_trace};
   }
-  const Sums e = sums(s.alpha, s.beta[0]);
-  s.m = e.one;
-  for (std::size_t k = 0; k <= n; ++k) {  // k = n: the derivative to z
-    const Complex alpha = k < n ? s.d_alpha[k] : -1.0, beta = k < n ? s.d_beta[k] : 0.0;
-    const Complex d_m = -(e.one2 * alpha + e.x2 * beta);
-    Complex below = e.x, d_below = -(e.x2 * alpha + e.xx2 * beta);  // rho_{l-1} T_{l-1}
-    for (std::size_t l = 0; l < n; ++l) {
-      const Layer& layer = layers_[l];
-      const Complex trace = layer.a * e.one + layer.c * below, d_trace = layer.a * d_m + layer.c * d_below;
-      const Complex scale = layer.gamma * s.beta[l + 1];
-      const Complex d_beta = k < n ? s.d_beta[(l + 1) * n + k] : 0.0;
-      const Complex d = s.rho[l] * (layer.gamma * d_beta * trace + scale * d_trace);
-      const int row = static_cast<int>(l);
-      if (k < n)
-        s.jacobian(row, static_cast<int>(k)) = d + (k == l ? 1.0 + scale * trace : 0.0);
-      else
-        s.steps(row, 1) = d;
-      if (k == 0) s.steps(row, 0) = s.rho[l] * (1.0 + scale * trace) - 1.0;
-      d_below = s.rho[l] * d_trace + (k == l ? trace : 0.0);
-      below = s.rho[l] * trace;
-    }
+  const Sums& e = s.sums;
+  small::Matrix& matrix = s.bottom;
+  matrix.size(2, 2);
+  s.ends.size(2, 2);
+  const auto row = [&](int i, Complex by_alpha, Complex by_beta) {
+    matrix(i, 0) = (i == 0 ? 1.0 : 0.0) + times(by_alpha, alpha.by_below) + times(by_beta, beta.by_below);
+    matrix(i, 1) = (i == 1 ? 1.0 : 0.0) + times(by_alpha, alpha.by_m) + times(by_beta, beta.by_m);
+    s.ends(i, 0) = -times(by_alpha, alpha.step) - times(by_beta, beta.step);
+    s.ends(i, 1) = -times(by_alpha, alpha.slope) - times(by_beta, beta.slope);
+  };
+  row(0, e.x2, e.xx2);
+  row(1, e.one2, e.x2);
+  if (!small::solve(matrix, s.ends)) return false;
+  Complex below = s.ends(0, 0), d_below = s.ends(0, 1);
+  const Complex m = s.ends(1, 0), d_m = s.ends(1, 1);
+  for (std::size_t l = 0; l < n; ++l) {
+    const State::Answer& answer = s.answers[l];
+    const Complex trace = layers_[l].a * m + layers_[l].c * below,
+                  d_trace = layers_[l].a * d_m + layers_[l].c * d_below;
+    s.step[l] = answer.step + times(answer.to_trace, trace) + times(answer.to_m, m);
+    s.slope[l] = answer.slope + times(answer.to_trace, d_trace) + times(answer.to_m, d_m);
+    below = times(s.rho[l], trace) + times(s.trace[l], s.step[l]);
+    d_below = times(s.rho[l], d_trace) + times(s.trace[l], s.slope[l]);
   }
+  return true;
 }
 
 /// Solves at z from the guess in s. On success s holds the solution with alpha, beta, t, m, and its slopes.
@@ -164,19 +218,17 @@ bool NestedKernels::newton(Complex z, State& s, int steps) const {
   for (int i = 0; i < steps; ++i) {
     ++s.tally.iterations;
     equations(z, s);
-    if (!small::solve(s.jacobian, s.steps)) return false;
+    if (!linearize(s)) return false;
     double size = 0;
-    for (std::size_t l = 0; l < s.rho.size(); ++l)
-      size = std::max(size, std::abs(s.steps(static_cast<int>(l), 0)) / std::abs(s.rho[l]));
+    for (std::size_t l = 0; l < s.rho.size(); ++l) size = std::max(size, std::abs(s.step[l]) / std::abs(s.rho[l]));
     if (!std::isfinite(size) || size > 4) return false;
     const double damp = size > 0.5 ? 0.5 / size : 1.0;
-    for (std::size_t l = 0; l < s.rho.size(); ++l) s.rho[l] -= damp * s.steps(static_cast<int>(l), 0);
+    for (std::size_t l = 0; l < s.rho.size(); ++l) s.rho[l] -= damp * s.step[l];
     if (convergence.done(size, size < 1e-7)) {
       equations(z, s);
       s.tally.residual = 0;
-      for (std::size_t l = 0; l < s.rho.size(); ++l)
-        s.tally.residual = std::max(s.tally.residual, std::abs(s.steps(static_cast<int>(l), 0)));
-      return small::solve(s.jacobian, s.steps);
+      for (const Complex& each : s.residual) s.tally.residual = std::max(s.tally.residual, std::abs(each));
+      return linearize(s);
     }
   }
   return false;
@@ -202,8 +254,8 @@ bool NestedKernels::follow(Complex from, Complex to, State& s, double least) con
     next.rho = s.rho;
     double size = 0;
     for (std::size_t l = 0; l < s.rho.size(); ++l) {
-      next.rho[l] += s.slope(l) * dz;
-      size = std::max(size, std::abs(s.slope(l) * dz) / std::abs(s.rho[l]));
+      next.rho[l] += s.slope[l] * dz;
+      size = std::max(size, std::abs(s.slope[l] * dz) / std::abs(s.rho[l]));
     }
     const std::vector<Complex> guess = next.rho;
     bool good = size < 0.5 && newton(z, next, 8) && inside(next);

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Solve = Callable[[Array], tuple[Array, Array]]
+# An interval that begins below this part of the size may as well begin at the lower bound.
+_finest = 1e-30
 
 
 class Intervals:
@@ -30,6 +32,11 @@ class Intervals:
             return []
         x: Array = low + size * np.unique(np.concatenate([np.geomspace(1e-13, 1, 160), np.linspace(0.003, 1, 240)]))
         density, cdf = self._solve(x)
+        if density[0] > self._least and x[0] > 4 * low:  # it may go on far below, on the scale of x itself
+            least = max(low, _finest * size)
+            x = np.concatenate([np.geomspace(least, x[0], 70)[:-1], x])
+            more, below = self._solve(x[:69])
+            density, cdf = np.concatenate([more, density]), np.concatenate([below, cdf])
         for _ in range(50):
             inside = density > self._least
             rises = (np.diff(cdf) > 1e-10) & ~inside[1:] & ~inside[:-1] & (np.diff(x) > 1e-13 * size)
@@ -58,7 +65,7 @@ class Intervals:
         """An interval from (outside, inside) of both ends; where the two are one that is the end."""
         for _ in range(40):
             goal = 2e-4 * (right[1] - left[1])
-            rough = left[1] - left[0] > goal, right[0] - right[1] > goal
+            rough = left[1] - left[0] > min(goal, 2e-4 * left[1]), right[0] - right[1] > goal
             if not any(rough):
                 break
             left = self._narrowed(left) if rough[0] else left

@@ -25,8 +25,11 @@ __all__ = ["KernelLaw", "conjugate_kernel_law", "ntk_law"]
 Array = NDArray[np.float64]
 # Im m below this part of |m| is no density: it is what Newton's method leaves where m is real.
 _real = 1e-7
-# Below this part of the upper bound, masses at a hard edge are continued as the power that they are.
-_least = 1e-20
+# Below this part of the upper bound, masses at a hard edge are continued as the power that they are. There rho, or
+# 1 + y, is the small difference of numbers of size 1, and linear networks have its power alone.
+_least, _least_of_linear = 1e-20, 1e-140
+# Layers whose share is less do not count; and the solver of chains has to tell the share of each.
+_not_felt, _told = 1e-16, 1e-12
 _panels = 48  # of 20 nodes, for each interval of a continuous law of the inputs
 
 
@@ -72,7 +75,11 @@ class KernelLaw(Reported):
         self.kind, self.activation, self.gammas, self.inputs = kind, activation, gammas, inputs
         self.offset, self.factor, self.a, self.b = offset, factor, a, b
         depth, b2 = len(gammas), b * b
-        self.ridge = math.fsum(a ** (depth - k) - b2 ** (depth - k) for k in range(depth)) if kind == "tangent" else 0.0
+        self.ridge = 0.0
+        if kind == "tangent":
+            deep = depth * math.log(a) > 700
+            powers = range(1, depth + 1)
+            self.ridge = math.inf if deep else math.fsum(a**k - b2**k for k in powers)
 
     def __repr__(self) -> str:
         gammas = ", ".join(f"{each:.6g}" for each in self.gammas)
@@ -112,6 +119,10 @@ class KernelLaw(Reported):
         """
         b2, q = self.b * self.b, self._weights
         layers = [(gamma, 1 - b2, b2, weight) for gamma, weight in zip(self.gammas, q[1:], strict=True)]
+        if 0 < b2 < 1:  # layers before these are not felt: their share is below rounding
+            layers = layers[-math.ceil(math.log(_not_felt) / math.log(b2)) :]
+        if b2 == 0:
+            return self.ridge, np.zeros(1), np.ones(1), 0.0, [(self.gammas[-1], 1.0, 0.0, 1.0)]
         if isinstance(self.inputs, MarchenkoPastur):  # one more layer, on orthonormal inputs
             layers.insert(0, (self.inputs.aspect, 0.0, 1.0, q[0]))
             values, masses, weight = np.array([self.inputs.sigma**2]), np.ones(1), 0.0
@@ -132,8 +143,47 @@ class KernelLaw(Reported):
         return _core.meanfield.NestedKernels(values, masses, weight, 0.0, layers)
 
     @cached_property
+    def _explicit(self) -> _core.freeprob.ExplicitLaw | None:
+        """One equation for a conjugate kernel of inputs that are orthonormal, or Gaussian: a chain of free products."""
+        _, values, _, weight, layers = self._layers
+        if self.kind != "conjugate" or values.size > 1 or weight > 0:
+            return None
+        if 0 < self.b * self.b < 1 and len(layers) * math.log(self.b * self.b) < math.log(_told):
+            return None
+        steps: list[tuple[Any, ...]] = []
+        for gamma, a, c, _ in layers:
+            if not steps:  # c only counts where values differ
+                steps.append(("scale", math.log(a)))
+            elif a > 0:
+                steps.append(("affine", c, a))
+            steps.append(("pole", gamma, 1.0))
+        return _core.freeprob.ExplicitLaw(steps, list(self._atoms), False)
+
+    @cached_property
+    def _least(self) -> float:
+        if self.b * self.b < 1 or self.kind == "tangent":
+            return _least
+        # Between square layers the rho go like the root of the order L + 1.
+        return max(_least_of_linear, math.exp(-23.0 * (len(self._layers[4]) + 1)))
+
+    def _evaluate_excess(self, u: Array) -> tuple[Array, Array, Any]:
+        return (self._explicit or self._solver).evaluate(np.ascontiguousarray(u), available_threads())
+
+    @cached_property
     def _bounds(self) -> tuple[float, float]:
         """What u lies between, by norms of sums and products; where that is far too much, by the solver."""
+        low, high = self._norms
+        if not high > 1e4 * math.ulp(self._floor):
+            raise ValueError(
+                f"KernelLaw: all eigenvalues are {self._floor:g} up to {high:.3g}, which rounding hides: a multiple"
+                " of the identity grows from layer to layer, the rest does not; without_ridge() is the law of the rest"
+            )
+        return low, high
+
+    @cached_property
+    def _norms(self) -> tuple[float, float]:
+        if self._explicit:
+            return 0.0, float(self._explicit.gaps()[-1][0])
         _, values, _, weight, layers = self._layers
         low, high = 0.0, float(values.max())
         least, most = weight * low, weight * high
@@ -141,7 +191,7 @@ class KernelLaw(Reported):
             low = (a + c * low) * max(1 - math.sqrt(gamma), 0.0) ** 2
             high = (a + c * high) * (1 + math.sqrt(gamma)) ** 2
             least, most = least + q * low, most + q * high
-        mean = self._moment(1) - self._floor
+        mean = self._mean_of_sum - (self._floor - self.ridge)
         if not 0 < 1e4 * mean < most:
             return least, most
         # Norms multiply from layer to layer; eigenvalues end not far from the mean.
@@ -155,7 +205,7 @@ class KernelLaw(Reported):
         """Density and distribution function; at an atom from its right."""
         low, high = self._bounds
         nudge = 1e-11 * high
-        at = np.maximum(u, _least * high)
+        at = np.maximum(u, self._least * high)
         atoms = [(location - self._floor, mass) for location, mass in self._atoms]
         for location, _ in atoms:
             if location > nudge:
@@ -164,9 +214,7 @@ class KernelLaw(Reported):
         density = np.zeros_like(u)
         cdf = np.where(u > high, 1.0, sum((mass * (u >= location) for location, mass in atoms), np.zeros_like(u)))
         inside = (u > 0) & (u >= low * (1 - 1e-12)) & (u <= high)
-        density[inside], cdf[inside], report = self._solver.evaluate(
-            np.ascontiguousarray(at[inside]), available_threads()
-        )
+        density[inside], cdf[inside], report = self._evaluate_excess(at[inside])
         self._check(report, "x", int(inside.sum()), self._floor)
         close = inside & (u < at)
         if close.any():
@@ -212,6 +260,12 @@ class KernelLaw(Reported):
 
     @cached_property
     def _support(self) -> list[tuple[float, float]]:
+        if self._explicit:
+            low, out = 0.0, []
+            for start, end, _ in self._explicit.gaps():
+                out += [(low, start)] if start > low else []
+                low = end
+            return out
         floor, least = self._floor, _real / self._bounds[1]
         places = [location - floor for location, _ in self._atoms]
         found = [(floor + a, floor + b) for a, b in Intervals(self._solve, *self._bounds, places, least).find()]
@@ -244,20 +298,43 @@ class KernelLaw(Reported):
             out = np.full(z.shape, complex(math.inf, 0))
             out[~at_floor] = self._stieltjes(z[~at_floor])
             return out
+        limit = -self._least * self._bounds[1]  # for 0 from the left
         upper = [complex(each.real - self._floor, abs(each.imag)) for each in z]
-        m, report = self._solver.stieltjes(upper, available_threads())
+        if self._explicit:
+            g, report = self._explicit.resolvent([each or limit for each in upper], available_threads())
+            m = -np.asarray(g)
+        else:
+            m, report = self._solver.stieltjes(upper, available_threads())
         self._check(report, "|z|", z.size)
         m = np.where((z.imag == 0) & (np.abs(m.imag) < 1e-13 * np.abs(m)), m.real, m)
         return np.where(z.imag < 0, np.conj(m), m)
 
+    @cached_property
+    def _mean_of_sum(self) -> float:
+        """Of the mean, what the ridge does not bring."""
+        b2, mean = self.b * self.b, float(self.inputs.mean())
+        total = self._weights[0] * mean
+        for weight in self._weights[1:]:
+            mean = 1 - b2 + b2 * mean
+            total += weight * mean
+        return total
+
+    def without_ridge(self) -> KernelLaw:
+        """The law of the kernel less its multiple of the identity, which in deep networks is all that doubles can see.
+
+        Examples
+        --------
+        >>> law = ntk_law("tanh", 0.5, depth=300).without_ridge()
+        >>> [[round(end, 6) for end in interval] for interval in law.support()], round(float(law.mean()), 6)
+        ([[2.694957, 163.864683]], 14.382265)
+        """
+        out = KernelLaw(self.kind, self.activation, self.gammas, self.inputs, self.offset, self.factor, self.a, self.b)
+        out.ridge = 0.0
+        return out
+
     def _moment(self, k: int) -> float:
         if k == 1:
-            b2, mean = self.b * self.b, float(self.inputs.mean())
-            total = self.ridge + self._weights[0] * mean
-            for weight in self._weights[1:]:
-                mean = 1 - b2 + b2 * mean
-                total += weight * mean
-            return total
+            return self.ridge + self._mean_of_sum
         # By Cauchy's formula on a circle around the support; errors fall by 3/2 with each point, up to rounding.
         low, high = self._hull()
         centre, radius, points = (low + high) / 2, 0.75 * (high - low) or 1.0, 192

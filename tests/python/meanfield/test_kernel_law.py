@@ -378,3 +378,57 @@ def test_deep_tangent_kernels_have_a_support():
     assert law.ridge <= low < law.mean() < high
     assert 0 < law.cdf(law.mean()) < 1
     assert law.cdf(high) == pytest.approx(1, abs=1e-9)
+
+
+# ---- many layers ----
+
+
+@pytest.mark.parametrize(("depth", "gamma"), [(10, 0.5), (50, 0.5), (50, 0.9), (2000, 0.1)])
+def test_edges_of_deep_linear_networks(depth, gamma):
+    """z = (1 + y) (1 + gamma y)^L / y is stationary where L gamma y (1 + y) = 1 + gamma y: two roots, two edges."""
+    law = conjugate_kernel_law("linear", gamma, depth=depth)
+    middle, root = -(depth - 1) * gamma, math.sqrt(((depth - 1) * gamma) ** 2 + 4 * depth * gamma)
+    y = np.array([middle - root, middle + root]) / (2 * depth * gamma)
+    edges = np.exp(np.log((1 + y) / y) + depth * np.log1p(gamma * y))  # from 1e-95 to 546 in the last case
+    np.testing.assert_allclose(law.support()[0], edges, rtol=1e-12)  # L roundings of ln(1 + gamma y), 4e-16 each
+
+
+def test_deep_square_linear_networks_far_below_rounding():
+    """A product of 41 Wisharts: a third of its mass is below 1e-20."""
+    law, truth = conjugate_kernel_law("linear", 1.0, depth=40, inputs=MarchenkoPastur(1.0)), FussCatalan(41)
+    x = 10.0 ** -np.arange(0, 120, 12)
+    np.testing.assert_allclose(law.cdf(x), truth.cdf(x), atol=1e-13)
+    np.testing.assert_allclose(law.pdf(x), truth.pdf(x), rtol=1e-11)
+
+
+@pytest.mark.parametrize(("name", "gammas"), [("tanh", [0.5] * 8), ("relu", [2.0, 0.3, 1.5]), ("gelu", [1.0, 0.7])])
+@pytest.mark.parametrize("inputs", [None, MarchenkoPastur(0.6)])
+def test_one_equation_and_one_a_layer_give_the_same_law(name, gammas, inputs):
+    """The law's own solver knows one unknown; the general one, for any inputs, has one a layer."""
+    law = conjugate_kernel_law(name, gammas, inputs=inputs)
+    low, high = law.support()[-1]
+    x = low + (high - low) * np.linspace(0.01, 0.99, 30)
+    density, below, report = law._solver.evaluate(x, 1)
+    assert report["failed"] == 0
+    np.testing.assert_allclose(law.pdf(x), density, rtol=1e-10)
+    np.testing.assert_allclose(law.cdf(x), below, atol=1e-12)
+
+
+def test_layers_far_below_are_forgotten():
+    """What two networks, one of them deep, have in common beyond the ridge; inputs then do not count."""
+    a, b = (ntk_law("relu", 0.5, depth=d, inputs=i).without_ridge() for d, i in ((150, None), (900, [0.5, 1.5])))
+    np.testing.assert_allclose(a.support(), b.support(), rtol=1e-9)  # an end is extrapolated
+    x = np.linspace(*a.support()[0], 12)[1:-1]
+    np.testing.assert_allclose(a.cdf(x), b.cdf(x), atol=1e-11)  # some 120 layers, and their 1e-16 each
+    np.testing.assert_allclose(a.mean(), 1 / (1 - a.b**2), rtol=1e-10)  # sum of b^(2 k), all traces are 1
+
+
+def test_a_ridge_that_hides_the_law_is_an_error():
+    law = ntk_law("relu", 0.5, depth=200)
+    for ask in (law.support, lambda: law.cdf(1.0), lambda: law.stieltjes(1j)):
+        with pytest.raises(ValueError, match="without_ridge"):
+            ask()
+    shallow = ntk_law("tanh", [0.5, 0.7])
+    x = np.linspace(*shallow.support()[0], 9)
+    np.testing.assert_allclose(shallow.without_ridge().cdf(x - shallow.ridge), shallow.cdf(x), atol=1e-12)
+    assert math.isinf(ntk_law("tanh", 0.5, depth=8192).ridge)

@@ -17,7 +17,7 @@
 //   U(z) = int ln(x - z) mu(dx) = E ln(alpha + beta_0 x) + sum_l (rho_l - 1 - ln rho_l) / gamma_l
 //
 // is stationary in every rho, so that dU/dz = -m, and the distribution function is -Im U(x + i0) / pi. Newton's method
-// takes all rho at once: nested iterations would take (their number)^L.
+// takes all rho at once, each step in time proportional to L: nested iterations would take (their number)^L.
 #pragma once
 
 #include <complex>
@@ -56,6 +56,7 @@ class NestedKernels {
 
   Sums sums(Complex alpha, Complex beta) const;
   void equations(Complex z, State& s) const;
+  bool linearize(State& s) const;
   bool newton(Complex z, State& s, int steps) const;
   bool inside(const State& s) const;
   bool from_afar(Complex z, State& s) const;
