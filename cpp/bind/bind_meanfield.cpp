@@ -42,7 +42,7 @@ using meanfield::KernelNetwork;
 
 KernelNetwork network_of(const std::string& kind, double below, double above, int order, double weight, double bias,
                          double constant, const std::vector<double>& from_inputs,
-                         const std::vector<std::array<Array<double>, 4>>& tables) {
+                         const std::vector<std::array<Array<double>, 5>>& tables) {
   using Kind = KernelNetwork::Kind;
   static const std::map<std::string, Kind> kinds = {
       {"ramp", Kind::ramp}, {"step", Kind::step}, {"power", Kind::power},   {"erf", Kind::erf},
@@ -51,8 +51,9 @@ KernelNetwork network_of(const std::string& kind, double below, double above, in
   const auto found = kinds.find(kind);
   check::that(found != kinds.end(), "infinite_kernels: no kind of activation is called ", kind);
   KernelNetwork out{found->second, below, above, order, weight, bias, constant, from_inputs, {}};
-  for (const auto& [x_weights, y_weights, f, d] : tables)
-    out.tables.push_back({view("x_weights", x_weights), view("y_weights", y_weights), view("f", f), view("d", d)});
+  for (const auto& [x_weights, y_weights, gap, apart, d] : tables)
+    out.tables.push_back({view("x_weights", x_weights), view("y_weights", y_weights), view("gap", gap),
+                          view("apart", apart), view("d", d)});
   return out;
 }
 

@@ -29,7 +29,7 @@ namespace {
 using Kind = KernelNetwork::Kind;
 constexpr Index side = 256;        // of a tile
 constexpr double near = 1.0 / 64;  // below, 1 - |r| of the first layer is computed from differences
-constexpr int values = 4;          // that are kept of each input in each layer
+constexpr int values = 11;         // at most, that are kept of each input in each layer
 
 // ---- functions of t = sin(angle / 2)^2 <= 1/2: polynomials through Chebyshev points, to rounding ----
 
@@ -126,11 +126,29 @@ struct Step {
   T first, second;  // of the activation
 };
 
-// What the four numbers of an input are, for homogeneous activations and tables: (F, F)^(1/2), the root of the next
-// variance and its inverse (0 for 0), (D, D)^(1/2); for others: sqrt(a), 1 / sqrt(1 + a), the inverse as before, a,
-// where a is the variance (twice the scale times it for erf).
-enum Number { root_second, root_next, inverse_next, root_slope };
-enum Smooth { root_a, inverse_a, inverse_b, all_a };
+// What is known of each input, F and D those of the input and itself: of every kind sqrt(F), the root of the next
+// variance and its inverse (0 for 0), then by kind. a is the variance (twice the scale times it for erf), at least
+// `floor_of`.
+enum Number { root_second, root_next, inverse_next, by_kind };
+enum Homogeneous { root_slope = by_kind, log_a };  // sqrt(D); ln a only of tables
+// sqrt(a), sqrt(F) and its inverse at this a; 1 / sqrt(1 + a), sqrt(1 + 2 a) and a for erf and gelu;
+// 1 - e^-a and e^-2a for waves; for gelu also the root of what its even part has of F, and arcsin(a / (1 + a)).
+enum Smooth { root_a = by_kind, root_f, inverse_f, inverse_a, wide, all_a, root_even, arc };
+enum Wave { fall = inverse_a, twice_fallen = wide };
+
+int count_of(Kind kind) {
+  switch (kind) {
+    case Kind::erf:
+      return all_a + 1;
+    case Kind::gelu:
+      return values;
+    case Kind::sine:
+    case Kind::cosine:
+      return twice_fallen + 1;
+    default:
+      return log_a + 1;
+  }
+}
 
 template <class T>
 DEEPRMT_LEAF bool positive(T state) {
@@ -220,74 +238,162 @@ DEEPRMT_LEAF T determinant(T a, T b, T inverse_root_a, T inverse_root_b, T gap) 
   return at_a * at_b + a * at_a * at_b + b * at_b * at_a + (a * at_a) * (b * at_b) * (gap * (2 - gap));
 }
 
-template <class T, bool Tangent>
+/// The turn (t_a + t_b) / 2 - t of t = arcsin(c / sqrt((1 + a) (1 + b))), t_a = arcsin(a / (1 + a)), and what it is
+/// made of. It vanishes as the square of the angle of the pair: no difference of arcs would know it.
+template <class T>
+struct Turn {
+  T root, both, apart, sums, det, sine, turn;
+};
+template <class T>
+DEEPRMT_LEAF Turn<T> turn_of(const Step<T>& s, Index j, T gap) {
+  Turn<T> t;
+  const T sa = s.own[root_a], sb = s.other[root_a][j], wa = s.own[wide], wb = s.other[wide][j];
+  t.root = sa * sb, t.both = s.own[inverse_a] * s.other[inverse_a][j];
+  t.apart = sa - sb, t.sums = sa + sb;
+  t.det = determinant(s.own[all_a], s.other[all_a][j], s.own[inverse_a], s.other[inverse_a][j], gap);
+  // With m the mean of t_a and t_b: sin(m - t) sin(m + t) is ((w_a - w_b)^2 / 4 + a b (1 - r^2)) / ((1 + a) (1 + b)).
+  const T at_one = t.root * t.both, between = t.both * t.apart * t.sums / (wa + wb);
+  const T product = between * between + at_one * at_one * (gap * (2 - gap));
+  t.sine = at_one * (1 - gap);
+  const T cosine = std::sqrt(t.det), mean_sine = std::sqrt(t.sine * t.sine + product),
+          mean_cosine = t.both * (wa + wb) / 2;
+  const T beside = mean_sine * cosine + mean_cosine * t.sine, along = mean_cosine * cosine + mean_sine * t.sine;
+  t.turn = arcsine_of(product / beside, along * along);
+  return t;
+}
+
+template <class T, bool Bias, bool Tangent>
 DEEPRMT_LEAF void erf_row(const Step<T>* step) {
   const Step<T> s = *step;
   DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
-    const T gap = std::abs(s.state[j]), r = std::copysign(1 - gap, s.state[j]);
-    const T a = s.own[all_a], b = s.other[all_a][j], root = s.own[root_a] * s.other[root_a][j];
-    const T inverse = s.own[inverse_a] * s.other[inverse_a][j];
-    const T det = determinant(a, b, s.own[inverse_a], s.other[inverse_a][j], gap);
-    const T f = std::numbers::inv_pi_v<T> * 2 * arcsine_of(r * root * inverse, det);
+    const Turn<T> t = turn_of(s, j, std::abs(s.state[j]));
+    const bool upper = positive(s.state[j]);
+    const T roots = s.own[root_f] - s.other[root_f][j];
+    const T left = std::numbers::inv_pi_v<T> * 2 * t.turn - roots * roots / 2;
+    const T gap = std::max(left, T(0)) * s.own[inverse_f] * s.other[inverse_f][j];
+    const T size = s.own[root_second] * s.other[root_second][j], f = std::copysign(size * (1 - gap), s.state[j]);
     s.now[j] = s.weight * f + s.bias;
-    s.state[j] = state_of(s.now[j] * s.own[inverse_b] * s.other[inverse_b][j]);
+    s.state[j] = next_state<Bias>(gap, upper, size, s, j);
     if constexpr (Tangent) {
-      const T d = s.first * 4 * std::numbers::inv_pi_v<T> * inverse / std::sqrt(det);
+      const T d = s.first * 4 * std::numbers::inv_pi_v<T> * t.both / std::sqrt(t.det);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
   }
 }
 
-template <class T, bool Tangent>
+/// h Phi(h) is the line h / 2 and an even function e: each has its part in 1 - r and in 1 + r.
+template <class T, bool Bias, bool Tangent>
 DEEPRMT_LEAF void gelu_row(const Step<T>* step) {
   const Step<T> s = *step;
   constexpr T over_two_pi = std::numbers::inv_pi_v<T> / 2;
   DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
-    const T gap = std::abs(s.state[j]), r = std::copysign(1 - gap, s.state[j]);
-    const T a = s.own[all_a], b = s.other[all_a][j], root = s.own[root_a] * s.other[root_a][j];
+    const T gap = std::abs(s.state[j]);
+    const Turn<T> t = turn_of(s, j, gap);
+    const bool upper = positive(s.state[j]);
+    const T a = s.own[all_a], b = s.other[all_a][j], wa = s.own[wide], wb = s.other[wide][j];
     const T at_a = s.own[inverse_a] * s.own[inverse_a], at_b = s.other[inverse_a][j] * s.other[inverse_a][j];
-    const T both = s.own[inverse_a] * s.other[inverse_a][j];
-    const T det = determinant(a, b, s.own[inverse_a], s.other[inverse_a][j], gap);
-    const T inverse = both / std::sqrt(det), tilt = over_two_pi * inverse * root;
-    const T orthant = T(0.25) + over_two_pi * arcsine_of(r * root * both, det);
-    const T f = root * (r * orthant + tilt * (gap * (2 - gap) + r * r * (at_a + at_b)));
+    const T arc_a = s.own[arc], arc_b = s.other[arc][j], even_a = s.own[root_even], even_b = s.other[root_even][j];
+    // 2 pi E e(u) e(v) = c t + (a b - c^2 + c^2 (1 / (1 + a) + 1 / (1 + b))) / sqrt(d), d = (1 + a) (1 + b) - c^2: how
+    // much the mean of those of u and of v is more, term by term as what vanishes at a = b and what does at r = 1.
+    const T root_det = std::sqrt(t.det), root_d = root_det / t.both, w = std::sqrt(1 + a + b);
+    const T differ = t.apart * t.sums;
+    const T arcs = (t.apart * t.apart / 2 + t.root * gap) * ((arc_a + arc_b) / 2) + t.root * (1 - gap) * t.turn +
+                   differ * (arc_a - arc_b) / 4;
+    const T u_a = a * at_a / wa * (1 - b / (w * (w + wa))), u_b = b * at_b / wb * (1 - a / (w * (w + wb)));
+    const T crossed = b * (a * at_a) + a * (b * at_b);
+    const T bent =
+        t.root * (t.root * t.both) * (gap * (2 - gap)) / root_det * (crossed / (w * (w + root_d)) - (1 - at_a - at_b));
+    const T evens = even_a - even_b;
+    const T even_gap = std::max(over_two_pi * (arcs + differ * (u_a - u_b) + bent) - evens * evens / 2, T(0));
+    const T both_even = even_a * even_b, full = s.own[root_f] * s.other[root_f][j];
+    const T cross =
+        (s.own[root_a] * even_b - s.other[root_a][j] * even_a) / 2 / std::sqrt(full + t.root / 4 + both_even);
+    const T linear = cross * cross + t.root * gap / 4;
+    const T to_one =
+        (linear + (upper ? even_gap : 2 * both_even - even_gap)) * s.own[inverse_f] * s.other[inverse_f][j];
+    const T size = s.own[root_second] * s.other[root_second][j], f = size * (upper ? 1 - to_one : to_one - 1);
     s.now[j] = s.weight * f + s.bias;
-    s.state[j] = state_of(s.now[j] * s.own[inverse_b] * s.other[inverse_b][j]);
     if constexpr (Tangent) {
-      const T d = orthant + r * tilt * (at_a + at_b + inverse * inverse);
+      const T inverse = t.both / root_det, r = std::copysign(1 - gap, s.state[j]);
+      const T orthant = T(0.25) + over_two_pi * std::copysign((arc_a + arc_b) / 2 - t.turn, s.state[j]);
+      const T d = orthant + r * over_two_pi * inverse * t.root * (at_a + at_b + inverse * inverse);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
+    s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
   }
 }
 
-template <class T, bool Odd, bool Tangent>
+template <class T, bool Odd, bool Bias, bool Tangent>
 DEEPRMT_LEAF void wave_row(const Step<T>* step) {
   const Step<T> s = *step;
   DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T gap = std::abs(s.state[j]), root = s.own[root_a] * s.other[root_a][j];
-    const T apart = s.own[root_a] - s.other[root_a][j];
-    const T top = exp_of(-(apart * apart / 2 + root * gap)) / 2, less = one_minus_exp(2 * root * (1 - gap));
-    const T odd = std::copysign(top * less, s.state[j]), even = top * (2 - less);
-    const T f = Odd ? odd : even;
+    const T apart = s.own[root_a] - s.other[root_a][j], sums = s.own[root_a] + s.other[root_a][j];
+    // (a + b) / 2 - |c|, and 1 - e^-x of it, of 2 |c|, of a + b + 2 |c| and of |a - b|
+    const T below = one_minus_exp(apart * apart / 2 + root * gap), less = one_minus_exp(2 * root * (1 - gap));
+    const T falls = s.own[fall] + s.other[fall][j] - s.own[fall] * s.other[fall][j];
+    const T whole = less + (1 - less) * falls, differ = one_minus_exp(std::abs(apart) * sums);
+    const T lengths = std::max(s.own[twice_fallen], s.other[twice_fallen][j]) * differ * differ;
+    const T odd = (1 - below) * less / 2, even = (1 - below) * (2 - less) / 2;
+    const T inverse = s.own[inverse_f] * s.other[inverse_f][j], r = (Odd ? odd : even) * inverse;
+    // 1 - r^2: sinh(a) sinh(b) - sinh(c)^2 is sinh((a + b) / 2 + c) sinh((a + b) / 2 - c) - sinh((a - b) / 2)^2.
+    const T squares = std::max(whole * below * (2 - below) + (Odd ? -lengths : lengths), T(0)) / 4;
+    const T to_one = r < T(0.5) ? 1 - r : squares * inverse * inverse / (1 + r);
+    const T size = s.own[root_second] * s.other[root_second][j];
+    const bool upper = !Odd || positive(s.state[j]);
+    const T f = upper ? size * (1 - to_one) : size * (to_one - 1);
     s.now[j] = s.weight * f + s.bias;
-    s.state[j] = state_of(s.now[j] * s.own[inverse_b] * s.other[inverse_b][j]);
-    if constexpr (Tangent) s.theta[j] = s.from * f + s.constant + s.weight * (Odd ? even : odd) * s.theta[j];
+    if constexpr (Tangent) {
+      const T d = Odd ? even : std::copysign(odd, s.state[j]);
+      s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
+    }
+    s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
   }
 }
 
 // ---- series: correlations by columns of a strip, in passes that stay in the first cache ----
 
 /// What is precomputed for max(h, 0)^order: its kernel is p(cos) (pi - angle) + q(cos) sin up to pi / 2, and beyond
-/// sin^(2 order + 1) tail(t), all over the value at 0.
+/// sin^(2 order + 1) tail(t), all over the value at 0. One less it is, up to pi / 2, (1 - cos) times a series in the
+/// angle.
 struct Power {
-  std::vector<double> p, q, tail;
+  std::vector<double> p, q, tail, gap;
 };
 
+/// Coefficients of the Chebyshev series through values at cos(pi (k + 1/2) / n).
+std::vector<double> chebyshev(const std::vector<double>& at) {
+  const std::size_t count = at.size();
+  std::vector<double> out(count);
+  for (std::size_t d = 0; d < count; ++d) {
+    double sum = 0;
+    for (std::size_t k = 0; k < count; ++k)
+      sum += at[k] * std::cos(std::numbers::pi * static_cast<double>(d) * (static_cast<double>(k) + 0.5) /
+                              static_cast<double>(count));
+    out[d] = sum * (d == 0 ? 1.0 : 2.0) / static_cast<double>(count);
+  }
+  return out;
+}
+
+/// The integral of f over [0, end], by panels of 8 Gauss points.
+template <class F>
+double integral(double end, int panels, const F& f) {
+  constexpr double nodes[] = {0.18343464249564980, 0.52553240991632899, 0.79666647741362674, 0.96028985649753623};
+  constexpr double weights[] = {0.36268378337836198, 0.31370664587788729, 0.22238103445337447, 0.10122853629037626};
+  const double half = end / (2 * panels);
+  double sum = 0;
+  for (int panel = 0; panel < panels; ++panel)
+    for (int g = 0; g < 4; ++g)
+      for (const double side_of : {-1.0, 1.0})
+        sum += half * weights[g] * f((2 * panel + 1) * half + side_of * half * nodes[g]);
+  return sum;
+}
+
 Power power(int order) {
-  // By the recursion that differentiating the definition gives.
+  // By the recursion that differentiating the definition gives; the last but one is the slope of the last in the
+  // cosine.
   std::vector<double> p{1}, q{0};
   const auto shifted = [](const std::vector<double>& c, double factor) {  // times factor x
     std::vector<double> out(c.size() + 1);
@@ -304,7 +410,9 @@ Power power(int order) {
     return out;
   };
   double at_zero = std::numbers::pi;
+  std::vector<double> slope_p, slope_q;
   for (int n = 0; n < order; ++n) {
+    slope_p = p, slope_q = q;
     std::vector<double> next_p = turned(p), next_q = turned(q);
     const std::vector<double> more_p = shifted(p, 2 * n + 1), more_q = shifted(q, 2 * n);
     for (std::size_t i = 0; i < next_p.size(); ++i) next_p[i] += more_p[i];
@@ -312,37 +420,41 @@ Power power(int order) {
     p = next_p, q = next_q;
     at_zero *= 2 * n + 1;
   }
-  Power out{p, q, {}};
+  Power out{p, q, {}, {}};
   for (double& c : out.p) c /= at_zero;
   for (double& c : out.q) c /= at_zero;
-  // J(pi - a) = n! sin(a)^(2 n + 1) int_0^(pi / 2) cos(y)^n / (1 + cos(a) cos(y))^(n + 1) dy, by the midpoint rule
-  // after y = pi/2 tanh-like: the integrand is smooth and even about 0, and Gauss-Legendre panels do.
+  // J(pi - a) = n! sin(a)^(2 n + 1) int_0^(pi / 2) cos(y)^n / (1 + cos(a) cos(y))^(n + 1) dy.
   constexpr int count = 26;
   std::vector<double> at(count);
   double factorial = 1;
   for (int i = 2; i <= order; ++i) factorial *= i;
-  // 16 panels of 8 Gauss points
-  constexpr double nodes[] = {0.18343464249564980, 0.52553240991632899, 0.79666647741362674, 0.96028985649753623};
-  constexpr double weights[] = {0.36268378337836198, 0.31370664587788729, 0.22238103445337447, 0.10122853629037626};
   for (int k = 0; k < count; ++k) {
     const double t = (1 + std::cos(std::numbers::pi * (k + 0.5) / count)) / 4, cosine = 1 - 2 * t;
-    double sum = 0;
-    for (int panel = 0; panel < 16; ++panel) {
-      const double half = std::numbers::pi / 64, middle = (2 * panel + 1) * half;
-      for (int g = 0; g < 4; ++g)
-        for (const double side_of : {-1.0, 1.0}) {
-          const double c = std::cos(middle + side_of * half * nodes[g]);
-          sum += half * weights[g] * std::pow(c / (1 + cosine * c), order) / (1 + cosine * c);
-        }
-    }
-    at[k] = factorial * sum / at_zero;
+    at[k] = factorial / at_zero * integral(std::numbers::pi / 2, 16, [&](double y) {
+              const double c = std::cos(y);
+              return std::pow(c / (1 + cosine * c), order) / (1 + cosine * c);
+            });
   }
-  out.tail.resize(count);  // Chebyshev coefficients in 4 t - 1
-  for (int d = 0; d < count; ++d) {
+  out.tail = chebyshev(at);  // in 4 t - 1
+  if (order == 0) return out;
+  // J(0) - J(a) = n^2 times the integral of J_(n-1) sin from 0 to a.
+  at.resize(32);
+  const auto horner = [](const std::vector<double>& c, double x) {
     double sum = 0;
-    for (int k = 0; k < count; ++k) sum += at[k] * std::cos(std::numbers::pi * d * (k + 0.5) / count);
-    out.tail[d] = sum * (d == 0 ? 1.0 : 2.0) / count;
+    for (std::size_t i = c.size(); i-- > 0;) sum = sum * x + c[i];
+    return sum;
+  };
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    const double angle =
+        std::numbers::pi / 4 *
+        (1 + std::cos(std::numbers::pi * (static_cast<double>(k) + 0.5) / static_cast<double>(at.size())));
+    const double sine = std::sin(angle / 2);
+    at[k] = order * order / at_zero / (2 * sine * sine) * integral(angle, 4, [&](double y) {
+              const double c = std::cos(y);
+              return (horner(slope_p, c) * (std::numbers::pi - y) + horner(slope_q, c) * std::sin(y)) * std::sin(y);
+            });
   }
+  out.gap = chebyshev(at);  // in 4 angle / pi - 1
   return out;
 }
 
@@ -390,10 +502,14 @@ DEEPRMT_LEAF void angle_pass(const T* state, T* angle, T* t, Index n) {  // the 
   }
 }
 
-/// The normalised kernel of max(h, 0)^order.
+/// The normalised kernel of max(h, 0)^order, or with `gap` 1 less it.
 template <class T>
-void power_pass(const Power& with, int order, const T* state, T* out, Strips<T>& s, Index n) {
+void power_pass(const Power& with, int order, bool gap, const T* state, T* out, Strips<T>& s, Index n) {
   clones<angle_pass<T>>(state, s.a, s.b, n);
+  if (gap) {
+    for (Index j = 0; j < n; ++j) s.x[j] = 2 * (s.a[j] * (4 * std::numbers::inv_pi_v<T>)-1);
+    series(with.gap, s.x, s.d, s.c, n);
+  }
   for (Index j = 0; j < n; ++j) s.c[j] = 1 - 2 * s.b[j];
   std::fill_n(s.x, n, T(0));
   std::fill_n(s.y, n, T(0));
@@ -409,39 +525,47 @@ void power_pass(const Power& with, int order, const T* state, T* out, Strips<T>&
   for (Index j = 0; j < n; ++j) {
     T tail = s.a[j] * s.y[j];
     for (int i = 0; i < order; ++i) tail *= s.a[j] * s.a[j];
-    out[j] = positive(state[j]) ? s.x[j] : tail;
+    const T r = positive(state[j]) ? s.x[j] : tail;
+    out[j] = !gap ? r : positive(state[j]) && state[j] < T(0.25) ? s.d[j] * state[j] : 1 - r;
   }
 }
 
-/// f and, if wanted, d hold correlations: the layer from them.
-template <class T, bool Bias>
-DEEPRMT_LEAF void correlation_row(const Step<T>* step, const T* f, const T* d) {
+/// What a strip of gaps is less than one from: r itself, or |r| where the activation is odd.
+enum class Parity { odd, none, even };
+
+/// The layer from strips of 1 - r (for odd activations 1 - |r|) and, if wanted, the correlations d of phi'.
+template <class T, bool Bias, Parity P>
+DEEPRMT_LEAF void gap_row(const Step<T>* step, const T* gaps, const T* d) {
   const Step<T> s = *step;
   DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
-    const T size = s.own[root_second] * s.other[root_second][j];
-    s.now[j] = s.weight * size * f[j] + s.bias;
-    const T r = s.now[j] * s.own[inverse_next] * s.other[inverse_next][j];
-    s.state[j] = Bias ? state_of(r) : state_of(f[j]);
+    const T size = s.own[root_second] * s.other[root_second][j], gap = gaps[j];
+    const bool upper = P != Parity::odd || positive(s.state[j]);
+    const T f = upper ? size * (1 - gap) : size * (gap - 1);
+    s.now[j] = s.weight * f + s.bias;
     if (s.theta) {
-      const T slope = s.own[root_slope] * s.other[root_slope][j] * d[j];
-      s.theta[j] = s.from * size * f[j] + s.constant + s.weight * slope * s.theta[j];
+      T slope = s.own[root_slope] * s.other[root_slope][j] * d[j];
+      if constexpr (P == Parity::even) slope = std::copysign(T(1), s.state[j]) * slope;
+      s.theta[j] = s.from * f + s.constant + s.weight * slope * s.theta[j];
     }
+    s.state[j] = next_state<Bias>(gap, upper, size, s, j);
   }
 }
 
+/// Twice the argument of the series: of the angle over [0, pi], or for even and odd activations the acute over [0,
+/// pi/2].
 template <class T>
-DEEPRMT_LEAF void chebyshev_argument(const T* state, T* twice_x, Index n) {
+DEEPRMT_LEAF void chebyshev_argument(const T* state, T* twice_x, bool acute, Index n) {
   for (Index j = 0; j < n; ++j) {
     const T t = std::abs(state[j]) / 2, part = 2 * std::sqrt(t) * arcsine(t) * std::numbers::inv_pi_v<T>;
-    twice_x[j] = 2 * (positive(state[j]) ? 2 * part - 1 : 1 - 2 * part);
+    twice_x[j] = acute ? 2 * (4 * part - 1) : 2 * (positive(state[j]) ? 2 * part - 1 : 1 - 2 * part);
   }
 }
 
 /// Tables of one layer in type T, weights by columns of inputs.
 template <class T>
 struct LayerTable {
-  Mat<T> x_weights, y_weights, f, d;
+  Mat<T> x_weights, y_weights, gap, apart, d;
   Index p = 0;
   Mat<T> contracted(const Mat<T>& table, Index i) const {  // (p, degree + 1)
     Mat<T> out = Mat<T>::Zero(p, table.cols());
@@ -476,6 +600,34 @@ void table_pass(const LayerTable<T>& with, const Mat<T>& table, Index i, Index f
   else
     coefficients(0);
   for (Index j = 0; j < n; ++j) out[j] = s.c[j] + s.x[j] / 2 * now[j] - last[j];
+}
+
+/// Gaps from the series of what they are to 1 - cos(angle), and from how far apart variances are. Where the activation
+/// jumps, the series is that of correlations.
+template <class T>
+void gap_pass(const LayerTable<T>& with, Index i, Index first_column, const Step<T>& step, bool acute, bool jumps,
+              T* out, Strips<T>& s) {
+  const Index n = step.n;
+  table_pass(with, with.gap, i, first_column, out, s, n);
+  if (jumps) {
+    for (Index j = 0; j < n; ++j) out[j] = std::min(std::max(1 - out[j], T(0)), T(2));
+    return;
+  }
+  for (Index j = 0; j < n; ++j) {
+    const T gap = std::abs(step.state[j]);
+    out[j] *= acute || positive(step.state[j]) ? gap : 2 - gap;
+  }
+  if (with.p > 1) {
+    const Mat<T> c = with.contracted(with.apart, i);
+    std::fill_n(s.c, n, T(0));
+    for (Index r = 0; r < with.p; ++r)
+      clones<add_pass<T>>(s.c, with.y_weights.data() + r * with.y_weights.cols() + first_column, c(r, 0), n);
+    for (Index j = 0; j < n; ++j) {
+      const T apart = step.own[log_a] - step.other[log_a][j];
+      out[j] += apart * apart * s.c[j];
+    }
+  }
+  for (Index j = 0; j < n; ++j) out[j] = std::min(std::max(out[j], T(0)), T(2));
 }
 
 // ---- the first layer ----
@@ -513,25 +665,54 @@ DEEPRMT_LEAF T half_square_distance(const T* x, const T* y, T sign, Index n) {
 template <class T>
 using Numbers = std::vector<Mat<T>>;  // by layer: (values, inputs)
 
+/// Below this variance the smooth closed forms take it for this: there they are lines, and squares do not underflow.
+template <class T>
+constexpr double floor_of = sizeof(T) == 4 ? 1e-8 : 1e-30;
+
 template <class T>
 Numbers<T> numbers(const KernelDiagonals& of, const KernelNetwork& net) {
   Numbers<T> out;
-  const bool smooth =
-      net.kind == Kind::erf || net.kind == Kind::gelu || net.kind == Kind::sine || net.kind == Kind::cosine;
   const double scale = net.kind == Kind::erf ? 2 * net.above : 1;
   const double least = std::sqrt(static_cast<double>(std::numeric_limits<T>::min()));  // its inverse squared is finite
   for (Index l = 0; l + 1 < of.variances.rows(); ++l) {
-    Mat<T> layer(values, of.variances.cols());
+    Mat<T> layer(count_of(net.kind), of.variances.cols());
     for (Index i = 0; i < layer.cols(); ++i) {
-      const double next = std::sqrt(of.variances(l + 1, i)), inverse = next > least ? 1 / next : 0;
-      if (smooth) {
-        const double a = scale * of.variances(l, i);
-        layer.col(i) << static_cast<T>(std::sqrt(a)), static_cast<T>(1 / std::sqrt(1 + a)), static_cast<T>(inverse),
-            static_cast<T>(a);
-      } else {
-        layer.col(i) << static_cast<T>(std::sqrt(of.seconds(l, i))), static_cast<T>(next), static_cast<T>(inverse),
-            static_cast<T>(std::sqrt(of.slopes(l, i)));
+      const auto put = [&](int at, double value) { layer(at, i) = static_cast<T>(value); };
+      const double q = of.variances(l, i), next = std::sqrt(of.variances(l + 1, i)),
+                   a = std::max(scale * q, floor_of<T>);
+      put(root_second, std::sqrt(of.seconds(l, i)));
+      put(root_next, next);
+      put(inverse_next, next > least ? 1 / next : 0);
+      double f = 0;
+      switch (net.kind) {
+        case Kind::erf:
+        case Kind::gelu: {
+          const double w = std::sqrt(1 + 2 * a), turned = std::atan2(a, w),
+                       even = (a * turned + 2 * a * (a / (1 + a)) / w) * std::numbers::inv_pi / 2;
+          put(inverse_a, 1 / std::sqrt(1 + a));
+          put(wide, w);
+          put(all_a, a);
+          if (net.kind == Kind::gelu) {
+            put(root_even, std::sqrt(even));
+            put(arc, turned);
+          }
+          f = net.kind == Kind::erf ? 2 * std::numbers::inv_pi * turned : a / 4 + even;
+          break;
+        }
+        case Kind::sine:
+        case Kind::cosine:
+          put(fall, -std::expm1(-a));
+          put(twice_fallen, std::exp(-2 * a));
+          f = net.kind == Kind::sine ? -std::expm1(-2 * a) / 2 : (1 + std::exp(-2 * a)) / 2;
+          break;
+        default:
+          put(root_slope, std::sqrt(of.slopes(l, i)));
+          put(log_a, std::log(std::max(q, std::numeric_limits<double>::min())));
+          continue;
       }
+      put(root_a, std::sqrt(a));
+      put(root_f, std::sqrt(f));
+      put(inverse_f, 1 / std::sqrt(f));
     }
     out.push_back(std::move(layer));
   }
@@ -580,8 +761,8 @@ class Task {
       powers_ = {power(net.order), power(net.order - 1)};
     }
     for (const auto& table : net.tables) {
-      LayerTable<T> each{table.x_weights.cast<T>(), table.y_weights.cast<T>(), table.f.cast<T>(), table.d.cast<T>(),
-                         table.x_weights.rows()};
+      LayerTable<T> each{table.x_weights.cast<T>(), table.y_weights.cast<T>(), table.gap.cast<T>(),
+                         table.apart.cast<T>(),     table.d.cast<T>(),         table.x_weights.rows()};
       tables_.push_back(std::move(each));
     }
     const double p = (net.above - net.below) * (net.above - net.below) / 2,
@@ -667,7 +848,7 @@ class Task {
     Step<T> s;
     s.n = width, s.state = state, s.now = now, s.theta = theta;
     const auto& others = symmetric_ ? of_x_[l] : of_y_[l];
-    for (int v = 0; v < values; ++v) {
+    for (int v = 0; v < count_of(net_.kind); ++v) {
       s.own[v] = of_x_[l](v, i);
       s.other[v] = others.data() + v * others.cols() + begin;
     }
@@ -688,34 +869,38 @@ class Task {
         break;
       case Kind::erf:
         s.first = static_cast<T>(net_.above);
-        theta ? clones<erf_row<T, true>>(&s) : clones<erf_row<T, false>>(&s);
+        choose([&]<bool B, bool D>() { clones<erf_row<T, B, D>>(&s); });
         break;
       case Kind::gelu:
-        theta ? clones<gelu_row<T, true>>(&s) : clones<gelu_row<T, false>>(&s);
+        choose([&]<bool B, bool D>() { clones<gelu_row<T, B, D>>(&s); });
         break;
       case Kind::sine:
-        theta ? clones<wave_row<T, true, true>>(&s) : clones<wave_row<T, true, false>>(&s);
+        choose([&]<bool B, bool D>() { clones<wave_row<T, true, B, D>>(&s); });
         break;
       case Kind::cosine:
-        theta ? clones<wave_row<T, false, true>>(&s) : clones<wave_row<T, false, false>>(&s);
+        choose([&]<bool B, bool D>() { clones<wave_row<T, false, B, D>>(&s); });
         break;
       case Kind::power:
-        power_pass(powers_[0], net_.order, state, strips.f, strips, width);
-        if (theta) power_pass(powers_[1], net_.order - 1, state, strips.d, strips, width);
-        correlations(bias, s, strips);
+        power_pass(powers_[0], net_.order, true, state, strips.f, strips, width);
+        if (theta) power_pass(powers_[1], net_.order - 1, false, state, strips.d, strips, width);
+        gaps<Parity::none>(bias, s, strips);
         break;
-      case Kind::table:
-        clones<chebyshev_argument<T>>(state, strips.x, width);
-        table_pass(tables_[l], tables_[l].f, i, begin, strips.f, strips, width);
+      case Kind::table: {
+        const bool acute = net_.order != 0;
+        clones<chebyshev_argument<T>>(state, strips.x, acute, width);
+        gap_pass(tables_[l], i, begin, s, acute, net_.below != 0, strips.f, strips);
         if (theta) table_pass(tables_[l], tables_[l].d, i, begin, strips.d, strips, width);
-        correlations(bias, s, strips);
+        net_.order < 0   ? gaps<Parity::odd>(bias, s, strips)
+        : net_.order > 0 ? gaps<Parity::even>(bias, s, strips)
+                         : gaps<Parity::none>(bias, s, strips);
         break;
+      }
     }
   }
 
-  static void correlations(bool bias, const Step<T>& s, const Strips<T>& strips) {
-    bias ? clones<correlation_row<T, true>>(&s, strips.f, strips.d)
-         : clones<correlation_row<T, false>>(&s, strips.f, strips.d);
+  template <Parity P>
+  static void gaps(bool bias, const Step<T>& s, const Strips<T>& strips) {
+    bias ? clones<gap_row<T, true, P>>(&s, strips.f, strips.d) : clones<gap_row<T, false, P>>(&s, strips.f, strips.d);
   }
 
   MatIn<T> x_units_, y_units_, x_, y_;
@@ -760,8 +945,9 @@ void infinite_kernels(MatIn<T> x_units, MatIn<T> y_units, MatIn<T> x, MatIn<T> y
       const Index p = table.x_weights.rows();
       check::shape("infinite_kernels", "x_weights", table.x_weights, p, n);
       check::shape("infinite_kernels", "y_weights", table.y_weights, p, m);
-      check::that(table.f.rows() == p * p && table.d.rows() == p * p && table.f.cols() > 0 && table.d.cols() > 0,
-                  "infinite_kernels: a table must have ", p * p, " rows, got ", table.f.rows(), " and ",
+      check::that(table.gap.rows() == p * p && table.apart.rows() == p * p && table.apart.cols() == 1 &&
+                      table.d.rows() == p * p && table.gap.cols() > 0 && table.d.cols() > 0,
+                  "infinite_kernels: a table must have ", p * p, " rows, got ", table.gap.rows(), " and ",
                   table.d.rows());
     }
   }

@@ -37,7 +37,7 @@ class KernelNetwork:
         bias: float,
         constant: float,
         from_inputs: Sequence[float],
-        tables: Sequence[tuple[_Doubles, _Doubles, _Doubles, _Doubles]],
+        tables: Sequence[tuple[_Doubles, _Doubles, _Doubles, _Doubles, _Doubles]],
     ) -> None: ...
 
 @overload

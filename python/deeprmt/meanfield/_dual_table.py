@@ -3,6 +3,10 @@
 Where the activation bends at 0 only, the dual is smooth in the angle and in both variances: in polar coordinates of the
 plane of the two Gaussians every kink is a ray, and the quadrature has panels between them. A kink elsewhere leaves a
 dual that is smooth in the angle alone, and only where the two variances are one.
+
+Not the dual of phi itself is the series, but how far its correlation is from 1, over 1 - cos(angle): pairs that are
+nearly parallel keep all digits of their angle. Two different variances are two different functions of one Gaussian, and
+how far apart those are is a table of its own, over the square of the logarithms' difference.
 """
 
 from __future__ import annotations
@@ -10,22 +14,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
 from ..activations import Activation
-from ._moments import expect_many, least_variance
+from ._moments import breaks_of, expect_many, least_variance
 from ._products import product
 
-__all__ = ["Table", "dual_tables"]
+__all__ = ["Table", "dual_tables", "jumps"]
 
 Array = NDArray[np.float64]
-Table = tuple[Array, Array, Array, Array]
+Table = tuple[Array, Array, Array, Array, Array]
+_Series = tuple[Array, Array, Array, Array]
 
 _degrees = (16, 32, 64, 128, 192)
-_orders = (3, 5, 9, 13, 17, 25)
+_orders = (3, 5, 9, 13, 17, 25, 37, 49)
 _quadratures = ((32, 20), (48, 32), (96, 64), (192, 96))
 _reach = 9.5  # of the radius: exp(-r^2 / 2) is 3e-20
 
@@ -37,12 +43,12 @@ class _NoTableError(Exception):
 def dual_tables(
     activation: Activation, variances_x: Array, variances_y: Array, tangent: bool, tolerance: float
 ) -> list[Table] | None:
-    """For each row of variances: weights of x and y, and series of the duals of phi and phi' over their roots.
+    """For each row of variances: weights of x and y, and the tables of `KernelNetwork`.
 
     None where no table is as good as the tolerance.
     """
     out: list[Table] = []
-    known: dict[tuple[float, float], tuple[Array, Array, Array]] = {}
+    known: dict[tuple[float, float], _Series] = {}
     for qx, qy in zip(variances_x, variances_y, strict=True):
         low = max(float(min(qx.min(initial=np.inf), qy.min(initial=np.inf))), least_variance)
         high = max(float(max(qx.max(initial=0.0), qy.max(initial=0.0))), low)
@@ -55,9 +61,19 @@ def dual_tables(
                 known[low, high] = _series(activation, low, high, tangent, tolerance)
             except _NoTableError:
                 return None
-        nodes, f, d = known[low, high]
-        out.append((_weights(nodes, qx), _weights(nodes, qy), f, d))
+        nodes, gap, apart, d = known[low, high]
+        out.append((_weights(nodes, qx), _weights(nodes, qy), gap, apart, d))
     return out
+
+
+def jumps(activation: Activation) -> bool:
+    """Whether phi has two limits at one of its kinks."""
+    for kink in activation.kinks:
+        step = 1e-9 * max(1.0, abs(kink))
+        ends = np.asarray(activation.phi(np.array([kink - step, kink + step, kink - 1.0, kink + 1.0])), dtype=float)
+        if not abs(ends[1] - ends[0]) <= 1e-6 * np.abs(ends).max():
+            return True
+    return False
 
 
 def _weights(nodes: Array, q: Array) -> Array:
@@ -76,48 +92,57 @@ def _weights(nodes: Array, q: Array) -> Array:
     return np.ascontiguousarray(out)
 
 
-def _series(
-    activation: Activation, low: float, high: float, tangent: bool, tolerance: float
-) -> tuple[Array, Array, Array]:
-    """Nodes of variances, and the coefficients of both duals: (nodes^2, degree + 1)."""
+def _series(activation: Activation, low: float, high: float, tangent: bool, tolerance: float) -> _Series:
+    """Nodes of variances; the coefficients of gaps and of the dual of phi': (nodes^2, degree + 1); gaps at angle 0."""
     radial = all(kink == 0 for kink in activation.kinks)
     if low < high and not radial:
         raise _NoTableError
+    jump = jumps(activation)
+    # What is even or odd is known from acute angles.
+    reach = math.pi / 2 if activation.parity and not jump else math.pi
+    kinds = ["correlation" if jump else "gap", "slope"][: 1 + tangent]
     nodes = np.array([high])
     if low < high:
         # How many variances, from a few angles; how many angles, from a few variances; then all with all.
-        few = np.array([0.0, 0.3, 1.0, 2.0, 3.0, math.pi])
+        few = reach * np.array([0.01, 0.1, 0.3, 0.6, 0.95, 1.0])
         for order in _orders:
             nodes = _nodes_between(low, high, order)
-            if all(_settled(_by_rays(activation, nodes, few, k, tolerance), tolerance) for k in range(1 + tangent)):
+            apart = np.zeros((1, 1)) if jump else _apart(activation, nodes)
+            if _settled(apart[:, :, None], tolerance) and all(
+                _settled(_by_rays(activation, nodes, few, kind, tolerance), tolerance) for kind in kinds
+            ):
                 break
         else:
             raise _NoTableError
+    else:
+        apart = np.zeros((1, 1))
     found = []
-    for derivative in range(1 + tangent):
+    for kind in kinds:
         for degree in _degrees:
             turn = (np.arange(degree + 1) + 0.5) / (degree + 1)
-            angles = math.pi / 2 * (1 + np.cos(math.pi * turn))
+            angles = reach / 2 * (1 + np.cos(math.pi * turn))
             if not radial:
-                values = _by_products(activation, float(high), angles, derivative)
+                values = _by_products(activation, float(high), angles, kind)
             else:
-                values = _by_rays(activation, nodes[[0, -1]], angles, derivative, tolerance)
-            if np.abs(_coefficients(values)[:, :, -3:]).max() <= tolerance:
+                values = _by_rays(activation, nodes[[0, -1]], angles, kind, tolerance)
+            if np.abs(_coefficients(values)[:, :, -3:]).max() <= tolerance * max(1.0, float(np.abs(values).max())):
                 break
         else:
             raise _NoTableError
         if len(nodes) > 1:
-            values = _by_rays(activation, nodes, angles, derivative, tolerance)
+            values = _by_rays(activation, nodes, angles, kind, tolerance)
         elif radial:
             values = values[:1, :1]
         series = _coefficients(values)
-        if np.abs(series[:, :, -3:]).max() > 4 * tolerance:
+        size = max(1.0, float(np.abs(values).max()))
+        if np.abs(series[:, :, -3:]).max() > 4 * tolerance * size:
             raise _NoTableError
         # What the tail adds is less than the tolerance: leave it out.
         large = np.flatnonzero(np.abs(series).max(axis=(0, 1)) > tolerance / 64)
         last = int(large[-1]) + 1 if large.size else 1
         found.append(np.ascontiguousarray(series[:, :, :last].reshape(-1, last)))
-    return nodes, found[0], found[1] if tangent else np.zeros((len(nodes) ** 2, 1))
+    flat = np.zeros((len(nodes) ** 2, 1)) if jump else np.ascontiguousarray(apart.reshape(-1, 1))
+    return nodes, found[0], flat, found[1] if tangent else np.zeros((len(nodes) ** 2, 1))
 
 
 def _nodes_between(low: float, high: float, order: int) -> Array:
@@ -134,31 +159,87 @@ def _coefficients(values: Array) -> Array:
 
 def _settled(values: Array, tolerance: float) -> bool:
     """Whether the series in the variances has come to its end."""
+    if len(values) < 2:
+        return True
     by_order = _coefficients(np.moveaxis(values, 0, -1))
-    return bool(np.abs(by_order[..., -2:]).max() <= tolerance)
+    return bool(np.abs(by_order[..., -2:]).max() <= tolerance * max(1.0, float(np.abs(values).max())))
 
 
-def _by_products(activation: Activation, q: float, angles: Array, derivative: int) -> Array:
-    cosine = np.where(angles < 1, 1 - 2 * np.sin(angles / 2) ** 2, -1 + 2 * np.cos(angles / 2) ** 2)
-    same = np.full(len(angles), q)
-    whole = product(activation, np.full(1, q), np.full(1, q), np.ones(1), derivative)[0]
+def _apart(activation: Activation, q: Array) -> Array:
+    """(1 - E f_r f_s) / ln(q_r / q_s)^2, f_r(z) = phi(q_r^(1/2) z) over the root of its mean square: (nodes, nodes).
+
+    As half the mean square of the mean of slopes of f in ln q, from q_r to q_s: no difference of what is close.
+    """
+    ends = [breaks_of(activation, math.sqrt(each), 12.0) for each in (q.min(), q.max())]
+    edges = np.unique(np.concatenate(ends))
+    edges = edges[np.concatenate([[True], np.diff(edges) > 1e-12])]
+    x, weight = _legendre(24)
+    half = np.diff(edges)[:, None] / 2
+    z = ((edges[1:] + edges[:-1])[:, None] / 2 + half * x).ravel()
+    weight = (half * weight).ravel() * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    t, weight_t = _legendre(8)
+
+    def slopes(logs: Array) -> Array:
+        """Of f in ln q, (variances, z)."""
+        h = np.exp(logs / 2)[:, None] * z
+        value = np.asarray(activation.phi(h), dtype=float)
+        slope = h * np.asarray(activation.dphi(h)) / 2
+        square = (value * value) @ weight
+        rise = (value * slope) @ weight
+        return np.asarray((slope - value * (rise / square)[:, None]) / np.sqrt(square)[:, None])
+
+    order = np.argsort(q)
+    logs = np.log(q[order])
+    sums = [np.zeros_like(z)]  # of slopes from the first variance up to each
+    for low, high in pairwise(logs.tolist()):
+        panels = 1 + int(high - low)
+        steps = (np.arange(panels)[:, None] + (t + 1) / 2).ravel() / panels
+        sums.append(
+            sums[-1] + (high - low) / panels * np.tile(weight_t / 2, panels) @ slopes(low + (high - low) * steps)
+        )
+    own = slopes(logs)
+    out = np.empty((len(q), len(q)))
+    for r in range(len(q)):
+        for s in range(r + 1):
+            mean = own[r] if r == s else (sums[r] - sums[s]) / (logs[r] - logs[s])
+            out[order[r], order[s]] = out[order[s], order[r]] = (mean * mean) @ weight / 2
+    return out
+
+
+def _by_products(activation: Activation, q: float, angles: Array, kind: str) -> Array:
+    def dual(angle: Array, derivative: int) -> Array:
+        cosine = np.where(angle < 1, 1 - 2 * np.sin(angle / 2) ** 2, -1 + 2 * np.cos(angle / 2) ** 2)
+        same = np.full(len(angle), q)
+        return product(activation, same, same, cosine, derivative)
+
+    whole = dual(np.zeros(1), 1 if kind == "slope" else 0)[0]
     if not whole > 0:
         raise _NoTableError
-    return np.asarray(product(activation, same, same, cosine, derivative)[None, None] / whole)
+    if kind != "gap":
+        return np.asarray(dual(angles, 1 if kind == "slope" else 0)[None, None] / whole)
+    # The dual of phi is the integral of that of phi' in the covariance.
+    x, weight = _legendre(64)
+    x, weight = (x + 1) / 2, weight / 2
+    inner = np.outer(angles, x)
+    slopes = dual(inner.ravel(), 1).reshape(inner.shape)
+    lost = q * (slopes * np.sin(inner)) @ weight * angles
+    return np.asarray((lost / (2 * np.sin(angles / 2) ** 2))[None, None] / whole)
 
 
-def _by_rays(activation: Activation, q: Array, angles: Array, derivative: int, tolerance: float) -> Array:
-    """Correlations of f(u) and f(v) for all pairs of variances and all angles, (nodes, nodes, angles)."""
-    function = activation.dphi if derivative else activation.phi
-    same_sides = activation.parity != 0  # of even and odd functions f(-u) f(-v) is f(u) f(v)
+def _by_rays(activation: Activation, q: Array, angles: Array, kind: str, tolerance: float) -> Array:
+    """For all pairs of variances and all angles, (nodes, nodes, angles): correlations of phi or phi' ("slope"), or how
+    much less those of phi are than at angle 0, over 1 - cos(angle).
+    """
+    function = activation.dphi if kind == "slope" else activation.phi
+    parity = -activation.parity if kind == "slope" else activation.parity
     whole = expect_many(activation, q, lambda h, _: function(h) ** 2, even=True)
     if not (whole > 0).all():
         raise _NoTableError
     roots = np.sqrt(whole)
     for radii, turns in _quadratures:
-        own = _of_angle(function, same_sides, q, 0.0, radii, turns).diagonal()
-        right = _of_angle(function, same_sides, q, math.pi / 2, radii, turns)
-        more = _of_angle(function, same_sides, q, math.pi / 2, radii + 11, turns + 7)
+        own = _of_angle(function, parity, q, 0.0, radii, turns).diagonal()
+        right = _of_angle(function, parity, q, math.pi / 2, radii, turns)
+        more = _of_angle(function, parity, q, math.pi / 2, radii + 11, turns + 7)
         near = 4 * tolerance
         if np.abs(own / whole - 1).max() <= near and np.abs(right - more).max() <= near * whole.max():
             break
@@ -166,7 +247,7 @@ def _by_rays(activation: Activation, q: Array, angles: Array, derivative: int, t
         raise _NoTableError
     out = np.empty((len(q), len(q), len(angles)))
     for k, angle in enumerate(angles.tolist()):
-        out[:, :, k] = _of_angle(function, same_sides, q, angle, radii, turns) / np.outer(roots, roots)
+        out[:, :, k] = _of_angle(function, parity, q, angle, radii, turns, kind == "gap") / np.outer(roots, roots)
     return out
 
 
@@ -177,9 +258,19 @@ def _legendre(order: int) -> tuple[Array, Array]:
 
 
 def _of_angle(
-    function: Callable[[Array], object], same_sides: bool, q: Array, angle: float, radii: int, turns: int
+    function: Callable[[Array], object],
+    parity: int,
+    q: Array,
+    angle: float,
+    radii: int,
+    turns: int,
+    less: bool = False,
 ) -> Array:
-    """E f(u) f(v) by the four sectors between the rays where u or v is 0: two and two are alike up to signs."""
+    """E f(u) f(v) by the four sectors between the rays where u or v is 0: two and two are alike up to signs.
+
+    If `less`, how much less it is than at angle 0, over 1 - cos(angle), from differences of f at the two ends.
+    `parity` is that of f.
+    """
     r, weight_r = _legendre(radii)
     r, weight_r = _reach * (r + 1) / 2, _reach * weight_r / 2
     weight_r = weight_r * r * np.exp(-r * r / 2)
@@ -191,8 +282,14 @@ def _of_angle(
             continue
         weight = np.outer(weight_r, weight_x).ravel() * (width / (2 * math.pi))
         h = np.sqrt(q)[:, None, None] * (r[:, None] * np.sin(width * x))
-        for side in (1.0,) if same_sides else (1.0, -1.0):
-            first = np.asarray(function(side * h), dtype=np.float64)
-            second = np.asarray(function(side * sign * h), dtype=np.float64)[:, :, ::-1]
-            total += (first.reshape(len(q), -1) * weight) @ second.reshape(len(q), -1).T
-    return 2 * total if same_sides else total
+        above = np.asarray(function(h), dtype=np.float64)
+        below = parity * above if parity else np.asarray(function(-h), dtype=np.float64)
+        for u, v in ((above, below), (below, above))[: 1 if parity else 2]:
+            first = u.reshape(len(q), -1)
+            second = (u if sign > 0 else v)[:, :, ::-1].reshape(len(q), -1)
+            if less:
+                change = (first - second) / (2 * math.sin(angle / 2))
+                total += (change * weight) @ change.T
+            else:
+                total += (first * weight) @ second.T
+    return 2 * total if parity else total

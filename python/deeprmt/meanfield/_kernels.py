@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,10 +22,9 @@ from .._arguments import (
 )
 from ..activations import Activation
 from ._dual_family import Family
-from ._dual_table import Table, dual_tables
+from ._dual_table import Table, dual_tables, jumps
+from ._entries import first_pairs, next_pairs, slopes
 from ._fixed_point import network
-from ._moments import least_variance
-from ._products import product
 
 __all__ = ["Kernels", "kernels", "nngp", "ntk"]
 
@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 _Diagonals = tuple[Array, Array, Array]
 Layers = Literal["last", "all"]
 Parametrization = Literal["ntk", "standard"]
+
+_block = 1 << 16  # pairs that are worked on at once where there is neither a closed form nor a table
 
 
 class Kernels(NamedTuple):
@@ -351,10 +353,9 @@ class _Task:
         of_y = of_x if self.symmetric else self.diagonals(self.y, tangent)
         kind, tables = self.family.kind, []
         if kind is None:
-            few = len(self.x) * len(self.y) < 64  # then a table takes longer than they
-            found = None if few else self.tables(of_x[0], of_y[0], tangent)
+            found = None if self.few() else self.tables(of_x[0], of_y[0], tangent)
             if found is None:
-                self.by_entries(k, theta, of_x[0], of_y[0])
+                self.by_entries(k, theta, of_x, of_y, workers)
                 return
             kind, tables = "table", found
         x: Floats = self.x.astype(self.dtype, copy=False)
@@ -365,6 +366,9 @@ class _Task:
             nothing if each is None else each.reshape(math.prod(each.shape[:-1]), len(y)) for each in (k, theta)
         )
         below, above, order = self.family.parameters
+        if kind == "table":
+            jump = jumps(self.family.activation)
+            below, order = float(jump), 0 if jump else self.family.activation.parity
         network = _core.meanfield.KernelNetwork(
             kind, below, above, order, self.weight, self.bias, self.constant, self.from_inputs, tables
         )
@@ -382,15 +386,25 @@ class _Task:
             workers,
         )
 
+    def few(self) -> bool:
+        """Whether a table takes longer than the pairs: unless those are nearly parallel, which take more."""
+        n, m = len(self.x), len(self.y)
+        if n * m >= 64:
+            return False
+        i, j = (each.ravel() for each in np.indices((n, m)))
+        apart = (i < j) if self.symmetric else np.ones(len(i), dtype=bool)
+        gaps = first_pairs(self.units(self.x, np.float64), self.units(self.y, np.float64), i, j).gap[apart]
+        return bool((gaps > 1e-3).all())
+
     def tables(self, qx: Array, qy: Array, tangent: bool) -> list[Table] | None:
         tolerance = 2e-8 if self.dtype == np.float32 else 3e-14
         return dual_tables(self.family.activation, qx[:-1], qy[:-1], tangent, tolerance)
 
-    def units(self, x: Floats) -> Floats:
+    def units(self, x: Floats, dtype: type | None = None) -> Floats:
         """Rows whose products are the correlations of the first layer: of length 1, or for an input of variance 0 apart
         from all others.
         """
-        out = np.zeros((len(x), x.shape[1] + 1), self.dtype)
+        out = np.zeros((len(x), x.shape[1] + 1), dtype or self.dtype)
         rows = max(1, 2**18 // x.shape[1])
         for begin in range(0, len(x), rows):
             part = x[begin : begin + rows].astype(np.float64)
@@ -404,39 +418,72 @@ class _Task:
             out[begin : begin + rows] = whole
         return out
 
-    def by_entries(self, k: Floats | None, theta: Floats | None, qx: Array, qy: Array) -> None:
-        """Where nothing but the means themselves is known: each pair has its own in each layer."""
-        n0 = self.x.shape[1]
-        y = self.y.astype(np.float64)
-        rows = max(1, 2**20 // max(1, len(y)))
-        for begin in range(0, len(self.x), rows):
-            part = slice(begin, begin + rows)
-            gram = self.x[part].astype(np.float64) @ y.T / n0
-            now = self.weight * gram + self.bias
+    def by_entries(
+        self, k: Floats | None, theta: Floats | None, of_x: _Diagonals, of_y: _Diagonals, workers: int
+    ) -> None:
+        """Where nothing but the means themselves is known: each pair has its own in each layer. Blocks of pairs in
+        threads, whose size does not depend on those.
+        """
+        rows = max(1, _block // max(1, len(self.y)))
+        units = self.units(self.x, np.float64), self.units(self.y, np.float64)
+
+        def block(begin: int) -> None:
+            part = np.arange(begin, min(begin + rows, len(self.x)))
+            i, j = (each.ravel() for each in np.meshgrid(part, np.arange(len(self.y)), indexing="ij"))
+            if self.symmetric:
+                upper = j >= i
+                i, j = i[upper], j[upper]
+            self.pairs(i, j, units, of_x, of_y, k, theta)
+
+        begins = range(0, len(self.x), rows)
+        if min(workers, len(begins)) < 2:
+            for begin in begins:
+                block(begin)
+            return
+        with ThreadPoolExecutor(min(workers, len(begins))) as pool:
+            tasks = [pool.submit(block, begin) for begin in begins]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def pairs(
+        self,
+        i: NDArray[np.intp],
+        j: NDArray[np.intp],
+        units: tuple[Floats, Floats],
+        of_x: _Diagonals,
+        of_y: _Diagonals,
+        k: Floats | None,
+        theta: Floats | None,
+    ) -> None:
+        state = first_pairs(*units, i, j)
+        same = i == j if self.symmetric else np.zeros(len(i), dtype=bool)
+        state.gap[same] = 0.0
+        roots = np.sqrt(of_x[0][0, i]) * np.sqrt(of_y[0][0, j])
+        now = roots * state.correlation
+        tangents = now - self.bias + self.constant
+        if theta is not None and self.from_inputs[0] != self.weight:
+            gram = np.einsum("ij,ij->i", self.x[i], self.y[j], dtype=np.float64) / self.x.shape[1]
             tangents = self.from_inputs[0] * gram + self.constant
-            for layer in range(self.depth):
-                if layer:
-                    a, b = qx[layer - 1, part, None], qy[layer - 1]
-                    size = np.sqrt(a) * np.sqrt(b)
-                    c = np.clip(np.divide(now, size, out=np.zeros_like(now), where=size > 0), -1, 1)
+        for layer in range(self.depth):
+            if layer:
+                a, b = of_x[0][layer - 1, i], of_y[0][layer - 1, j]
+                slope = slopes(self.family.activation, a, b, state) if theta is not None else now
+                seconds = of_x[1][layer - 1, i], of_y[1][layer - 1, j]
+                second, state = next_pairs(self.family.activation, a, b, *seconds, state, self.weight, self.bias)
+                state.gap[same] = 0.0
+                if theta is not None:
+                    tangents = self.from_inputs[layer] * second + self.constant + self.weight * slope * tangents
+                now = self.weight * second + self.bias
+            for out, values in ((k, now), (theta, tangents)):
+                if out is not None and (self.all or layer == self.depth - 1):
+                    whole = out[layer] if self.all else out
+                    whole[i, j] = values
                     if self.symmetric:
-                        i = np.arange(begin, begin + len(c))
-                        c[i - begin, i] = 1.0
-                    a, b, flat = (each.ravel() for each in np.broadcast_arrays(a, b, c))
-                    second = _dual(self.family.activation, a, b, flat, 0).reshape(c.shape)
-                    if theta is not None:
-                        slope = _dual(self.family.activation, a, b, flat, 1).reshape(c.shape)
-                        tangents = self.from_inputs[layer] * second + self.constant + self.weight * slope * tangents
-                    now = self.weight * second + self.bias
-                for out, values in ((k, now), (theta, tangents)):
-                    if out is not None and self.all:
-                        out[layer, part] = values
-                    elif out is not None and layer == self.depth - 1:
-                        out[part] = values
-
-
-def _dual(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
-    return product(activation, np.maximum(a, least_variance), np.maximum(b, least_variance), c, derivative)
+                        whole[j, i] = values
 
 
 def _inputs(function: str, argument: str, value: ArrayLike) -> Floats:

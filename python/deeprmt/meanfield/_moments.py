@@ -17,6 +17,7 @@ from ._periods import period_mean, period_of
 
 __all__ = [
     "RowFunction",
+    "breaks_of",
     "expect",
     "expect_many",
     "gauss_moment",
@@ -143,7 +144,7 @@ def _integrate(function: Function, size: Function | None, breaks: Floats) -> flo
     )
 
 
-def _breaks(activation: Activation, root: float, reach: float) -> Floats:
+def breaks_of(activation: Activation, root: float, reach: float) -> Floats:
     """Panels for Z: unit steps, powers of two of h = root Z (phi bends where h is about 1), and the kinks."""
     top = math.floor(math.log2(reach * root)) if root > 0 else -1
     powers = 2.0 ** np.arange(-1, top + 1) / root if root > 0 else np.zeros(0)
@@ -160,7 +161,7 @@ def expect(activation: Activation, q: float, function: Function, size: Function 
         return lambda z: np.exp(-z * z / 2) / math.sqrt(2 * math.pi) * function(root * z)
 
     return _integrate(
-        times_density(function), None if size is None else times_density(size), _breaks(activation, root, _reach)
+        times_density(function), None if size is None else times_density(size), breaks_of(activation, root, _reach)
     )
 
 

@@ -147,7 +147,8 @@ def _gelu(a: Array, b: Array, c: Array, derivative: int) -> Array:
     orthant = np.arctan2(k, root) / _tau + 0.25
     if derivative == 1:
         return np.asarray(orthant + k / (_tau * root) * (1 / (1 + a) + 1 / (1 + b) + 1 / det))
-    return np.asarray(k * orthant + (a * b + k * k * (1 / (1 + a) - b / (1 + b))) / (_tau * root))
+    size = np.sqrt(a) * np.sqrt(b)  # a b - k^2 is a b (1 - c^2): no difference of squares
+    return np.asarray(k * orthant + size / (_tau * root) * size * (_sine2(c) + c * c * (1 / (1 + a) + 1 / (1 + b))))
 
 
 def _wave(a: Array, b: Array, c: Array, odd: bool) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from .._arguments import Floats, as_count, as_number, shown
 from .._display import Displayed
 from ..activations import Activation, as_activation
-from ..meanfield._moments import _breaks, _integrate
+from ..meanfield._moments import _integrate, breaks_of
 
 if TYPE_CHECKING:
     from ._gram_law import GramLaw
@@ -265,7 +265,7 @@ def gaussian_mean(
                 f"{name}: f must have finite Gaussian moments, but those of {activation.name} at sigma = {sigma:g} are"
                 " infinite, or rest on |z| > 38, where a normal number never is"
             )
-        return _integrate(integrand, None if size is None else weighted(size), _breaks(activation, sigma, reach))
+        return _integrate(integrand, None if size is None else weighted(size), breaks_of(activation, sigma, reach))
 
 
 def hermite(k: int, z: Floats) -> Floats:

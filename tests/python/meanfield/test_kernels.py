@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeprmt.activations import elu, leaky_relu, rectified_power
+from deeprmt.activations import Activation, as_activation, elu, leaky_relu, rectified_power, shifted_relu
 from deeprmt.meanfield import gauss_product, kernels, nngp, ntk
 from reference.meanfield import kernels as reference
 
@@ -76,6 +76,77 @@ def test_closed_forms_at_every_angle(activation, same, bias):
             size = np.sqrt(own[i][:, 0] * own[i][:, 1 + j])
             error = np.abs(found[i][:, 0, j] - wanted[:, i])
             assert (error <= digits * depth * 2.2e-16 * size).all()
+
+
+def under_another_name(name):
+    """The same function, of which no closed form is known: a table."""
+    known = as_activation("test", name)
+    return Activation(known.phi, known.dphi, name="another", kinks=known.kinks)
+
+
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("name", ["erf", "gelu", "sin", "cos"])
+def test_small_angles_of_chaotic_networks(name, table):
+    """They grow by the root of chi a layer, some 2 here: against 60 digits, in which the reference loses as many."""
+    rng = np.random.default_rng(5)
+    depth, weight, bias = 8 if table else 20, 9.0 if name != "gelu" else 2.5, 0.1
+    x = rng.normal(size=6)
+    x /= np.linalg.norm(x)
+    y = np.array([sign * (x + eps * rng.normal(size=6)) for sign in (1, -1) for eps in (1e-13, 1e-10, 1e-6)])
+    y /= np.linalg.norm(y, axis=1, keepdims=True)
+    if table:  # of one length there is one for each layer; others take seconds
+        y = y[[np.linalg.norm(row) == np.linalg.norm(x) for row in y]]
+    activation = under_another_name(name) if table else name
+    both = kernels(x[None], y, depth=depth, activation=activation, sigma_w=weight**0.5, sigma_b=bias**0.5)
+    for j, other in enumerate(y):
+        wanted, moved = (
+            np.array(reference.kernels(x, each, depth, name, weight, bias, digits=60)[-1], dtype=float)
+            for each in (other, other + 2e-16 * rng.normal(size=6))
+        )
+        own = np.array(reference.kernels(x, x, depth, name, weight, bias)[-1], dtype=float)
+        for found, value, near, size in zip(both, wanted, moved, own, strict=True):
+            # What a rounding of the inputs, of each of 20 layers, changes; and 1e-12, which is promised of tables.
+            assert abs(found[0, j] - value) <= 20 * abs(near - value) + (1e-12 if table else 1e-13) * size
+
+
+def test_small_angles_in_single_precision():
+    """sin at sigma_w = 3: chi is 4.5, and an angle that is known to 6e-8 is to 6e-8 chi^(9/2) after ten layers."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(1, 6)).astype(np.float32)
+    y = (x + 10.0 ** -np.arange(1.0, 7)[:, None] * rng.normal(size=6)).astype(np.float32)
+    options = {"depth": 10, "activation": "sin", "sigma_w": 3.0, "sigma_b": 0.3}
+    for single, double in zip(
+        kernels(x, y, **options), kernels(*(x.astype(float), y.astype(float)), **options), strict=True
+    ):
+        np.testing.assert_allclose(single, double, rtol=0, atol=10 * 6e-8 * 4.5**4.5 * np.abs(double).max())
+
+
+@pytest.mark.parametrize("activation", ["hard_tanh", shifted_relu(0.3)], ids=str)
+def test_pairs_of_their_own(activation, monkeypatch):
+    """Where kinks are not at 0 and lengths differ: one triangle or all pairs, in any number of threads; nearly parallel
+    pairs of one length against the table that there is if all have it.
+    """
+    monkeypatch.setattr("deeprmt.meanfield._kernels._block", 100)  # pairs: many blocks
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(30, 5))
+    x[1] = x[0] + 1e-7 * rng.normal(size=5)
+    x[2] = x[0]
+    x[:3] /= np.linalg.norm(x[:3], axis=1, keepdims=True)
+    options = {"depth": 5, "activation": activation, "sigma_w": 2.5, "sigma_b": 0.2}
+    k, theta = kernels(x, **options, threads=1)
+    for found, again, whole in zip(
+        (k, theta), kernels(x, **options, threads=3), kernels(x, x[:9], **options), strict=True
+    ):
+        np.testing.assert_array_equal(found, found.T)
+        np.testing.assert_array_equal(found, again)
+        np.testing.assert_allclose(found[:, :9], whole, rtol=0, atol=1e-13 * found.max())
+    assert k[0, 0] == k[0, 2]
+    one_length = kernels(np.repeat(x[:3], 4, axis=0), **options)  # a dozen pairs are not worth a table
+    for found, table, digits in zip((k, theta), one_length, (1e-14, 1e-8), strict=True):
+        # phi' jumps: its dual knows an angle as a correlation does.
+        difference = found[0, 0] - found[0, 1]
+        assert 0 < difference < 1e-6 * found[0, 0] or found is theta
+        assert abs(difference - (table[0, 0] - table[0, 4])) < digits * found[0, 0]
 
 
 @pytest.mark.parametrize("same_length", [False, True])

@@ -6,9 +6,10 @@
 // F_l = E phi(u) phi(v) and D_l = E phi'(u) phi'(v) for Gaussian u and v with the covariance K^l of the pair.
 //
 // What goes from layer to layer is the correlation r of a pair, as 1 - |r| with the sign of r: from it follow angles
-// near 0 and pi to rounding, which r itself knows to the root of that. 1 - r of the next layer is never a difference
-// of numbers close to each other where a kink makes D a function of the angle. In the first layer small 1 - |r| are
-// sums of squared differences of unit vectors.
+// near 0 and pi to rounding, which r itself knows to the root of that. In chaotic networks small angles grow, and what
+// a layer does not know of them no later one does. So 1 - r of the next layer is never a difference of 1 and what is
+// close to it, but a sum of what vanishes with 1 - r of this one and of what vanishes with the difference of the two
+// variances. In the first layer small 1 - |r| are sums of squared differences of unit vectors.
 #pragma once
 
 #include <vector>
@@ -35,11 +36,13 @@ struct KernelNetwork {
   double weight, bias, constant;    // w, s, t above
   std::vector<double> from_inputs;  // e_l, as many as layers
 
-  /// One for each layer but the last, if kind is table: F / (F(u, u) F(v, v))^(1/2), and the same of D, at variances
-  /// a_r and a_s is the sum over d of f(r p + s, d) T_d(2 angle / pi - 1); rows of x_weights (p, n) interpolate between
-  /// the a_r for each input.
+  /// One for each layer but the last, if kind is table. At variances a_r and a_s, with f = F / (F(u, u) F(v, v))^(1/2):
+  /// 1 - f = (1 - cos(angle)) sum over d of gap(r p + s, d) T_d(2 angle / pi - 1) + ln(a_r / a_s)^2 apart(r p + s, 0);
+  /// d is the series of the same of D. Rows of x_weights (p, n) interpolate between the a_r for each input.
+  /// `order` is 1 and -1 for even and odd activations, of which series are in 4 angle / pi - 1 up to pi / 2, else 0.
+  /// If `below` is not 0, the activation jumps at 0: then gap is the series of f itself, apart is not used, order is 0.
   struct Table {
-    Mat<double> x_weights, y_weights, f, d;
+    Mat<double> x_weights, y_weights, gap, apart, d;
   };
   std::vector<Table> tables;
 };
@@ -55,7 +58,7 @@ struct KernelDiagonals {
 /// @param k, theta          (n, m), or (layers n, m) for all layers one below the other; empty if not wanted
 /// @param threads           >= 1, never changes the result
 /// Cost: n m (k multiplications and about 50 flops a layer); in the worst case, of inputs that are all nearly parallel,
-/// 3 n m k flops more. Memory: 0.6 MiB a thread, 16 (n + m) sizeof(T) bytes a layer.
+/// 3 n m k flops more. Memory: 0.6 MiB a thread, up to 11 (n + m) sizeof(T) bytes a layer.
 template <class T>
 void infinite_kernels(MatIn<T> x_units, MatIn<T> y_units, MatIn<T> x, MatIn<T> y, const KernelDiagonals& of_x,
                       const KernelDiagonals& of_y, const KernelNetwork& network, bool symmetric, MatOut<T> k,

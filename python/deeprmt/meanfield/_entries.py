@@ -1,0 +1,124 @@
+"""Layers of an infinitely wide network for single pairs of inputs, where nothing but the means themselves is known.
+
+As in the core, a pair goes from layer to layer as 1 - |r| with the sign of its correlation r.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..activations import Activation
+from ._dual_table import jumps
+from ._moments import breaks_of, least_variance
+from ._products import product
+
+__all__ = ["Pairs", "first_pairs", "next_pairs", "slopes"]
+
+Array = NDArray[np.float64]
+
+_close = 1e-3  # below, 1 - |r| is no difference of means any more
+_few = 1 << 14  # coordinates that are subtracted at once
+_nodes, _weights = np.polynomial.legendre.leggauss(8)
+_fine, _fine_weights = np.polynomial.legendre.leggauss(24)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """1 - |r|, and the sign of r: 1 or -1."""
+
+    gap: Array
+    sign: Array
+
+    @property
+    def correlation(self) -> Array:
+        return self.sign * (1 - self.gap)
+
+
+def first_pairs(x: Array, y: Array, i: NDArray[np.intp], j: NDArray[np.intp]) -> Pairs:
+    """Of rows x_i and y_j of length 1: small gaps are sums of squared differences."""
+    r = (x[i[0] : i[-1] + 1] @ y.T)[i - i[0], j] if len(i) else np.zeros(0)
+    gap, sign = np.maximum(1 - np.abs(r), 0.0), np.where(r < 0, -1.0, 1.0)
+    near = np.flatnonzero(gap < 1 / 64)
+    step = max(1, _few // x.shape[1])
+    for begin in range(0, len(near), step):
+        some = near[begin : begin + step]
+        difference = x[i[some]] - sign[some, None] * y[j[some]]
+        gap[some] = np.minimum(np.einsum("ij,ij->i", difference, difference) / 2, 1.0)
+    return Pairs(gap, sign)
+
+
+def next_pairs(
+    activation: Activation,
+    a: Array,
+    b: Array,
+    second_a: Array,
+    second_b: Array,
+    pairs: Pairs,
+    weight: float,
+    bias: float,
+) -> tuple[Array, Pairs]:
+    """E phi(u) phi(v) for variances a and b, E phi(u)^2 and E phi(v)^2 being known; and the pairs of the next layer."""
+    size = np.sqrt(second_a) * np.sqrt(second_b)
+    mean = _dual(activation, a, b, pairs.correlation, 0)
+    r = np.divide(mean, size, out=np.zeros_like(mean), where=size > 0)
+    gap, sign = np.maximum(1 - np.abs(r), 0.0), np.where(r < 0, -1.0, 1.0)
+    near = (pairs.gap < _close) & (a > least_variance) & (b > least_variance) & (size > 0)
+    if activation.parity == 0:
+        near &= pairs.sign > 0
+    if near.any() and not jumps(activation):
+        gap[near] = _gap(activation, a[near], b[near], pairs.gap[near]) / size[near]
+        sign[near] = pairs.sign[near] if activation.parity == -1 else 1.0
+        mean[near] = sign[near] * size[near] * (1 - gap[near])
+    if bias == 0:
+        return mean, Pairs(gap, sign)
+    # With A = weight size: sqrt(a' b') - K' = A gap + bias (sqrt a' - sqrt b')^2 / ..., and the like for the sum.
+    next_a, next_b = weight * second_a + bias, weight * second_b + bias
+    root, whole = np.sqrt(next_a) * np.sqrt(next_b), weight * size
+    roots = np.sqrt(second_a) - np.sqrt(second_b)
+    low = whole * gap + bias * weight * roots**2 / (root + whole + bias)
+    high = whole * gap + bias + bias * (weight * (second_a + second_b) + bias) / (root + whole)
+    gap = np.where(sign > 0, low, high) / root
+    beyond = gap > 1
+    return mean, Pairs(np.where(beyond, np.maximum(2 - gap, 0.0), gap), np.where(beyond, -sign, sign))
+
+
+def slopes(activation: Activation, a: Array, b: Array, pairs: Pairs) -> Array:
+    """E phi'(u) phi'(v)."""
+    return _dual(activation, a, b, pairs.correlation, 1)
+
+
+def _dual(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
+    return product(activation, np.maximum(a, least_variance), np.maximum(b, least_variance), c, derivative)
+
+
+def _gap(activation: Activation, a: Array, b: Array, gap: Array) -> Array:
+    """(E phi(u)^2 E phi(v)^2)^(1/2) - E phi(u) phi(v) for r > 0: what different variances make of it at angle 0, and
+    the integral of the dual of phi' from there.
+    """
+    angle = 2 * np.arcsin(np.sqrt(gap / 2))
+    # That dual bends where the angle is about as large as the difference of the logarithms.
+    bend = np.abs(np.log(a / b)) / 2
+    ends = np.minimum(np.stack([np.zeros_like(bend), bend / 4, bend, 4 * bend, np.full_like(bend, np.inf)]), angle)
+    half = np.diff(ends, axis=0)[:, None] / 2
+    t = (ends[:-1] + ends[1:])[:, None] / 2 + half * _nodes[:, None]
+    wide_a, wide_b = np.broadcast_to(a, t.shape), np.broadcast_to(b, t.shape)
+    slope = _dual(activation, wide_a.ravel(), wide_b.ravel(), 1 - 2 * np.sin(t.ravel() / 2) ** 2, 1).reshape(t.shape)
+    out = np.sqrt(a) * np.sqrt(b) * np.sum(slope * np.sin(t) * half * _weights[:, None], axis=(0, 1))
+    for k in np.flatnonzero(a != b):
+        out[k] += _apart(activation, math.sqrt(a[k]), math.sqrt(b[k]))
+    return np.asarray(np.maximum(out, 0.0))
+
+
+def _apart(activation: Activation, root_a: float, root_b: float) -> float:
+    edges = np.unique(np.concatenate([breaks_of(activation, root, 12.0) for root in (root_a, root_b)]))
+    half = np.diff(edges)[:, None] / 2
+    z = ((edges[:-1] + edges[1:])[:, None] / 2 + half * _fine).ravel()
+    weight = (half * _fine_weights).ravel() * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    first, second = (np.asarray(activation.phi(root * z), dtype=float) for root in (root_a, root_b))
+    # Of the difference what is no difference of lengths.
+    lengths = math.sqrt(first * first @ weight) - math.sqrt(second * second @ weight)
+    return max(float((first - second) ** 2 @ weight) - lengths * lengths, 0.0) / 2
