@@ -4,6 +4,7 @@
 #include "bind.hpp"
 #include "deeprmt/linalg/chebyshev.hpp"
 #include "deeprmt/linalg/eigh.hpp"
+#include "deeprmt/linalg/entries.hpp"
 #include "deeprmt/linalg/lanczos.hpp"
 #include "deeprmt/linalg/product.hpp"
 #include "deeprmt/linalg/product_svd.hpp"
@@ -87,6 +88,22 @@ Array<T> svdvals(const Array<T>& a, int threads) {
   Stack<T> stack("svdvals", a);
   return values_of("svdvals", stack, std::min(stack.m, stack.n),
                    [&](MatOut<T> s) { linalg::svdvals<T>(stack.data, stack.count, stack.m, stack.n, s, threads); });
+}
+
+template <class T>
+py::tuple entry_sums(const Array<T>& a, double scale) {
+  const auto in = view("a", a);
+  auto rows = empty<double>(in.rows()), columns = empty<double>(in.cols());
+  const double fourth = without_gil([&, r = vector_view_mut(rows), c = vector_view_mut(columns)]() mutable {
+    return linalg::entry_sums<T>(in, scale, r, c);
+  });
+  return py::make_tuple(fourth, rows, columns);
+}
+
+template <class T>
+T largest_magnitude(const Array<T>& a) {
+  const auto in = view("a", a);
+  return without_gil([&] { return linalg::largest_magnitude<T>(in.data(), in.size()); });
 }
 
 Array<double> svdvals_in_double(const Array<float>& a, int threads) {
@@ -259,6 +276,10 @@ void bind_linalg(py::module_ m) {
           "w"_a.noconvert(), "threads"_a);
     m.def("chebyshev_step", &chebyshev_step<T>, "w"_a.noconvert(), "current"_a.noconvert(), "previous"_a.noconvert(),
           "center"_a, "half"_a, "factor"_a, "threads"_a);
+  });
+  for_types<float, double>([&]<class T>() {
+    m.def("entry_sums", &entry_sums<T>, "a"_a.noconvert(), "scale"_a);
+    m.def("largest_magnitude", &largest_magnitude<T>, "a"_a.noconvert());
   });
   m.def("svdvals_in_double", &svdvals_in_double, "a"_a.noconvert(), "threads"_a);
   bind_log_product(m);

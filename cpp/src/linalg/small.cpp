@@ -173,7 +173,47 @@ DEEPRMT_LEAF void bidiagonalise_rows(T* w, Index ld, Index k, Index n, T* v, T* 
   }
 }
 
-/// The symmetric matrix w has become q T q^T with T tridiagonal.
+/// Rows from `row` on of a symmetric matrix, all in one pack's columns: w loses v_r x + x_r v, and its product with
+/// next is added to dots. What stands left of the block on the diagonal is not touched: what stands right of it counts
+/// twice.
+template <bool update, int rows, class T>
+DEEPRMT_LEAF void symmetric_rows(T* w, Index ld, Index row, Index last, const T* v, const T* x, const T* next,
+                                 T* dots) {
+  const Index own = row / pack<T>;
+  Pack<T> total[rows] = {};
+  for (Index p = own; p < last; ++p) {
+    const Pack<T> vp = update ? packs_at(v)[p] : Pack<T>{}, xp = update ? packs_at(x)[p] : Pack<T>{},
+                  np = packs_at(next)[p];
+    Pack<T> below = {};
+    for (int i = 0; i < rows; ++i) {
+      Pack<T>& entry = packs_at(w + (row + i) * ld)[p];
+      Pack<T> now = entry;
+      if constexpr (update) {
+        now -= v[row + i] * xp + x[row + i] * vp;
+        entry = now;
+      }
+      total[i] += now * np;
+      below += now * next[row + i];
+    }
+    if (p > own) packs_at(dots)[p] += below;
+  }
+  for (int i = 0; i < rows; ++i) dots[row + i] += sum<T>(total[i]);
+}
+
+/// The same for rows `row`, ..., end - 1, once dots is cleared.
+template <bool update, class T>
+DEEPRMT_LEAF void symmetric_update_and_dot(T* w, Index ld, Index row, Index end, Index last, const T* v, const T* x,
+                                           const T* next, T* dots) {
+  for (Index p = row / pack<T>; p < last; ++p) packs_at(dots)[p] = Pack<T>{};
+  while (row < end) {
+    const Index stop = std::min(end, (row / pack<T> + 1) * pack<T>);
+    for (; row + 4 <= stop; row += 4) symmetric_rows<update, 4>(w, ld, row, last, v, x, next, dots);
+    for (; row < stop; ++row) symmetric_rows<update, 1>(w, ld, row, last, v, x, next, dots);
+  }
+}
+
+/// The symmetric matrix w has become q T q^T with T tridiagonal. Of w only the blocks on and right of the diagonal
+/// count.
 template <class T>
 DEEPRMT_LEAF void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, T* x, T* dots, T* diagonal, T* below) {
   const Index last = packs_of<T>(n);
@@ -182,7 +222,7 @@ DEEPRMT_LEAF void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, T*
   std::copy_n(w, n, v);
   Reflector<T> made = reflector(v, 1, n);
   below[0] = made.beta;
-  update_and_dot<false>(w, ld, 1, n, 0, last, v, v, v, v, v, dots);
+  symmetric_update_and_dot<false>(w, ld, 1, n, last, v, v, v, dots);
   for (Index j = 1;; ++j) {
     // (I - t v v^T) w (I - t v v^T) = w - v x^T - x v^T with x = t p - (t^2 / 2) (p . v) v, p = w v.
     Index first = j / pack<T>;
@@ -198,7 +238,7 @@ DEEPRMT_LEAF void tridiagonalise_rows(T* w, Index ld, Index n, T* v, T* next, T*
       packs_at(next)[p] = packs_at(row)[p] - (packs_at(x)[p] + x[j] * packs_at(v)[p]);
     made = reflector(next, j + 1, n);
     below[j] = made.beta;
-    update_and_dot<true>(w, ld, j + 1, n, (j + 1) / pack<T>, last, v, x, x, v, next, dots);
+    symmetric_update_and_dot<true>(w, ld, j + 1, n, last, v, x, next, dots);
     std::swap(v, next);
   }
 }

@@ -157,6 +157,32 @@ class Scan {
     return best.fit();
   }
 
+  /// Whether one of the candidates is closer than `bound`.
+  bool any_closer(const std::vector<Index>& candidates, double bound) const {
+    const auto count = static_cast<Index>(candidates.size());
+    Index coarser = 0;
+    for (const Index stride : {Index{256}, Index{16}, Index{1}}) {
+      Index witness = -1;
+      for (Index k = 0; k < count; k += stride) {
+        if (coarser > 0 && k % coarser == 0) continue;
+        const Tail t = tail(candidates[k]);
+        if (witness >= t.s && at(t, witness) >= bound) continue;
+        if (distance(t, bound, witness) < bound) return true;
+        if ((k & 255) == 0) check_interrupt();
+      }
+      coarser = stride;
+    }
+    return false;
+  }
+
+  /// Every distinct value but the largest.
+  std::vector<Index> candidates() const {
+    std::vector<Index> out;
+    for (Index i = 0; i < n_; ++i)
+      if ((i == 0 || depth_[i] < depth_[i - 1]) && fits(i)) out.push_back(i);
+    return out;
+  }
+
  private:
   double of(const Tail& t, double g) const {
     const double below = two_sided_ ? t.inverse_m - g : -g;
@@ -251,6 +277,22 @@ std::vector<double> resample(const std::vector<double>& body, Index n, double a,
   return depth;
 }
 
+/// Logarithms of xmin over each value below it.
+std::vector<double> body_of(VecIn<double> ascending, Index first, double xmin, double alpha) {
+  constexpr const char* name = "power_law_bootstrap";
+  check_values(name, ascending, first);
+  check::that(xmin > 0 && xmin <= ascending[first] && (first == 0 || xmin > ascending[first - 1]), name,
+              ": xmin must be above the body and not above the tail, got ", xmin);
+  check::that(std::isfinite(alpha) && alpha > 1, name, ": alpha must be finite and above 1, got ", alpha);
+  std::vector<double> body(static_cast<std::size_t>(first));
+  double sum = 0, above = xmin;
+  for (Index i = first - 1; i >= 0; --i) {
+    body[i] = sum += log_ratio(above, ascending[i]);
+    above = ascending[i];
+  }
+  return body;
+}
+
 }  // namespace
 
 PowerLawFit fit_power_law(VecIn<double> ascending, Distance distance, int threads) {
@@ -273,20 +315,10 @@ PowerLawFit fit_power_law_from(VecIn<double> ascending, double xmin, Distance di
 
 void power_law_bootstrap(VecIn<double> ascending, Index first, double xmin, double alpha, Distance distance, bool fixed,
                          std::uint64_t key, VecOut<double> distances, VecOut<double> alphas, int threads) {
-  check_values("power_law_bootstrap", ascending, first);
   const Index n = ascending.size(), samples = distances.size();
   check::that(alphas.size() == samples, "power_law_bootstrap: alphas must have ", samples, " entries, got ",
               alphas.size());
-  check::that(xmin > 0 && xmin <= ascending[first] && (first == 0 || xmin > ascending[first - 1]),
-              "power_law_bootstrap: xmin must be above the body and not above the tail, got ", xmin);
-  check::that(std::isfinite(alpha) && alpha > 1, "power_law_bootstrap: alpha must be finite and above 1, got ", alpha);
-  std::vector<double> body(static_cast<std::size_t>(first));
-  double sum = 0, above = xmin;
-  for (Index i = first - 1; i >= 0; --i) {
-    body[i] = sum += log_ratio(above, ascending[i]);
-    above = ascending[i];
-  }
-
+  const std::vector<double> body = body_of(ascending, first, xmin, alpha);
   parallel_for(samples, threads, [&](Index sample) {
     const Stream stream{key, static_cast<std::uint32_t>(sample), 0};
     double origin = 0;
@@ -296,15 +328,39 @@ void power_law_bootstrap(VecIn<double> ascending, Index first, double xmin, doub
     if (fixed) {
       fit = scan.fit_from(origin);
     } else {
-      std::vector<Index> candidates;
-      for (Index i = 0; i < static_cast<Index>(depth.size()); ++i)
-        if ((i == 0 || depth[i] < depth[i - 1]) && scan.fits(i)) candidates.push_back(i);
-      fit = scan.best(candidates, 1);
+      fit = scan.best(scan.candidates(), 1);
     }
     const bool none = fit.first < 0;
     distances[sample] = none ? std::numeric_limits<double>::quiet_NaN() : fit.distance;
     alphas[sample] = none ? std::numeric_limits<double>::quiet_NaN() : fit.alpha;
   });
+}
+
+Exceeding power_law_bootstrap_count(VecIn<double> ascending, Index first, double xmin, double alpha, Distance distance,
+                                    std::uint64_t key, Index samples, double least, Index enough, int threads) {
+  const Index n = ascending.size();
+  const std::vector<double> body = body_of(ascending, first, xmin, alpha);
+  enum : char { closer, exceeds, none };
+  std::vector<char> what(static_cast<std::size_t>(std::max<Index>(samples, 0)));
+  Exceeding found;
+  constexpr Index turn = 32;  // samples between two looks at the count
+  for (Index begin = 0; begin < samples && found.count < enough; begin += turn) {
+    const Index end = std::min(samples, begin + turn);
+    parallel_for(end - begin, useful_threads(100.0 * static_cast<double>(turn * n), threads), [&](Index i) {
+      const Stream stream{key, static_cast<std::uint32_t>(begin + i), 0};
+      double origin = 0;
+      const std::vector<double> depth = resample(body, n, alpha - 1, false, stream, origin);
+      const Scan scan(depth, distance);
+      const std::vector<Index> candidates = scan.candidates();
+      what[begin + i] = candidates.empty() ? none : scan.any_closer(candidates, least) ? closer : exceeds;
+    });
+    for (Index i = begin; i < end; ++i) {
+      found.valid += what[i] != none;
+      found.count += what[i] == exceeds;
+    }
+  }
+  found.count = std::min(found.count, enough);
+  return found;
 }
 
 }  // namespace deeprmt::tails

@@ -450,6 +450,8 @@ def zeros(s: Array, shape: tuple[int, int], precision: float) -> int:
     bound = rounding(shape, rms, precision)
     exact = int(np.count_nonzero(u <= most * 2.0**-52))
     rounded = int(np.count_nonzero(u <= bound))
+    if rounded == 0:
+        return exact
     chance = least * float(MarchenkoPastur(least / most, rms).cdf(bound**2 / most))
     return max(exact, rounded if rounded > chance + 5 * math.sqrt(chance) else 0)
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._arguments import as_count, as_number
 from .._display import Displayed
 from ._hill import Hill, hill
+from ._ks import ks_sf
 from ._values import Array, ascending_values, log_gaps
 
 if TYPE_CHECKING:
@@ -174,11 +175,9 @@ def plateau(x: ArrayLike, *, least: int | None = None, level: float = 0.05, thre
 
 def _p_value(sums: Array) -> float:
     """Of sums of exponential numbers, given the last: sorted uniform ones."""
-    from scipy.stats import kstwo  # slow to import
-
     if not sums[-1] > 0:
         return 0.0
     u = sums[:-1] / sums[-1]
     i = np.arange(u.size)
     distance = max(float(((i + 1) / u.size - u).max()), float((u - i / u.size).max()))
-    return float(kstwo.sf(distance, u.size))
+    return ks_sf(distance, u.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +184,27 @@ class PowerLaw(Displayed):
         valid = np.count_nonzero(~np.isnan(distances)) + 1
         p = float((1 + np.count_nonzero(distances >= self.ks * (1 - 1e-12))) / valid)
         return GoodnessOfFit(p, float(np.sqrt(p * (1 - p) / valid)), self.ks, distances, alphas)
+
+    def p_value_up_to(self, limit: float, samples: int, rng: RNG, threads: int) -> tuple[float, bool]:
+        """As `goodness_of_fit` gives it, where xmin was chosen and it is below `limit`; else infinity, found sooner.
+
+        And whether no sample lies as far off as the data.
+        """
+        name = "goodness_of_fit"
+        enough = samples + 1 if limit > 1 else math.ceil(limit * (samples + 1)) - 1
+        count, valid = _core.tails.power_law_bootstrap_count(
+            self.x,
+            self.x.size - self.n_tail,
+            self.xmin,
+            self.alpha,
+            self.convention == "two-sided",
+            as_key(name, rng),
+            samples,
+            self.ks * (1 - 1e-12),
+            enough,
+            threads,
+        )
+        return math.inf if count >= enough else (1 + count) / (1 + valid), count == 0
 
     def compare(self, alternative: str) -> Comparison:
         """The power law against another law on the same tail, by their likelihoods.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sized
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -61,7 +62,8 @@ def analyze(
     heads : int, optional
         The number of attention heads, see `load`.
     samples : int, default 199
-        Simulated matrices of noise for each shape, which give the p-values of `metrics`; 0 for none.
+        Matrices of noise for each shape, which give the p-values of `metrics`; 0 for none. The default number comes
+        from a table, others are simulated: see there.
     permutations : int, default 0
         Copies of each matrix with its entries permuted, for rand_distance, num_rand_spikes and ww_softrank; each costs
         as much as the matrix itself, and p-values need 19 or more.
@@ -175,8 +177,16 @@ def analyze(
 
         if known:
             report(known)
-        do = partial(_analyze, conv=conv, window=window, threads=inner, **simulations)
-        within(do, tasks, finished, cost=lambda task: task.needs, room=room, executor=executor)
+        do = partial(_analyze, conv=conv, window=window, **simulations)
+        run = partial(within, finished=finished, cost=lambda task: task.needs, room=room)
+        if executor is not None or not isinstance(tasks, list):
+            run(partial(do, threads=inner), tasks, executor=executor)
+        else:
+            large, others = shared_out(tasks, inner)
+            run(partial(do, threads=inner), large)
+            if others:
+                with ThreadPoolExecutor(inner) as pool:
+                    run(partial(do, threads=1), others, executor=pool)
     in_order = [each for _, found in sorted(results.items()) for each in found]
     rows = [each for each in in_order if isinstance(each, LayerAnalysis)]
     late = [each for each in in_order if isinstance(each, Skipped)]
@@ -211,6 +221,26 @@ def _planned(
 ) -> Iterator[_Task]:
     for index, what in enumerate(work):
         yield _Task(index, what, *chosen(what, room, conv, **simulations), room)
+
+
+def shared_out(tasks: list[_Task], threads: int) -> tuple[list[_Task], list[_Task]]:
+    """What is done one by one with all threads, and what is spread over them: work on one layer shares badly.
+
+    One by one where one has more work than is each thread's share, or where there are not twice as many as threads.
+    """
+    if threads == 1:
+        return tasks, []
+    shapes = [task.what.matrix_shape if isinstance(task.what, Tensor) else task.what.weight.shape for task in tasks]
+    work = [math.prod(shape) * (min(shape) + 100) for shape in shapes]
+    left, large = sum(work), set()
+    for i in sorted(range(len(tasks)), key=lambda i: -work[i]):
+        if work[i] * threads <= left:
+            break
+        large.add(i)
+        left -= work[i]
+    if len(tasks) - len(large) < 2 * threads:
+        return tasks, []
+    return [tasks[i] for i in sorted(large)], [task for i, task in enumerate(tasks) if i not in large]
 
 
 def _stands(found: list[LayerAnalysis | Skipped], task: _Task) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .. import _core
 
 Array = NDArray[np.float64]
 
@@ -20,14 +23,31 @@ class Entries(NamedTuple):
 
 def sums(weight: NDArray[Any], scale: float) -> Entries:
     """Of the entries over scale: fourth powers of small or large ones alone need not be numbers."""
+    if weight.flags.c_contiguous:
+        return Entries(*_core.linalg.entry_sums(weight, scale))
+    if weight.flags.f_contiguous:
+        fourth, columns, rows = _core.linalg.entry_sums(weight.T, scale)
+        return Entries(fourth, rows, columns)
     rows, columns, fourth = np.empty(weight.shape[0]), np.zeros(weight.shape[1]), 0.0
-    step = max(1, 2**15 // weight.shape[1])  # stay in the cache
-    for begin in range(0, weight.shape[0], step):
-        squares = np.square(np.divide(weight[begin : begin + step], scale, dtype=np.float64))
-        fourth += float(np.einsum("ij,ij", squares, squares))
-        rows[begin : begin + step] = squares.sum(axis=1)
-        columns += squares.sum(axis=0)
+    for piece, begin in _pieces(weight):
+        some, rows[begin : begin + len(piece)], here = _core.linalg.entry_sums(piece, scale)
+        fourth += some
+        columns += here
     return Entries(fourth, rows, columns)
+
+
+def largest(weight: NDArray[Any]) -> float:
+    """The largest magnitude; NaN if an entry is."""
+    if weight.flags.c_contiguous or weight.flags.f_contiguous:
+        return _core.linalg.largest_magnitude(weight if weight.flags.c_contiguous else weight.T)
+    return float(np.max([_core.linalg.largest_magnitude(piece) for piece, _ in _pieces(weight)]))
+
+
+def _pieces(weight: NDArray[Any]) -> Iterator[tuple[NDArray[Any], int]]:
+    """Some rows at a time, one entry after the other."""
+    step = max(1, 2**20 // max(1, weight.shape[1]))
+    for begin in range(0, weight.shape[0], step):
+        yield np.ascontiguousarray(weight[begin : begin + step]), begin
 
 
 def localization(norms: Array, levels: Array) -> float | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,10 @@ from .._arguments import default_threads
 from ..errors import ConvergenceError
 from ..linalg import svd
 from ..linalg._svd import svdvals_in_double
-from ..signal._bulk import LEAST_LEVELS, few_distinct, fit, rounding, zeros
+from ..signal._bulk import LEAST_LEVELS, Bulk, few_distinct, fit, rounding, zeros
 from ..spectra import porter_thomas, spacing_ratio, wigner_surmise
 from ..tails import hill
-from ._entries import localization, sums
+from ._entries import largest, localization, sums
 from ._estimate import estimated
 from ._layer import Layer
 from ._metrics import of_spectrum
@@ -114,15 +116,21 @@ def _measure(layer: Layer, window: int, simulations: dict[str, int], vectors: bo
     if min(weight.shape) > 1:
         tested["left_localization"] = localization(entries.rows, (s / scale) ** 2)
         tested["right_localization"] = localization(entries.columns, (s / scale) ** 2)
-    facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key, entries.fourth)
-    return _spectrum(layer, facts | tested, s, frobenius)
+    null = zeros(s, weight.shape, precision)
+
+    @cache
+    def fitted() -> Bulk:
+        return fit(s, weight.shape, s.size - null)
+
+    facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key, entries.fourth, fitted)
+    return _spectrum(layer, facts | tested, s, frobenius, null, fitted)
 
 
 def _fault(weight: np.ndarray[Any, Any]) -> tuple[str, str] | None:
     """What forbids any spectrum, and how the reader would find it."""
     if weight.size == 0:
         return "zero", "the matrix is empty"
-    top = max(float(weight.max()), -float(weight.min()))  # NaN and inf show
+    top = largest(weight)
     if not math.isfinite(top):
         bad = ~np.isfinite(weight)
         first = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -136,12 +144,18 @@ def _fault(weight: np.ndarray[Any, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _spectrum(layer: Layer, facts: dict[str, Any], s: np.ndarray[Any, Any], frobenius: float) -> LayerAnalysis:
+def _spectrum(
+    layer: Layer,
+    facts: dict[str, Any],
+    s: np.ndarray[Any, Any],
+    frobenius: float,
+    null: int,
+    fitted: Callable[[], Bulk],
+) -> LayerAnalysis:
     shape = layer.weight.shape
     n, m = max(shape), min(shape)
     rms = frobenius / math.sqrt(layer.weight.size)
     precision = PRECISION.get(layer.dtype, PRECISION["float32"])
-    null = zeros(s, shape, precision)
     rank = m - null
     levels = s[:rank] ** 2 / n
     p = levels / levels.sum()
@@ -175,17 +189,16 @@ def _spectrum(layer: Layer, facts: dict[str, Any], s: np.ndarray[Any, Any], frob
         status = "small" if status == "ok" else status
         notes.append(f"{rank} level{'' if rank == 1 else 's'}: a law needs {LEAST_LEVELS}")
     elif m > 1:
-        note = _laws(facts, levels)
+        note = _laws(facts, levels, fitted())
         if note:
             status = "small" if status == "ok" else status
             notes.append(note)
     return LayerAnalysis(**facts, status=status, note="; ".join(notes))
 
 
-def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any]) -> str:
+def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], fitted: Bulk) -> str:
     """Add the fitted law, the spacings and the tail; return what could not be had."""
     n = max(facts["shape"])
-    fitted = fit(facts["singular_values"], facts["shape"], levels.size)
     low, high = (edge**2 / n for edge in fitted.law.support()[0])
     k = max(1, round(levels.size / 10))
     tail = hill(levels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,9 @@ from .._arguments import RNG, Floats, as_choice, as_count, as_key, as_real, as_t
 from .._display import Displayed
 from ..errors import ConvergenceError
 from ..linalg._svd import svdvals_in_double
-from ..signal._bulk import few_distinct, rounding, zeros
+from ..signal._bulk import Bulk, few_distinct, rounding, zeros
 from ..tails import fit_power_law
-from ..tails import verdict as tail_verdict
+from ..tails._verdict import in_words
 from ._density_fit import allowance, density_edge
 from ._entries import sums
 from ._formulas import Array, det_x, det_x_crossing, entropy, log_power_sum, spectral_distance
@@ -215,7 +215,7 @@ def metrics(
         What rand_distance compares: "ww" takes the sorted eigenvalues for probabilities, "density" compares histograms
         of 100 bins. Both are the root of the Jensen-Shannon divergence, natural logarithms.
     samples : int, default 199
-        Simulated matrices of noise; 0 for none. The least p-value is 1 / (1 + samples).
+        Simulated matrices of noise, see the notes; 0 for none. The least p-value is 1 / (1 + samples).
     permutations : int, default 19
         Permuted copies, 0 for none; each costs as much as the matrix itself.
     rng : int, SeedSequence or Generator, default 0
@@ -243,7 +243,9 @@ def metrics(
     p-value is of the place between two eigenvalues where the product falls through 1. Copies keep every entry:
     nothing is drawn with replacement.
 
-    Simulations are kept for each shape; stream i of the counter-based generator belongs to copy i. With
+    With the default of 199 and of `rng`, noise of one matrix with a smaller side of 10 to 4096, and a larger one up to
+    10^4 times that, comes from a table: quantiles of simulations on a grid of shapes, interpolated between them. Other
+    noise is simulated, and kept for each shape; stream i of the counter-based generator belongs to copy i. With
     "weightwatcher" noise is still measured by our fit, so mp_softrank has no p-value there.
 
     References
@@ -344,11 +346,12 @@ def of_spectrum(
     key: int,
     fourth: float | None = None,
     whole: tuple[int, ...] = (),
+    fitted: Callable[[], Bulk] | None = None,
 ) -> Metrics:
     """The metrics of matrices whose singular values are known; `slices` serve the permutations.
 
     `fourth` is the sum of the fourth powers of all entries over their root mean square, where that is known; `whole`
-    the shape of the convolution that a single slice comes from.
+    the shape of the convolution that a single slice comes from; `fitted` gives the bulk of a single matrix.
     """
     weightwatcher = facts["convention"] == "weightwatcher"
     samples, copies = facts["samples"], facts["permutations"]
@@ -386,7 +389,7 @@ def of_spectrum(
         if rank > 1 and not equal:
             edge = density_edge(everything / mean, short / long) * mean
     else:
-        edge = scale * mp_edge(singular, ranks, shape)[0] if not equal else np.nan
+        edge = scale * mp_edge(singular, ranks, shape, fitted)[0] if not equal else np.nan
     if math.isfinite(edge):
         facts["mp_softrank"] = edge / largest
 
@@ -425,12 +428,13 @@ def _add_alpha(facts: dict[str, Any], levels: Array, stderr: dict[str, float], k
         reason = f"{few}: too few" if levels.size < 3 else "all eigenvalues are equal"
         facts |= {"alpha_verdict": "not distinguishable" if levels.size < 3 else "no tail", "alpha_reasons": (reason,)}
         return
+    threads = as_threads("metrics", None)
+    fit = fit_power_law(levels, threads=threads)
     if facts["convention"] == "weightwatcher" and levels.size < _WW_FEW:
         alpha, xmin, ks, tail = _few(levels)
     else:
-        fit = fit_power_law(levels)
         alpha, xmin, ks, tail = fit.alpha, fit.xmin, fit.ks, fit.n_tail
-    found = tail_verdict(levels, samples=max(99, facts["samples"]), rng=key)
+    found = in_words(fit, samples=max(99, facts["samples"]), rng=key, threads=threads)
     facts |= {"alpha": alpha, "xmin": xmin, "ks": ks, "n_tail": tail}
     facts |= {"alpha_verdict": found.verdict, "alpha_reasons": found.reasons}
     facts["alpha_weighted"] = alpha * facts["log_spectral_norm"]

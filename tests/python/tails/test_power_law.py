@@ -174,6 +174,22 @@ def test_bootstrap_samples_follow_the_fit():
     assert abs(alphas.std() / fit.stderr - 1) < 5 / np.sqrt(2 * 2000) + 0.01
 
 
+@pytest.mark.parametrize("ks", ["plfit", "two-sided"])
+def test_p_values_that_are_found_sooner(ks):
+    """Below the limit they are those of all samples, to the last bit; from there on they are not told."""
+    seen = set()
+    for x in (np.random.default_rng(10).pareto(2, 200) + 1, np.linspace(1, 2, 300), A, B):
+        fit = fit_power_law(x, ks=ks)
+        full = fit.goodness_of_fit(samples=199, rng=3)
+        for limit in (0.02, 0.1, 0.5):
+            for threads in (1, 3):
+                found = fit.p_value_up_to(limit, 199, 3, threads)
+                assert found == (full.p_value if full.p_value < limit else np.inf)
+                seen.add(np.isinf(found))
+        assert fit.p_value_up_to(np.inf, 199, 3, 1) == full.p_value
+    assert seen == {True, False}
+
+
 def test_results():
     fit = fit_power_law(A)
     assert repr(fit) == "PowerLaw(alpha=2.291 +- 0.29, xmin=1.02, ks=0.04623, n_tail=20 of 20)"

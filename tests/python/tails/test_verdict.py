@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deeprmt.tails import verdict
-from deeprmt.tails._verdict import _rivals
+from deeprmt.tails import fit_power_law, verdict
+from deeprmt.tails._verdict import _rivals, in_words
 
 RNG = np.random.default_rng
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "tails.md"
@@ -74,6 +74,25 @@ def test_reasons_say_what_was_wanted():
     assert "spans a factor of 1.7, less than 10" in words
     assert _rivals("an exponential law", -2.5, 1.96) == "an exponential law fits better, z = -2.5"
     assert _rivals("an exponential law", -1.5, 1.96) == "an exponential law is not excluded, z = -1.5"
+
+
+def test_in_words_is_the_verdict_in_less_time():
+    seen = set()
+    for seed in range(3):
+        rng = RNG(10 + seed)
+        for x in (
+            rng.pareto(1.5, 700) + 1,
+            rng.pareto(2, 100) + 1,
+            rng.exponential(size=300),
+            rng.lognormal(0, 2, 300),
+            rng.pareto(2, 30) + 1,
+            noise(rng, 100),
+        ):
+            whole = verdict(x, samples=99, rng=4)
+            brief = in_words(fit_power_law(x), samples=99, rng=4, threads=1)
+            assert (brief.verdict, brief.reasons) == (whole.verdict, whole.reasons)
+            seen.add(whole.verdict)
+    assert seen == {"power law", "not distinguishable", "no power law", "no tail"}
 
 
 def test_few_values_decide_nothing():

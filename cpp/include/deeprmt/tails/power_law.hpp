@@ -46,4 +46,16 @@ PowerLawFit fit_power_law_from(VecIn<double> ascending, double xmin, Distance di
 void power_law_bootstrap(VecIn<double> ascending, Index first, double xmin, double alpha, Distance distance, bool fixed,
                          std::uint64_t key, VecOut<double> distances, VecOut<double> alphas, int threads);
 
+struct Exceeding {
+  Index count = 0;  ///< samples whose distance is at least the given one, `enough` at most
+  Index valid = 0;  ///< samples that could be fitted, of those that were drawn
+};
+
+/// How many samples of `power_law_bootstrap`, xmin chosen anew, have a distance of `least` or more, counted up to
+/// `enough`. A sample is left once one of its tails is closer than that, so that this takes a fraction of the time.
+/// @param threads  >= 1, never changes the count
+/// @throws std::invalid_argument on wrong sizes.
+Exceeding power_law_bootstrap_count(VecIn<double> ascending, Index first, double xmin, double alpha, Distance distance,
+                                    std::uint64_t key, Index samples, double least, Index enough, int threads);
+
 }  // namespace deeprmt::tails
