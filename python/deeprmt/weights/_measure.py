@@ -122,7 +122,7 @@ def _measure(layer: Layer, window: int, simulations: dict[str, int], vectors: bo
     def fitted() -> Bulk:
         return fit(s, weight.shape, s.size - null)
 
-    facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key, entries.fourth, fitted)
+    facts["metrics"] = of_spectrum([layer.weight], [s], precision, about, "ww", key, entries.fourth, fitted=fitted)
     return _spectrum(layer, facts | tested, s, frobenius, null, fitted)
 
 

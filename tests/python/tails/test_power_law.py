@@ -184,9 +184,11 @@ def test_p_values_that_are_found_sooner(ks):
         for limit in (0.02, 0.1, 0.5):
             for threads in (1, 3):
                 found = fit.p_value_up_to(limit, 199, 3, threads)
-                assert found == (full.p_value if full.p_value < limit else np.inf)
-                seen.add(np.isinf(found))
-        assert fit.p_value_up_to(np.inf, 199, 3, 1) == full.p_value
+                assert found[0] == (full.p_value if full.p_value < limit else np.inf)
+                if full.p_value < limit:
+                    assert found[1] == (full.distances < full.ks).all()
+                seen.add(bool(np.isinf(found[0])))
+        assert fit.p_value_up_to(np.inf, 199, 3, 1)[0] == full.p_value
     assert seen == {True, False}
 
 
