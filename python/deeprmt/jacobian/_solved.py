@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from .. import _core
 from .._arguments import available_threads
@@ -22,6 +23,10 @@ from ..laws._reports import Reported
 Array = NDArray[np.float64]
 # What stands for 0 where a limit is taken. The squares of a continuous law's small slopes would underflow earlier.
 _least = 1e-140
+# Below this level rounding of the distribution function is seen.
+_rounding = 1e-11
+# Where z is so far from the law that 1 / (z - x) is a series of this ratio, moments up to that order give its mean.
+_far, _moments = 0.1, 16
 # What `expect` aims at. At an end where the density diverges the rounding of x alone costs 1e-8 of the mass.
 _settled = 1e-10
 
@@ -117,6 +122,33 @@ class SolvedLaw(Reported):
         self._check(report, "|z|", z.size)
         return -np.where(z.imag < 0, np.conj(g), g)
 
+    def _means_beside(self, centre: float, t: float) -> tuple[float, float]:
+        """From the resolvent, which costs one solution; its digits are lost where z is far away: there by moments."""
+        if isinstance(self._solver, Law):
+            return super()._means_beside(centre, t)
+        low, high = self._hull()
+        reach = abs(t) * max(high - centre, centre - low)
+        if reach < _far:
+            moments = self._centred(centre)
+            numerator = float(moments[1:] @ t ** np.arange(moments.size - 1))
+            return numerator, 1 + t * numerator
+        z = np.array([complex(centre + 1 / t)])
+        denominator = -float(self._stieltjes(z)[0].real) / t
+        return (denominator - 1) / t, denominator
+
+    def _centred(self, centre: float) -> Array:
+        """E (x - centre)^k, k = 0, 1, ..."""
+        known: dict[float, Array] = vars(self).setdefault("_centred_moments", {})
+        if centre not in known:
+            raw = [1.0] + [self._moment(k) for k in range(1, _moments + 1)]
+            known[centre] = np.array(
+                [
+                    math.fsum(math.comb(k, j) * raw[j] * (-centre) ** (k - j) for j in range(k + 1))
+                    for k in range(_moments + 1)
+                ]
+            )
+        return known[centre]
+
     def _rvs(self, count: int, key: int) -> Array:
         return self._solver._rvs(count, key) if isinstance(self._solver, Law) else super()._rvs(count, key)
 
@@ -152,7 +184,32 @@ class SolvedLaw(Reported):
     def _ppf(self, q: Array) -> Array:
         if isinstance(self._solver, Law):
             return self._solver._ppf(q)
-        return tabled(self, q, 50)
+        rare = (q < _rounding) & self._has_thin_tail
+        if not rare.any():
+            return tabled(self, q, 50)
+        out = np.empty_like(q)
+        out[~rare] = tabled(self, q[~rare], 50)
+        out[rare] = self._rare_quantiles(q[rare])
+        return out
+
+    def _rare_quantiles(self, q: Array) -> Array:
+        """Where rounding hides the distribution function: the density, added up on a grid of ln x. Three digits."""
+        step, top = 5 * math.log(10), math.log(self.lambda_max)
+        t, sizes = top - step, [1.0]
+        while sizes[-1] > 1e-4 * q.min() and t > math.log(_least):
+            t -= step
+            sizes.append(float(self._pdf(np.array([math.exp(t)]))[0]) * math.exp(t))
+        high = t + step * max(1, int(np.argmax(np.array(sizes[::-1]) > 10 * _rounding)))
+        grid = np.linspace(t, high, 12 * max(1, round((high - t) / step)) + 1)
+        size = self._pdf(np.exp(grid)) * np.exp(grid)
+        seen = size > 1e-8 * q.min()
+        grid, log_size = grid[seen], np.log(size[seen])
+        fine = np.linspace(grid[0], grid[-1], 30 * grid.size)
+        size = np.exp(CubicSpline(grid, log_size)(fine))
+        each = (size[1:] + size[:-1]) / 2 * np.diff(fine)
+        mass = np.concatenate([[0.0], np.cumsum(each)])
+        keep = np.concatenate([[False], np.diff(mass) > 0])
+        return np.asarray(np.exp(np.interp(np.log(q), np.log(mass[keep]), fine[keep])), dtype=np.float64)
 
 
 def _off_zero(x: Array) -> Array:

@@ -570,11 +570,7 @@ class Law(ABC):
             raise ValueError(f"{self._name}.r_transform: the support must have an end")
 
         def means(t: float) -> tuple[float, float]:
-            """With z = centre + 1 / t and y = x - centre: the means of y / (1 - t y) and of 1 / (1 - t y)."""
-            return (
-                float(self.expect(lambda x: (x - centre) / (1 - t * (x - centre)))),
-                float(self.expect(lambda x: 1 / (1 - t * (x - centre)))),
-            )
+            return self._means_beside(centre, t)
 
         def solve(w: float) -> float:
             t = self._invert("r_transform", lambda t: t * means(t)[1], w, low - centre, high - centre)
@@ -582,6 +578,13 @@ class Law(ABC):
             return centre + numerator / denominator
 
         return np.array([solve(each) for each in w])
+
+    def _means_beside(self, centre: float, t: float) -> tuple[float, float]:
+        """The means of y / (1 - t y) and of 1 / (1 - t y), y = x - centre, for 1 / t + centre outside the support."""
+        return (
+            float(self.expect(lambda x: (x - centre) / (1 - t * (x - centre)))),
+            float(self.expect(lambda x: 1 / (1 - t * (x - centre)))),
+        )
 
     def s_transform(self, w: ArrayLike) -> Any:
         """S(w) of a law on [0, inf), real w above -1 + (mass at 0), up to M at the upper edge; S(0) = 1 / mean."""
@@ -595,8 +598,7 @@ class Law(ABC):
             )
 
         def mean(u: float) -> float:
-            """With z = 1 / u: M(z) / u, the mean of x / (1 - u x)."""
-            return float(self.expect(lambda x: x / (1 - u * x)))
+            return self._means_beside(0.0, u)[0]  # with z = 1 / u, this is M(z) / u
 
         def solve(w: float) -> float:
             u = self._invert("s_transform", lambda u: u * mean(u), w, 0.0, high)

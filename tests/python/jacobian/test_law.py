@@ -523,3 +523,29 @@ def test_many_variances_take_fewer_panels(monkeypatch, name):
     assert len(all_of_them._groups) == 11
     # The rule is right to 1e-13 a layer of ln S, and the density changes by no more than a few times that.
     np.testing.assert_allclose(density, all_of_them.pdf(x), rtol=1e-10)
+
+
+@pytest.mark.parametrize("weights", ["haar", "gaussian"])
+def test_transforms_of_many_layers_are_those_of_the_density(weights):
+    """R(G(z)) + 1 / G(z) = z and S(M(z)) = (1 + M) / (M z): z right of the support, left of 0, and far away."""
+    mu = law(MLP([9] * 6, "tanh", weights=weights, sigma_w=1.5, sigma_b=0.3), q0=3.0)
+    z = mu.lambda_max * np.array([1.2, 30.0, -0.5, -300.0])
+    g = -mu.stieltjes(z).real
+    np.testing.assert_allclose(mu.r_transform(g) + 1 / g, z, rtol=1e-12)
+    m = z[:3] * g[:3] - 1
+    np.testing.assert_allclose(mu.s_transform(m), (1 + m) / (m * z[:3]), rtol=1e-11)  # m has lost two digits
+    far = mu.var() * 1e-9  # R(w) = mean + var w + O(w^2)
+    np.testing.assert_allclose(mu.r_transform(1e-9), mu.mean() + far, rtol=1e-13)
+
+
+def test_quantiles_that_rounding_of_the_distribution_function_hides():
+    """Haar weights and tanh: 0 is approached, ever more thinly; the density has digits where its integral has none."""
+    mu = law(MLP([9] * 6, "tanh", weights="haar", sigma_w=1.2), q0=0.3)
+    levels = np.array([1e-18, 1e-15, 0.99e-11, 1.01e-11])
+    x = mu.ppf(levels)
+    assert np.all(np.diff(x) > 0)
+    # On both sides of where the distribution function takes over; 2 % of the level make 0.8 % of x.
+    np.testing.assert_allclose(x[2], x[3], rtol=9e-3)
+    for level, at in zip(levels[:2], x[:2], strict=True):
+        t = np.linspace(np.log(at) - 20, np.log(at), 400)
+        assert np.trapezoid(mu.pdf(np.exp(t)) * np.exp(t), t) == pytest.approx(level, rel=0.03)
