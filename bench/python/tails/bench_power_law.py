@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import io
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -67,8 +68,9 @@ def sample(n: int) -> np.ndarray:
 def bounded(name: str, n: int) -> tuple[float, Fit] | None:
     """Seconds of one call of a peer, and its fit; None if it takes longer than `LONGEST`."""
     command = [sys.executable, __file__, name, str(n)]
+    places = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONGEST + 30).stdout
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONGEST, env=places).stdout
     except subprocess.TimeoutExpired:
         return None
     seconds, alpha, xmin = map(float, said.split()[-3:])

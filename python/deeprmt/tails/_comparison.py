@@ -74,11 +74,10 @@ class Comparison(Displayed):
         name = self.alternative.replace("_", " ")
         if self.boundary:
             return f"Comparison(power law is the best {name}: ratio=0)"
+        p, what = (self.p_value, "p_value") if self.p_nested is None else (self.p_nested, "p_nested")
         first, second = ("power law", name) if self.ratio > 0 else (name, "power law")
-        return (
-            f"Comparison({first} better than {second}: ratio={self.ratio:.4g}, z={self.z:.3g}, "
-            f"p_value={self.p_value:.3g})"
-        )
+        words = f"{first} better than {second}" if p < 0.05 else f"{first} and {second} alike but for chance"
+        return f"Comparison({words}: ratio={self.ratio:.4g}, z={self.z:.3g}, {what}={p:.3g})"
 
     def to_dict(self) -> dict[str, Any]:
         """The content, for JSON."""

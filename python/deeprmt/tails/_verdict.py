@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _ALTERNATIVES = ("lognormal", "exponential", "truncated_power_law", "stretched_exponential")
 _NESTED = tuple(name for name in _ALTERNATIVES if name != "exponential")
 _FEW, _SPAN = 50, 10
+_COUNTS = "but the values are whole numbers with ties, and the law that is fitted is continuous"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -106,7 +107,8 @@ def verdict(
     Parameters
     ----------
     x : (n,) array_like of real
-        Positive and finite, in any order, n >= 3: eigenvalues or singular values without zeros, or any sizes.
+        Positive and finite, in any order, n >= 3: eigenvalues or singular values without zeros, or any sizes. They are
+        taken for continuous: of counts the verdict has no meaning, and its reasons say so.
     level : float, default 0.05
         How often a power law may be called none.
     samples : int, default 500
@@ -188,8 +190,10 @@ def _verdict(
     for each, p in nested.items():
         if p < size / 6:
             against.append(f"{each.replace('_', ' ')} fits better, p = {p:.2g}")
+    # A discrete law fits the continuous one badly, be it a power law or not.
+    counts = [_COUNTS] if bool((values == np.floor(values)).all()) and np.unique(values).size < n / 2 else []
     if against:
-        return Verdict("no power law", tuple(against), *evidence)
+        return Verdict("no power law", (*against, *counts), *evidence)
 
     missing: list[str] = []
     if fits < 0.1:
@@ -213,7 +217,7 @@ def _verdict(
     if fit.n_tail < enough:
         missing.append(f"the fitted tail has {fit.n_tail} of {n} values, fewer than {enough}")
     if missing:
-        return Verdict("not distinguishable", tuple(missing), *evidence)
+        return Verdict("not distinguishable", (*missing, *counts), *evidence)
     if goodness is None:
         fits, _ = fit.p_value_up_to(math.inf, count, rng, workers)
     found = (
@@ -221,7 +225,7 @@ def _verdict(
         f"goodness of fit p = {fits:.2g}",
         f"an exponential law is excluded, z = {rival.z:.2g}",
     )
-    return Verdict("power law", found, *evidence)
+    return Verdict("power law", (*found, *counts), *evidence)
 
 
 def _p_value(p: float, bound: bool) -> str:

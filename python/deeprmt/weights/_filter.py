@@ -214,7 +214,11 @@ def _noise_removed(
     s, shape, bulk = svdvals(wide), (wide.shape[0], wide.shape[1]), None
     scale = float(sigma) if isinstance(sigma, float | int) else 0.0
     if sigma is None:
-        bulk = fit_bulk(s, shape, precision=precision)
+        try:
+            bulk = fit_bulk(s, shape, precision=precision)
+        except ValueError as error:
+            said = str(error).removeprefix("fit_bulk: ")
+            raise ValueError(f"filter: layer must tell its noise where sigma is not given: {said}") from error
         if not bulk.follows:
             raise ValueError(
                 f"filter: layer {name!r} has no bulk of noise (Kolmogorov-Smirnov distance {bulk.ks:.3f} from the "

@@ -125,6 +125,8 @@ class MetricsTable:
         9
         """
         name = "MetricsTable.of"
+        if not isinstance(pool, bool | np.bool_):
+            raise TypeError(f"{name}: pool must be True or False, got {pool!r}")
         as_choice(name, "split", split, SPLITS)
         heads = None if heads is None else as_count(name, "heads", heads)
         options: dict[str, Any] = {

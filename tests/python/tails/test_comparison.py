@@ -180,7 +180,7 @@ def test_result():
     found = fit_power_law(B).compare("exponential")
     assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
     assert "ratio" in found._repr_html_()
-    assert repr(found).startswith("Comparison(power law better than exponential: ratio=2.981, z=1.28")
+    assert repr(found).startswith("Comparison(power law and exponential alike but for chance: ratio=2.981, z=1.28")
     with pytest.raises(ValueError, match="compare: alternative must be one of 'lognormal'"):
         fit_power_law(A).compare("normal")
 

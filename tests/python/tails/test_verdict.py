@@ -95,6 +95,14 @@ def test_in_words_is_the_verdict_in_less_time():
     assert seen == {"power law", "not distinguishable", "no power law", "no tail"}
 
 
+def test_counts_are_named():
+    """Zipf's law is a power law, but a discrete one."""
+    counts = RNG(1).zipf(2.5, 2000)
+    found = verdict(counts, samples=50)
+    assert "whole numbers" in found.reasons[-1]
+    assert "whole numbers" not in str(verdict(counts + RNG(2).random(2000), samples=50))
+
+
 def test_few_values_decide_nothing():
     found = verdict(RNG(6).pareto(1.5, 40) + 1)
     assert found.verdict == "not distinguishable"

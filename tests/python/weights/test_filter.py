@@ -169,3 +169,8 @@ def test_noise_alone_leaves_nothing():
     # Ledoit and Peche: only what smoothing leaves at the edges.
     assert filter(noise, method="ledoit-peche").kept < 0.01
     assert math.isclose(filter(noise, sigma=1.0, method="operator").kept, 0.0, abs_tol=0.1)
+
+
+def test_too_few_values_are_told_by_name():
+    with pytest.raises(ValueError, match=r"filter: layer must tell its noise where sigma is not given: .* at least 10"):
+        filter(np.ones((1, 1)))
