@@ -408,7 +408,7 @@ def _numbers(found: Any) -> str:
     for check in found.checks:
         lines.append(f"{'yes' if check.passed else 'NO '}  {check.what}:")
         allowed = "" if check.tolerance == "none" else f" {check.tolerance}"
-        lines.append(f"     found {check.value:.4g}, expected {check.expected}{allowed}")
+        lines.append(f"     found {check.found}, expected {check.expected}{allowed}")
     return "\n".join([*lines, "", f"verdict: {found.verdict}"])
 
 

@@ -69,8 +69,8 @@ class MLP:
     ----------
     depth : int
         L, the number of weight matrices.
-    rates : (weight rates, bias rates)
-        One a layer; networks that are drawn carry them.
+    rates, adam_rates : (weight rates, bias rates)
+        One a layer, for gradient descent and for Adam; networks that are drawn carry them.
 
     Notes
     -----
@@ -87,6 +87,10 @@ class MLP:
 
     "ntk" is h = sigma_w w x / sqrt(n_in) + sigma_b beta with w and beta trained from N(0, 1) [1]_. "mup" is the
     table of [2]_ for gradient descent. With one layer nothing is wide, and "mup" is "standard".
+
+    A step of Adam does not know the size of gradients, so that W moves as if trained at rate eta s: `adam_rates` are
+    the square roots of the above, but for "mup", where the table of [2]_ has 1 for W_1 and biases, and 1 / n_in for
+    all other weights.
 
     References
     ----------
@@ -146,8 +150,16 @@ class MLP:
         return len(self.widths) - 1
 
     @property
+    def adam_rates(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The same for steps of Adam."""
+        if self.parametrization == "mup" and self.depth > 1:
+            return (1.0, *(1 / n for n in self.widths[1:-1])), (1.0,) * self.depth
+        of_weights, of_biases = self.rates
+        return tuple(map(math.sqrt, of_weights)), tuple(map(math.sqrt, of_biases))
+
+    @property
     def rates(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """By what the rate of a step is multiplied: for the weights of each layer, and for its biases."""
+        """By what the rate of a step of gradient descent is multiplied: for each layer's weights, and its biases."""
         depth, widths = self.depth, self.widths
         if self.parametrization == "ntk":
             return tuple(self.sigma_w**2 / n for n in widths[:-1]), (self.sigma_b**2,) * depth
@@ -209,7 +221,7 @@ class MLP:
             biases.append(b)
         if self._last_scale != 1:
             weights[-1] *= weights[-1].dtype.type(self._last_scale)
-        return Network(tuple(weights), tuple(biases), self.activation, *self.rates)
+        return Network(tuple(weights), tuple(biases), self.activation, *self.rates, *self.adam_rates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +239,8 @@ class Network:
     weight_rates, bias_rates : sequence of float, optional
         By what training multiplies the rate of its steps, and the tangent kernel the squares of derivatives, for each
         layer; not negative. Default: 1. An `MLP` sets them by its parametrization.
+    adam_weight_rates, adam_bias_rates : sequence of float, optional
+        The same for steps of Adam. Default: the square roots of the above.
 
     Raises
     ------
@@ -247,6 +261,8 @@ class Network:
     activation: Activation = field(default="linear")  # type: ignore[assignment]
     weight_rates: tuple[float, ...] = field(default=())
     bias_rates: tuple[float, ...] = field(default=())
+    adam_weight_rates: tuple[float, ...] = field(default=())
+    adam_bias_rates: tuple[float, ...] = field(default=())
 
     def __post_init__(self) -> None:
         weights = tuple(as_real("Network", f"weights[{i}]", w) for i, w in enumerate(self.weights))
@@ -274,12 +290,15 @@ class Network:
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
         object.__setattr__(self, "activation", as_activation("Network", self.activation))
-        for what in ("weight_rates", "bias_rates"):
+        for what in ("weight_rates", "bias_rates", "adam_weight_rates", "adam_bias_rates"):
             values = getattr(self, what)
             rates = [as_number("Network", f"{what}[{i}]", rate, least=0.0) for i, rate in enumerate(values)]
             if len(rates) not in (0, len(weights)):
                 raise ValueError(f"Network: {what} must be one for each of {len(weights)} layers, got {len(rates)}")
-            object.__setattr__(self, what, tuple(rates) or (1.0,) * len(weights))
+            if not rates:
+                adam = what.startswith("adam_")
+                rates = [math.sqrt(r) for r in getattr(self, what[5:])] if adam else [1.0] * len(weights)
+            object.__setattr__(self, what, tuple(rates))
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -133,12 +133,16 @@ def test_rates_are_those_of_the_table():
     assert mlp("standard").rates == ((1.0,) * 3, (1.0,) * 3)
     assert mlp("ntk").rates == ((2.25 / 7, 2.25 / 50, 2.25 / 20), (0.25,) * 3)
     assert mlp("mup").rates == ((50.0, 1.0, 1 / 20), (50.0, 20.0, 3.0))
+    assert mlp("ntk").adam_rates == ((1.5 / 7**0.5, 1.5 / 50**0.5, 1.5 / 20**0.5), (0.5,) * 3)
+    assert mlp("mup").adam_rates == ((1.0, 1 / 50, 1 / 20), (1.0,) * 3)
+    assert Network([[[1.0]]], weight_rates=[4.0]).adam_weight_rates == (2.0,)
     a, b, c = (mlp(kind).sample(0) for kind in ("standard", "ntk", "mup"))
     for one, two in zip(a.weights, b.weights, strict=True):
         np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(c.weights[1], a.weights[1])
     np.testing.assert_allclose(c.weights[2], a.weights[2] / np.sqrt(20), rtol=1e-15)
     assert (b.weight_rates, b.bias_rates) == mlp("ntk").rates
+    assert (c.adam_weight_rates, c.adam_bias_rates) == mlp("mup").adam_rates
     assert MLP([4, 3], "relu", sigma_w=1, parametrization="mup").rates == ((1.0,), (1.0,))
     assert mlp("mup") != mlp("ntk")
 

@@ -9,9 +9,10 @@ import numpy as np
 from .. import _core, plots
 from ..activations import Activation, as_activation
 from ..laws import Law, MarchenkoPastur
-from ..linalg import eigvalsh
-from ..meanfield import conjugate_kernel_law, kernel_spectrum, ntk_law
+from ..linalg import eigvalsh, svd
+from ..meanfield import KernelSpectrum, conjugate_kernel_law, kernel_spectrum, ntk_law
 from ..networks import MLP
+from ..training import dataset
 from ._experiment import Experiment
 from ._result import Check, Reproduction
 
@@ -79,12 +80,34 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     network = mlp.sample(rng, threads=threads)
     uneven = kernel_spectrum(network.conjugate_kernel(x, threads=threads), own, threads=threads)
     checks.append(Check.most("inputs of unequal variances, conjugate kernel: Kolmogorov distance", uneven.ks, 0.02))
+    # Real inputs: digits without their ten leading components and with no two alike, because the theorem asks for
+    # inputs that are nearly orthogonal; beside Gaussian inputs of the same shape, and digits as they come.
+    digits = _digits(0.6, 60 if quick else None)
+    rng = np.random.default_rng([seed, tangents + 1])
+    real = {
+        "digits": digits,
+        "Gaussian": rng.normal(size=digits.shape),
+        "digits, all components and pairs": _digits(None, len(digits)),
+    }
+    found_at = {name: _spectra(each, scaled, rng, threads) for name, each in real.items()}
+    content["digits"] = {
+        name: {"inputs": len(real[name])} | {kind: each.ks for kind, each in spectra_of.items()}
+        for name, spectra_of in found_at.items()
+    }
+    shown = found_at["digits"]["conjugate"]
+    other = found_at["Gaussian"]["conjugate"]
+    for name, ks in (("digits", shown.ks), ("as many Gaussian inputs", other.ks)):
+        checks.append(Check.most(f"{name}, conjugate kernel: Kolmogorov distance", ks, 0.05))
+    foreign = KernelSpectrum(shown.eigenvalues, other.law, 1.0).ks
+    checks.append(Check.least("digits, beside the law of as many Gaussian inputs: the same", foreign, 0.1))
     content["eigenvalues"] = {kind: rows[0].tolist() for kind, rows in spectra.items()}
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots(1, 3)
+        axes = figure.subplots(1, 4)
         uneven.plot(axes[2])
         axes[2].set_title("conjugate kernel, uneven inputs", fontsize=9)
+        shown.plot(axes[3])
+        axes[3].set_title(f"conjugate kernel, {len(digits)} digits", fontsize=9)
         for ax, (kind, limit) in zip(axes, laws.items(), strict=False):
             plots.spectrum(np.concatenate(spectra[kind]), limit, ax=ax, label="networks")
             ax.set_title(f"{kind} kernel", fontsize=9)
@@ -95,6 +118,39 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
 
     settings = {"seed": seed, "quick": quick, "inputs": n, "widths": n, "activation": "tanh, scaled", "depth": _DEPTH}
     return Reproduction(experiment.name, experiment.claim, experiment.source, tuple(checks), content, settings, draw)
+
+
+def _digits(cosine: float | None, count: int | None) -> Any:
+    """(n, 64) images of length 8: centred; with `cosine` without ten components, and with no pair above it."""
+    data = dataset("digits")
+    x = np.concatenate([data.x, data.x_test]).astype(np.float64)
+    x -= x.mean(axis=0)
+    if cosine is not None:
+        leading = svd(x)[2][:10]
+        x -= (x @ leading.T) @ leading
+    x *= np.sqrt(x.shape[1]) / np.linalg.norm(x, axis=1)[:, None]
+    if cosine is None:
+        return x[:count]
+    pairs = np.abs(x @ x.T) / x.shape[1]
+    kept: list[int] = []
+    for each in range(len(x)):
+        if not (pairs[each, kept] > cosine).any():
+            kept.append(each)
+    return x[kept[:count]]
+
+
+def _spectra(x: Any, phi: Activation, rng: np.random.Generator, threads: int) -> dict[str, KernelSpectrum]:
+    """Of the kernels of a network whose widths are the number of inputs, beside the laws from their Gram matrix."""
+    n = len(x)
+    own = np.asarray(eigvalsh(_core.linalg.multiply_transposed(x, x, threads) / x.shape[1], threads=threads))
+    mlp = MLP([x.shape[1], *[n] * _DEPTH, 1], phi, sigma_w=1.0, parametrization="ntk")
+    network = mlp.sample(rng, threads=threads)
+    conjugate = conjugate_kernel_law("tanh", [1.0] * _DEPTH, inputs=own)
+    tangent = ntk_law("tanh", [1.0] * _DEPTH, inputs=own)
+    return {
+        "conjugate": kernel_spectrum(network.conjugate_kernel(x, threads=threads), conjugate, threads=threads),
+        "tangent": kernel_spectrum(network.ntk(x, threads=threads), tangent, scale="mean", threads=threads),
+    }
 
 
 EXPERIMENT = Experiment(

@@ -22,6 +22,13 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _digits(value: float, tolerance: float, least: int) -> int:
+    """How many show a difference of the size of the tolerance."""
+    if not (math.isfinite(value) and value and tolerance > 0):
+        return least
+    return min(max(least, math.ceil(math.log10(abs(value) / tolerance)) + 1), 16)
+
+
 @dataclass(frozen=True)
 class Check:
     """One number, and what it should be.
@@ -53,7 +60,14 @@ class Check:
     def near(cls, what: str, value: float, expected: float, tolerance: float) -> Check:
         """|value - expected| <= tolerance."""
         value = float(value)
-        return cls(what, value, f"{expected:.6g}", f"± {tolerance:.3g}", bool(abs(value - expected) <= tolerance))
+        wanted = f"{expected:.{_digits(expected, tolerance, 6)}g}"
+        return cls(what, value, wanted, f"± {tolerance:.3g}", bool(abs(value - expected) <= tolerance))
+
+    @property
+    def found(self) -> str:
+        """The value with as many digits as the tolerance is about, at least four."""
+        tolerance = float(self.tolerance[1:]) if self.tolerance.startswith("±") else 0.0
+        return f"{self.value:.{_digits(self.value, tolerance, 4)}g}"
 
     @classmethod
     def least(cls, what: str, value: float, bound: float) -> Check:

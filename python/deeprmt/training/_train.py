@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from .._arguments import RNG, as_count
 from ..networks import Network
 from ._result import Training
-from ._trainer import Loss, Trainer
+from ._trainer import Loss, Optimizer, Trainer
 
 
 def train(
@@ -22,6 +22,9 @@ def train(
     epochs: int,
     rate: float,
     loss: Loss = "cross-entropy",
+    optimizer: Optimizer = "sgd",
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
     momentum: float = 0.0,
     batch: int | None = None,
     weight_decay: float = 0.0,
@@ -32,7 +35,7 @@ def train(
     rng: RNG = None,
     threads: int | None = None,
 ) -> Training:
-    """Train a network by stochastic gradient descent, the same bits from the same seed on any number of threads.
+    """Train a network by stochastic gradient descent or Adam, the same bits from a seed on any number of threads.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ def train(
         Inputs (n, n_0); labels (n,), or for squares also values (n, n_L). `noisy_labels` makes some wrong.
     epochs : int
         How often each sample is used.
-    rate, loss, momentum, batch, weight_decay, scale, center, rng, threads
+    rate, loss, optimizer, betas, epsilon, momentum, batch, weight_decay, scale, center, rng, threads
         As in `Trainer`.
     test : (x, y), optional
         Other samples to measure on after each epoch.
@@ -86,6 +89,9 @@ def train(
         y,
         loss=loss,
         rate=rate,
+        optimizer=optimizer,
+        betas=betas,
+        epsilon=epsilon,
         momentum=momentum,
         batch=batch,
         weight_decay=weight_decay,
@@ -109,11 +115,14 @@ def train(
         "epochs": rounds,
         "loss": trainer.loss,
         "rate": trainer.rate,
+        "optimizer": trainer.optimizer,
         "momentum": trainer.momentum,
         "batch": trainer.batch,
         "weight_decay": trainer.weight_decay,
         "scale": trainer.scale,
         "center": trainer.center,
     }
+    if trainer.optimizer == "adam":
+        settings |= {"betas": list(trainer.betas), "epsilon": trainer.epsilon}
     test_losses, test_accuracies = (None, None) if test is None else (found[2], found[3])
     return Training(tuple(networks), tuple(keep), found[0], found[1], test_losses, test_accuracies, settings)

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent on a network, one step at a time."""
+"""Stochastic gradient descent, or Adam, on a network, one step at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,19 @@ from ._data import as_labels, shuffled
 from ._losses import LOSSES
 
 Loss = Literal["cross-entropy", "squared"]
+Optimizer = Literal["sgd", "adam"]
 _AT_ONCE = 1024  # columns of an evaluation: bounds its memory
+
+
+def _as_betas(function: str, betas: Any) -> tuple[float, float]:
+    try:
+        first, second = betas
+    except (TypeError, ValueError):
+        raise TypeError(f"{function}: betas must be two numbers, got {betas!r}") from None
+    found = as_number(function, "betas[0]", first, least=0), as_number(function, "betas[1]", second, least=0)
+    if max(found) >= 1:
+        raise ValueError(f"{function}: betas must be below 1, got {betas!r}")
+    return found
 
 
 class Trainer:
@@ -44,10 +56,17 @@ class Trainer:
     loss : {"cross-entropy", "squared"}
         Mean over samples of -log softmax(F) at the label, or of |F - y|^2 / 2.
     rate : float
-        Of steps, above 0; each layer's is multiplied by the network's `weight_rates` and `bias_rates`, by which it
-        is trained in the parametrization of its `MLP`.
+        Of steps, above 0; each layer's is multiplied by the network's `weight_rates` and `bias_rates`, or those for
+        Adam, by which it is trained in the parametrization of its `MLP`.
+    optimizer : {"sgd", "adam"}
+        Gradient descent, or Adam [2]_: w <- w - rate m / (sqrt(v) + epsilon), where m and v are running means of the
+        gradient and of its square, each divided by 1 - beta^t after t steps.
+    betas : (float, float), default (0.9, 0.999)
+        Of Adam's means, in [0, 1).
+    epsilon : float, default 1e-8
+        Of Adam, not negative. It counts where gradients are as small: those of wide layers fall with the width.
     momentum : float, default 0
-        v <- momentum v - rate gradient, w <- w + v; in [0, 1).
+        Of gradient descent: v <- momentum v - rate gradient, w <- w + v; in [0, 1).
     batch : int, optional
         Samples a step. Default: all.
     weight_decay : float, default 0
@@ -77,11 +96,13 @@ class Trainer:
 
     Notes
     -----
-    Memory: three copies of the network, the samples in its type, and signals of one batch or of 1024 samples.
+    Memory: three copies of the network (four with Adam), the samples in its type, and signals of one batch or of 1024
+    samples.
 
     References
     ----------
     .. [1] L. Chizat, E. Oyallon, F. Bach, On lazy training in differentiable programming, arXiv:1812.07956.
+    .. [2] D. Kingma, J. Ba, Adam: a method for stochastic optimization, ICLR (2015), arXiv:1412.6980.
 
     Examples
     --------
@@ -101,6 +122,9 @@ class Trainer:
         *,
         loss: Loss = "cross-entropy",
         rate: float,
+        optimizer: Optimizer = "sgd",
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
         momentum: float = 0.0,
         batch: int | None = None,
         weight_decay: float = 0.0,
@@ -119,6 +143,12 @@ class Trainer:
         self.momentum = as_number(name, "momentum", momentum, least=0)
         if self.momentum >= 1:
             raise ValueError(f"{name}: momentum must be below 1, got {momentum!r}")
+        self.optimizer = as_choice(name, "optimizer", optimizer, ("sgd", "adam"))
+        self.betas = _as_betas(name, betas)
+        self.epsilon = as_number(name, "epsilon", epsilon, least=0)
+        adam = self.optimizer == "adam"
+        if adam and self.momentum:
+            raise ValueError(f"{name}: momentum must be 0 with Adam, whose betas have it, got {momentum!r}")
         self.weight_decay = as_number(name, "weight_decay", weight_decay, least=0)
         self.scale = as_number(name, "scale", scale, above=0)
         self.center = bool(center)
@@ -127,14 +157,17 @@ class Trainer:
         self.batch = len(self._x) if batch is None else as_count(name, "batch", batch)
         parameters = sum(w.size + b.size for w, b in zip(network.weights, network.biases, strict=True))
         columns = min(max(self.batch, _AT_ONCE), len(self._x))
-        need = (4 * parameters + 4 * columns * sum(network.widths)) * self.dtype.itemsize
+        need = ((4 + adam) * parameters + 4 * columns * sum(network.widths)) * self.dtype.itemsize
         refuse_beyond_memory(name, need, f"training a network of {parameters} weights and biases", self.threads)
         self._key = as_key(name, rng)
         self._start = network
         self.weights = [w.copy() for w in network.weights]
         self.biases = [b.copy() for b in network.biases]
-        self._rates = [*network.weight_rates, *network.bias_rates]
+        rates = ("adam_weight_rates", "adam_bias_rates") if adam else ("weight_rates", "bias_rates")
+        self._rates = [rate for which in rates for rate in getattr(network, which)]
         self._velocity = [np.zeros_like(each) for each in (*self.weights, *self.biases)]
+        self._squares = [np.zeros_like(each) for each in self._velocity] if adam else []
+        self._steps = 0
         self._before = self._initial(self._x)
         self.epoch = 0
 
@@ -144,7 +177,9 @@ class Trainer:
     def network(self) -> Network:
         """A copy of the network as it is now."""
         weights, biases = (tuple(each.copy() for each in arrays) for arrays in (self.weights, self.biases))
-        return Network(weights, biases, self.activation, self._start.weight_rates, self._start.bias_rates)
+        start = self._start
+        rates = (start.weight_rates, start.bias_rates, start.adam_weight_rates, start.adam_bias_rates)
+        return Network(weights, biases, self.activation, *rates)
 
     def __repr__(self) -> str:
         widths = " -> ".join(map(str, self._start.widths))
@@ -206,14 +241,38 @@ class Trainer:
                     f"Trainer: the loss is {loss} in epoch {self.epoch}: take a rate below {self.rate:g}",
                     {"epoch": self.epoch, "loss": loss, "rate": self.rate},
                 )
-            momentum = self.dtype.type(self.momentum)
-            arrays = (*self.weights, *self.biases)
-            for array, v, slope, factor in zip(arrays, self._velocity, slopes, self._rates, strict=True):
-                v *= momentum
-                slope *= self.dtype.type(self.rate * factor)
-                v -= slope
-                array += v
+            self._steps += 1
+            (self._move_by_adam if self.optimizer == "adam" else self._move)(slopes)
         return loss
+
+    def _move(self, slopes: list[Floats]) -> None:
+        momentum = self.dtype.type(self.momentum)
+        arrays = (*self.weights, *self.biases)
+        for array, v, slope, factor in zip(arrays, self._velocity, slopes, self._rates, strict=True):
+            v *= momentum
+            slope *= self.dtype.type(self.rate * factor)
+            v -= slope
+            array += v
+
+    def _move_by_adam(self, slopes: list[Floats]) -> None:
+        one = self.dtype.type
+        (first, second), t = self.betas, self._steps
+        arrays = (*self.weights, *self.biases)
+        rows = zip(arrays, self._velocity, self._squares, slopes, self._rates, strict=True)
+        for array, mean, square, slope, factor in rows:
+            mean *= one(first)
+            mean += one(1 - first) * slope
+            slope *= slope
+            slope *= one(1 - second)
+            square *= one(second)
+            square += slope
+            # The root of the square over its weight, plus epsilon; where all gradients were 0, nothing moves.
+            np.divide(square, one(1 - second**t), out=slope)
+            np.sqrt(slope, out=slope)
+            slope += one(self.epsilon)
+            np.divide(mean, slope, out=slope, where=slope > 0)
+            slope *= one(self.rate * factor / (1 - first**t))
+            array -= slope
 
     def gradients(self, samples: ArrayLike | None = None) -> tuple[list[Floats], list[Floats]]:
         """Of what is minimised, weight decay included, to weights and to biases, at these samples or at all."""

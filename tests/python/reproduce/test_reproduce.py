@@ -11,7 +11,7 @@ from deeprmt.reproduce._networks import rise, worst_fall
 NAMES = tuple(reproduce.claims())
 # These draw their own inputs; all others train on scikit-learn's digits.
 WITHOUT_DATA = {
-    "random-slopes", "freeness", "one-sample-ntk", "learning-rate-border", "kernel-laws", "wide-networks",
+    "random-slopes", "freeness", "one-sample-ntk", "learning-rate-border", "wide-networks",
     "kernel-convergence", "linearised-training", "coordinate-check", "rate-transfer",
     "double-descent", "saddles", "fisher", "gram-spectra", "gram-universality", "isospectral-depth", "memorisation",
     "mixed-features", "edges-and-spikes",
@@ -31,6 +31,15 @@ def test_checks():
     assert not Check.most("x", 5.1, 5).passed
     assert not Check.least("x", math.nan, 0).passed
     assert Check.near("x", math.inf, 0, 1).to_dict()["value"] is None
+
+
+def test_numbers_have_the_digits_that_are_checked():
+    check = Check.near("x", 1.620908402014, 1.62090840201, 1e-11)
+    assert (check.found, check.expected, check.passed) == ("1.620908402014", "1.62090840201", True)
+    assert Check.near("x", 0.123456, 0.0, 0.1).found == "0.1235"
+    assert Check.near("x", math.inf, 0.0, 0.1).found == "inf"
+    assert Check.most("x", 5.43219, 6).found == "5.432"
+    assert Check.near("x", 0.5, 0.5, 0.0).expected == "0.5"
 
 
 def test_a_verdict_names_what_failed():

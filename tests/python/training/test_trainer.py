@@ -209,6 +209,12 @@ def test_a_loss_that_runs_away_says_so():
         ({"loss": "hinge"}, ValueError, "loss must be one of"),
         ({"rate": 0}, ValueError, "rate must be finite and above 0"),
         ({"momentum": 1.0}, ValueError, "momentum must be below 1"),
+        ({"optimizer": "lion"}, ValueError, "optimizer must be one of"),
+        ({"optimizer": "adam", "momentum": 0.5}, ValueError, "momentum must be 0 with Adam"),
+        ({"betas": (0.9, 1.0)}, ValueError, "betas must be below 1"),
+        ({"betas": 0.9}, TypeError, "betas must be two numbers"),
+        ({"betas": (-0.1, 0.9)}, ValueError, r"betas\[0\] must be"),
+        ({"epsilon": -1e-8}, ValueError, "epsilon must be"),
         ({"batch": 0}, ValueError, "batch must be at least 1"),
         ({"scale": -1.0}, ValueError, "scale must be"),
         ({"weight_decay": -1.0}, ValueError, "weight_decay must be"),
@@ -289,3 +295,105 @@ def test_a_small_step_moves_outputs_by_the_tangent_kernel(parametrization):
     wanted = -np.einsum("ijop,jp->io", kernel, before - y) / len(x)
     # The step's second order: about rate times the largest eigenvalue of the kernel (some hundreds in "mup").
     np.testing.assert_allclose(moved, wanted, rtol=0, atol=1e-3 * np.abs(wanted).max())
+
+
+def by_adam(network, x, y, steps, **settings):
+    trainer = Trainer(network, x, y, optimizer="adam", **settings)
+    for _ in range(steps):
+        trainer.step()
+    return trainer
+
+
+def test_steps_of_adam_are_those_of_plain_loops():
+    network, x, y = case(6)
+    settings = {"rate": 0.03, "betas": (0.8, 0.95), "epsilon": 1e-3}
+    trainer = Trainer(network, x, y, optimizer="adam", batch=3, rng=5, **settings)
+    batches = [
+        [(x[i].tolist(), int(y[i])) for i in trainer.order(epoch)[begin : begin + 3]]
+        for epoch in range(2)
+        for begin in range(0, 7, 3)
+    ]
+    trainer.run(2)
+    weights, biases = reference.adam(
+        [w.tolist() for w in network.weights],
+        [b.tolist() for b in network.biases],
+        math.tanh,
+        lambda h: 1 - math.tanh(h) ** 2,
+        batches,
+        "cross-entropy",
+        *settings.values(),
+    )
+    # Six steps; a rounding of a slope is at most 1 / epsilon times as large in a step of 0.03.
+    for ours, theirs in zip((*trainer.weights, *trainer.biases), (*weights, *biases), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_adam_is_that_of_torch():
+    torch = pytest.importorskip("torch")
+    network, x, y = case(7)
+    trainer = by_adam(network, x, y, 20, rate=0.02)
+    w = [torch.tensor(each, requires_grad=True) for each in network.weights]
+    b = [torch.tensor(each, requires_grad=True) for each in network.biases]
+    theirs = torch.optim.Adam([*w, *b], lr=0.02)
+    for _ in range(20):
+        h = torch.tensor(x)
+        for layer, (one, two) in enumerate(zip(w, b, strict=True)):
+            h = (torch.tanh(h) if layer else h) @ one.T + two
+        theirs.zero_grad()
+        torch.nn.functional.cross_entropy(h, torch.tensor(y)).backward()
+        theirs.step()
+    for ours, each in zip((*trainer.weights, *trainer.biases), (*w, *b), strict=True):
+        np.testing.assert_allclose(ours, each.detach().numpy(), rtol=0, atol=1e-10)
+
+
+def test_the_first_step_of_adam_is_the_rate_whatever_the_gradient():
+    network, x, y = case(8)
+    slopes = Trainer(network, x, y, rate=1.0).gradients()[0]
+    trainer = by_adam(network, x, y, 1, rate=0.01, epsilon=0.0)
+    for before, after, slope in zip(network.weights, trainer.weights, slopes, strict=True):
+        np.testing.assert_allclose(before - after, 0.01 * np.sign(slope), rtol=0, atol=1e-15)
+
+
+def test_where_nothing_slopes_adam_stands_still():
+    network = Network([[[0.0]], [[0.0]]], activation="relu")
+    trainer = by_adam(network, [[1.0]], [[0.0]], 3, rate=0.1, loss="squared", epsilon=0.0)
+    assert trainer.weights[0][0, 0] == trainer.weights[1][0, 0] == trainer.biases[1][0] == 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_threads_never_change_a_bit_of_adam(dtype):
+    network, x, y = case(2, "relu", (30, 300, 200, 4), 150, dtype)
+    runs = [by_adam(network, x, y, 3, rate=0.01, threads=threads) for threads in (1, 3)]
+    for a, b in zip(runs[0].weights, runs[1].weights, strict=True):
+        assert a.dtype == dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_adam_trains_scaled_weights_at_the_square_roots_of_the_rates():
+    """W = s w with w trained at eta moves as W trained at s eta: the ntk parametrization, put together by hand."""
+    rng = np.random.default_rng(9)
+    x, y, sigma_w, sigma_b, rate = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), 1.4, 0.3, 0.01
+    net = MLP([3, 6, 2], "tanh", sigma_w=sigma_w, sigma_b=sigma_b, parametrization="ntk").sample(0)
+    scales = [sigma_w / np.sqrt(3), sigma_w / np.sqrt(6), sigma_b, sigma_b]
+    w = [each / s for each, s in zip((*net.weights, *net.biases), scales, strict=True)]
+    m, v = [np.zeros_like(each) for each in w], [np.zeros_like(each) for each in w]
+    for t in range(1, 5):
+        h = scales[0] * x @ w[0].T + sigma_b * w[2]
+        delta = (scales[1] * np.tanh(h) @ w[1].T + sigma_b * w[3] - y) / len(x)
+        back = scales[1] * delta @ w[1] / np.cosh(h) ** 2
+        slopes = [back.T @ x, delta.T @ np.tanh(h), back.sum(axis=0), delta.sum(axis=0)]
+        for i, (slope, s) in enumerate(zip(slopes, scales, strict=True)):
+            m[i], v[i] = 0.9 * m[i] + 0.1 * s * slope, 0.999 * v[i] + 0.001 * (s * slope) ** 2
+            w[i] = w[i] - rate * m[i] / (1 - 0.9**t) / np.sqrt(v[i] / (1 - 0.999**t))
+    trainer = by_adam(net, x, y, 4, rate=rate, loss="squared", epsilon=0.0)
+    for each, wanted, s in zip((*trainer.weights, *trainer.biases), w, scales, strict=True):
+        np.testing.assert_allclose(each, s * wanted, rtol=1e-9, atol=1e-12)
+    assert trainer.network.adam_weight_rates == net.adam_weight_rates
+
+
+def test_the_settings_of_adam_are_kept():
+    network, x, y = case()
+    found = train(network, x, y, epochs=1, rate=0.1, optimizer="adam", betas=(0.5, 0.9))
+    assert found.settings["optimizer"] == "adam"
+    assert found.settings["betas"] == [0.5, 0.9]
+    assert "betas" not in train(network, x, y, epochs=1, rate=0.1).settings

@@ -62,3 +62,22 @@ def train(weights, biases, phi, dphi, batches, loss, rate, momentum, scale=1.0, 
                     vw[layer][i][j] = momentum * vw[layer][i][j] - rate * dw[layer][i][j]
                     weights[layer][i][j] += vw[layer][i][j]
     return weights, biases
+
+
+def adam(weights, biases, phi, dphi, batches, loss, rate, betas, epsilon):
+    """One step of Adam a batch; changes nothing that it is given."""
+    weights = [[list(row) for row in w] for w in weights]
+    biases = [list(b) for b in biases]
+    first = [{} for _ in weights]
+    second = [{} for _ in weights]
+    for t, batch in enumerate(batches, start=1):
+        _, dw, db = gradients(weights, biases, phi, dphi, batch, loss)
+        for layer in range(len(weights)):
+            rows = [(biases[layer], db[layer]), *zip(weights[layer], dw[layer], strict=True)]
+            for i, (row, slopes) in enumerate(rows):
+                for j, slope in enumerate(slopes):
+                    m = betas[0] * first[layer].get((i, j), 0.0) + (1 - betas[0]) * slope
+                    v = betas[1] * second[layer].get((i, j), 0.0) + (1 - betas[1]) * slope**2
+                    first[layer][i, j], second[layer][i, j] = m, v
+                    row[j] -= rate * m / (1 - betas[0] ** t) / (math.sqrt(v / (1 - betas[1] ** t)) + epsilon)
+    return weights, biases
