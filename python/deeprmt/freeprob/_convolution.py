@@ -848,6 +848,13 @@ def factor(law: Law) -> Source:
     return out
 
 
+def _square(law: Law) -> Law:
+    """Marchenko-Pastur laws whose aspect is 1 but for rounding, and not above, are those of square matrices."""
+    if isinstance(law, MarchenkoPastur) and not law.singular and 0 < 1 - law.aspect <= 3e-14:
+        return MarchenkoPastur(1.0, law.sigma)
+    return law
+
+
 class FreeSum(Convolution):
     """The law of a sum of free variables; made by `free_add`, `free_power` and `compression`.
 
@@ -892,6 +899,10 @@ class FreeProduct(Convolution):
 
     _rule = Multiplicative
     _neutral = 1.0
+
+    def __init__(self, parts: list[tuple[Law, float]]) -> None:
+        # A gap between 0 and an edge at 1e-30, without an atom at 0 to tell it by, has no digits.
+        super().__init__([(_square(law), t) for law, t in parts])
 
     @staticmethod
     def _combined(here: float, at: float, t: float) -> float:

@@ -608,6 +608,15 @@ def _law_of(expression: Expression, laws: Mapping[Letter, Law]) -> Law:
     return PolynomialLaw(expression, laws)
 
 
+def _of_values(name: str, values: Any) -> Law:
+    try:
+        return Empirical(values)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"freeprob.law: laws must hold a Law or an array of real numbers for {name}, got {shown(values)} ({error})"
+        ) from None
+
+
 def law(expression: Any, laws: Mapping[Any, Any]) -> Law:
     """The law of a self-adjoint polynomial or rational expression in free variables.
 
@@ -683,7 +692,7 @@ def law(expression: Any, laws: Mapping[Any, Any]) -> Law:
     parts: dict[Letter, Expression] = {}
     for letter, value in as_letters(function, "laws", laws).items():
         if letter.selfadjoint:
-            given[letter] = value if isinstance(value, Law) else Empirical(value)
+            given[letter] = value if isinstance(value, Law) else _of_values(letter.name, value)
             continue
         first, second = as_pair(function, letter, value)
         u, v = Letter(f"{letter.name}.real"), Letter(f"{letter.name}.imag")

@@ -253,7 +253,8 @@ class Equations:
         if not self.explicit:
             return 0.0, 0.0, np.inf
         if self.rule.product:
-            p, d = self.rule.beyond(self._bundle, c)
+            with np.errstate(all="ignore"):  # of two formulas one is taken, and the other may have a pole
+                p, d = self.rule.beyond(self._bundle, c)
             return self._weights @ p, self._weights @ d, c.imag + p.imag.min(axis=0)
         total, slope, least = 0.0, 0.0, np.full(c.shape, np.inf)
         for _, t, numbers in self.explicit:

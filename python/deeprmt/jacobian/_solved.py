@@ -27,6 +27,8 @@ _least = 1e-140
 _rounding = 1e-11
 # Where z is so far from the law that 1 / (z - x) is a series of this ratio, moments up to that order give its mean.
 _far, _moments = 0.1, 16
+# Below it quantiles are doubles counted through: they have few digits, and the mass may begin beyond them.
+_resolved = 1e-300
 # What `expect` aims at. At an end where the density diverges the rounding of x alone costs 1e-8 of the mass.
 _settled = 1e-10
 
@@ -181,12 +183,16 @@ class SolvedLaw(Reported):
         """The right end: of the support, or the last atom."""
         return self._hull()[1]
 
+    # Next to an end at which the density is infinite a unit in the last place of x holds 1e-8 of the mass.
+    _rounding = 1e-6
+
     def _ppf(self, q: Array) -> Array:
         if isinstance(self._solver, Law):
             return self._solver._ppf(q)
         rare = (q < _rounding) & self._has_thin_tail
         if not rare.any():
-            return tabled(self, q, 50)
+            to_zero = not self._has_thin_tail and self._hull()[0] == 0 and dict(self._known_atoms).get(0.0, 0.0) == 0
+            return self._at_least_doubles(q) if to_zero else tabled(self, q, 50)
         out = np.empty_like(q)
         out[~rare] = tabled(self, q[~rare], 50)
         out[rare] = self._rare_quantiles(q[rare])
@@ -210,6 +216,24 @@ class SolvedLaw(Reported):
         mass = np.concatenate([[0.0], np.cumsum(each)])
         keep = np.concatenate([[False], np.diff(mass) > 0])
         return np.asarray(np.exp(np.interp(np.log(q), np.log(mass[keep]), fine[keep])), dtype=np.float64)
+
+    def _at_least_doubles(self, q: Array) -> Array:
+        """Quantiles of a law down to 0, whose mass may begin below the least double: there doubles are counted through.
+
+        Close to the least doubles x has few digits.
+        """
+        tiny = q <= self._cdf(np.array([_resolved]))[0]
+        out = np.empty_like(q)
+        if not tiny.all():
+            out[~tiny] = tabled(self, q[~tiny], 50)
+        if tiny.any():
+            low, high = np.zeros(int(tiny.sum()), np.int64), np.full(int(tiny.sum()), _resolved).view(np.int64)
+            while (high - low > 1).any():
+                middle = (low + high) // 2
+                above = self._cdf(middle.view(np.float64)) >= q[tiny]
+                low, high = np.where(above, low, middle), np.where(above, middle, high)
+            out[tiny] = np.where(q[tiny] > 0, high.view(np.float64), 0.0)
+        return out
 
 
 def _off_zero(x: Array) -> Array:

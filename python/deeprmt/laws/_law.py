@@ -116,12 +116,15 @@ class Law(ABC):
         return self._evaluate("logpdf", x, self._logpdf, below=-np.inf, above=-np.inf)
 
     def cdf(self, x: ArrayLike) -> Any:
-        """The probability of a value of at most x."""
-        return self._evaluate("cdf", x, self._cdf, below=0.0, above=1.0)
+        """The probability of a value of at most x; what one call returns never falls, rounding included."""
+        return _never_falling(x, self._evaluate("cdf", x, self._cdf, below=0.0, above=1.0), 1.0, self._rounding)
 
     def sf(self, x: ArrayLike) -> Any:
-        """The probability of a value above x."""
-        return self._evaluate("sf", x, self._sf, below=1.0, above=0.0)
+        """The probability of a value above x; what one call returns never rises, rounding included."""
+        return _never_falling(x, self._evaluate("sf", x, self._sf, below=1.0, above=0.0), -1.0, self._rounding)
+
+    # By how much rounding may let the distribution function fall: what falls further is not hidden.
+    _rounding = 1e-14
 
     @quiet
     def ppf(self, q: ArrayLike) -> Any:
@@ -665,7 +668,9 @@ class Law(ABC):
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the density, and the atoms as stems; `options` go to `deeprmt.plots.law`."""
         from ..plots import law
+        from ..plots._axes import refuse_no_axes
 
+        refuse_no_axes(f"{self._name}.plot", ax)
         return law(self, ax=ax, **options)
 
     def _repr_html_(self) -> str:
@@ -777,6 +782,26 @@ def _times_power(value: float, size: float, k: int) -> float:
         value, more = math.frexp(value)
         whole += more
     return math.ldexp(value, whole)
+
+
+def _never_falling(x: ArrayLike, value: Any, sign: float, most: float) -> Any:
+    """The largest value times `sign` so far, in ascending x, in place of those that fall by no more than `most`."""
+    if np.ndim(value) == 0 or value.size < 2:
+        return value
+    at, flat = np.asarray(x, np.float64).ravel(), sign * value.ravel()
+    order = None
+    if not (at[1:] >= at[:-1]).all():
+        order = np.argsort(at, kind="stable")
+        flat = flat[order]
+    if (flat[1:] >= flat[:-1]).all():
+        return value
+    top = np.fmax.accumulate(flat)
+    mended = np.where(flat >= top - most, top, flat)  # NaN stays
+    if order is not None:
+        back = np.empty_like(mended)
+        back[order] = mended
+        mended = back
+    return (sign * mended).reshape(value.shape)
 
 
 def _times_logarithm(density: Callable[[Array], Array], z: complex) -> Callable[[Array], Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arguments import shown
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -27,9 +29,16 @@ def as_axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
         import matplotlib.pyplot as pyplot
     except ImportError as error:
         raise ImportError('deeprmt.plots needs matplotlib: pip install "deeprmt[plot]"') from error
+    refuse_no_axes("plots", ax)
     if ax is None:
         _, ax = pyplot.subplots(layout="constrained", figsize=size)
     return ax
+
+
+def refuse_no_axes(function: str, ax: object) -> None:
+    """A TypeError unless `ax` is None, or can be drawn on."""
+    if ax is not None and not (hasattr(ax, "plot") and hasattr(ax, "has_data")):
+        raise TypeError(f"{function}: ax must be matplotlib axes, got {shown(ax)}")
 
 
 def estimate_over_k(

@@ -287,3 +287,15 @@ def test_products_of_many_copies_next_to_a_lower_end_close_to_zero():
     np.testing.assert_allclose(law.cdf(law.ppf(q)), q, rtol=1e-6)
     # Log-determinants add: E ln x = -1 + (1 - 1 / a) ln(1 - a) for one factor.
     assert law.expect(np.log) == pytest.approx(60 * (math.log(2) - 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("aspect", [1 - 2**-53, 1 + 2**-52, 1 - 1e-14, 1 + 3e-14, 1 + 1e-13])
+@pytest.mark.filterwarnings("error")
+def test_aspects_that_round_to_one(aspect):
+    """Between 0 and the edge at (1 - aspect)^2 / 4 or so there is no mass that doubles see."""
+    two = Discrete([1.0, 2.0], [0.5, 0.5])
+    law, square = free_multiply(MarchenkoPastur(aspect), two), free_multiply(MarchenkoPastur(1.0), two)
+    x = np.array([1e-20, 1e-10, 0.1, 1.0, 6.5])
+    # The edge alone takes its root, 1e-13 / 2, of the mass.
+    np.testing.assert_allclose(law.cdf(x), square.cdf(x), rtol=0, atol=2e-13)
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-12)

@@ -269,6 +269,7 @@ class Endless(Semicircle):
         (x, {"x": S}, TypeError, "keys of laws must be symbols, got 'x'"),
         (x + y, {x: S, y: Endless()}, ValueError, "the law of y must have bounded support"),
         (x + y, {x: S, y: [1j]}, TypeError, "values must be real"),
+        (x + y, {x: "a", y: S}, TypeError, "a Law or an array of real numbers for x, got 'a'"),
         (x + y, {x: S, y: [np.nan]}, ValueError, "values must be finite"),
         (1 / x + y, {x: S, y: S}, ValueError, "must be invertible"),
         (1 / (x + y) + y, {x: S, y: S}, ValueError, r"x \+ y must be invertible, but 0 belongs to the spectrum"),

@@ -549,3 +549,28 @@ def test_quantiles_that_rounding_of_the_distribution_function_hides():
     for level, at in zip(levels[:2], x[:2], strict=True):
         t = np.linspace(np.log(at) - 20, np.log(at), 400)
         assert np.trapezoid(mu.pdf(np.exp(t)) * np.exp(t), t) == pytest.approx(level, rel=0.03)
+
+
+def test_quantiles_at_the_end_of_doubles():
+    """0.54 percent of the mass lies below the least double, and 0.56 below 1e-300."""
+    mu = universal_law("bernoulli", 4.0)
+    least, resolved = mu.cdf([5e-324, 1e-300])
+    q = np.sort([*np.geomspace(1e-30, 0.3, 300), *np.linspace(least, resolved, 9)])
+    x = mu.ppf(q)
+    assert (np.diff(x) >= 0).all()
+    assert (x[q <= least] == 5e-324).all()
+    # The least double that reaches the level: the one before does not.
+    tiny = x[(q > least) & (x < 1e-300)]
+    level = q[(q > least) & (x < 1e-300)]
+    assert tiny.size > 3
+    assert (mu.cdf(tiny) >= level).all()
+    assert (mu.cdf(np.nextafter(tiny, 0)) < level).all()
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.999999])
+def test_no_survival_function_rises_next_to_an_infinite_density(spread):
+    mu = universal_law("bernoulli", spread)
+    end = mu.support()[0][1]
+    x = end + np.spacing(end) * np.arange(-60.0, 3.0)
+    assert (np.diff(mu.sf(x)) <= 0).all()
+    assert (np.diff(mu.cdf(x)) >= 0).all()

@@ -556,6 +556,7 @@ def test_refuses_values(call):
         lambda: Poisson().power("2"),
         lambda: Poisson().expect(3),
         lambda: Discrete([1.0]).expect(3),
+        lambda: Poisson().plot(3),
     ],
 )
 def test_refuses_types(call):
@@ -567,3 +568,25 @@ def test_infinite_moments_say_so():
     with pytest.raises(ConvergenceError, match="may be infinite"):
         MarchenkoPastur(1.0).power(-1).mean()
     assert isinstance(MarchenkoPastur(0.5).power(-1), Law)
+
+
+@pytest.mark.parametrize("law", [FussCatalan(3), FussCatalan(0.5), Semicircle(), MarchenkoPastur(0.3)])
+def test_rounding_lets_no_distribution_function_fall(law):
+    """Among neighbouring doubles at the ends, where differences are rounding, in any order of the points."""
+    ((low, high),) = law.support()
+    x = np.concatenate([np.linspace(low, high, 2001)])
+    for end in (low, high):
+        near = end + np.spacing(end) * np.arange(-40.0, 41.0)
+        x = np.concatenate([x, near, end + (high - low) * np.geomspace(1e-17, 1e-2, 300) * (1 if end == low else -1)])
+    order = np.argsort(x)
+    assert (np.diff(law.cdf(x)[order]) >= 0).all()
+    assert (np.diff(law.sf(x)[order]) <= 0).all()
+
+
+def test_what_falls_by_more_than_rounding_is_shown():
+    class Falling(Semicircle):
+        def _cdf(self, x):
+            return super()._cdf(x) - 1e-12 * (x > 0)
+
+    assert Falling().cdf([-1e-13, 1e-13, np.nan])[1] < 0.5
+    assert np.isnan(Falling().cdf([-1e-13, 1e-13, np.nan])[2])
