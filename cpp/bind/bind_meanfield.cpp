@@ -46,7 +46,8 @@ KernelNetwork network_of(const std::string& kind, double below, double above, in
   using Kind = KernelNetwork::Kind;
   static const std::map<std::string, Kind> kinds = {
       {"ramp", Kind::ramp}, {"step", Kind::step}, {"power", Kind::power},   {"erf", Kind::erf},
-      {"gelu", Kind::gelu}, {"sine", Kind::sine}, {"cosine", Kind::cosine}, {"table", Kind::table},
+      {"gelu", Kind::gelu}, {"sign", Kind::sign}, {"square", Kind::square}, {"cube", Kind::cube},
+      {"bell", Kind::bell}, {"sine", Kind::sine}, {"cosine", Kind::cosine}, {"table", Kind::table},
   };
   const auto found = kinds.find(kind);
   check::that(found != kinds.end(), "infinite_kernels: no kind of activation is called ", kind);

@@ -1,12 +1,13 @@
 """Activation functions with exact derivatives, and what a solver must know of them: where they bend.
 
-Every function takes and returns arrays, keeps float32, passes NaN on, and overflows nowhere. At a kink the derivative
-is the limit from the left.
+Every function takes and returns arrays, keeps float32, passes NaN on, and those of `names` overflow nowhere. At a kink
+the derivative is the limit from the left; of a jump it knows nothing.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,7 +19,16 @@ from scipy import special
 from ._arguments import as_count, as_number
 from ._pieces import Derivative, as_elementwise, kinks_of, parity_of, slopes_of
 
-__all__ = ["Activation", "as_activation", "elu", "leaky_relu", "names", "rectified_power", "shifted_relu"]
+__all__ = [
+    "Activation",
+    "as_activation",
+    "elu",
+    "leaky_relu",
+    "more_names",
+    "names",
+    "rectified_power",
+    "shifted_relu",
+]
 
 Function = Callable[[Any], Any]
 
@@ -318,6 +328,55 @@ def _arctan_slope(h: Any) -> Any:
     return r * r
 
 
+def _heaviside(h: Any) -> Any:
+    return np.heaviside(h, 0.5)
+
+
+def _no_slope(h: Any) -> Any:
+    h = np.asarray(h)
+    return np.where(np.isnan(h), h, np.zeros_like(h))
+
+
+def _bell(h: Any) -> Any:
+    return _gauss(0.5, h)
+
+
+def _bell_slope(h: Any) -> Any:
+    return -np.clip(h, -40, 40) * _gauss(0.5, h)
+
+
+def _square(h: Any) -> Any:
+    return np.asarray(h) * h
+
+
+def _square_slope(h: Any) -> Any:
+    return 2 * np.asarray(h)
+
+
+def _square_centered(h: Any) -> Any:
+    return np.asarray(h) * h - 1
+
+
+def _cube(h: Any) -> Any:
+    return np.asarray(h) * h * h
+
+
+def _cube_slope(h: Any) -> Any:
+    return 3 * (np.asarray(h) * h)
+
+
+# For which a standard normal has mean 0 and variance 1 again (Klambauer et al., arXiv:1706.02515).
+_selu_scale, _selu_alpha = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def _selu(h: Any) -> Any:
+    return _selu_scale * _elu(_selu_alpha, h)
+
+
+def _selu_slope(h: Any) -> Any:
+    return _selu_scale * _elu_slope(_selu_alpha, h)
+
+
 def _softplus(h: Any) -> Any:
     return np.maximum(h, 0) + np.log1p(np.exp(-np.abs(h)))
 
@@ -457,7 +516,33 @@ names: tuple[str, ...] = tuple(_named)
 shifted_relu is max(h, -1/2); leaky_relu has slope 0.01 (`leaky_relu(slope)` for others)."""
 
 
-_step = rectified_power(0)  # no gradient passes through it: it is not among the names
+_others: dict[str, Activation] = {
+    activation.name: activation
+    for activation in (
+        Activation(_cube, _cube_slope, name="cube", kinks=()),
+        elu(),
+        Activation(np.exp, np.exp, name="exp", kinks=()),
+        Activation(_bell, _bell_slope, name="gauss", kinks=()),
+        Activation(_heaviside, _no_slope, name="heaviside", kinks=(0.0,), slopes=(0.0, 0.0)),
+        Activation(_selu, _selu_slope, name="selu", kinks=(0.0,)),
+        Activation(np.sign, _no_slope, name="sign", kinks=(0.0,), slopes=(0.0, 0.0)),
+        Activation(_square, _square_slope, name="square", kinks=()),
+        Activation(_square_centered, _square_slope, name="square_centered", kinks=()),
+        rectified_power(0),
+    )
+}
+_others["elu"] = _others.pop("elu(1)")
+
+more_names: tuple[str, ...] = tuple(sorted(_others))
+"""Further names, of activations that jump (sign, heaviside, which is 1/2 at 0, step, which is 0 there), so that no
+gradient passes, or that grow fast (square, square_centered = h^2 - 1, cube, exp); gauss is exp(-h^2 / 2)."""
+
+_families: dict[str, Callable[[Any], Activation]] = {
+    "elu": elu,
+    "leaky_relu": leaky_relu,
+    "rectified_power": lambda order: rectified_power(int(order) if order == int(order) else order),
+    "shifted_relu": shifted_relu,
+}
 
 
 def as_activation(function: str, value: str | Activation) -> Activation:
@@ -468,7 +553,8 @@ def as_activation(function: str, value: str | Activation) -> Activation:
     function : str
         The caller's name, for the message of an error.
     value : str or Activation
-        What the caller was given.
+        What the caller was given. A name may have a parameter: "leaky_relu(0.2)", "elu(2)", "shifted_relu(1)",
+        "rectified_power(3)".
 
     Returns
     -------
@@ -483,13 +569,23 @@ def as_activation(function: str, value: str | Activation) -> Activation:
     --------
     >>> as_activation("f", "tanh")
     Activation('tanh')
+    >>> as_activation("f", "leaky_relu(0.2)").slopes
+    (0.2, 1.0)
     """
     if isinstance(value, Activation):
         return value
     if not isinstance(value, str):
         raise TypeError(f"{function}: activation must be a name or an Activation, got {value!r}")
-    if value == "step":
-        return _step
-    if value not in _named:
-        raise ValueError(f"{function}: activation must be an Activation or one of {', '.join(names)}, got {value!r}")
-    return _named[value]
+    for known in (_named, _others):
+        if value in known:
+            return known[value]
+    with_parameter = re.fullmatch(r"(\w+)\(([-+.\w]+)\)", value)
+    if with_parameter and with_parameter[1] in _families:
+        try:
+            parameter = float(with_parameter[2])
+        except ValueError:
+            raise ValueError(f"{function}: the parameter of {value!r} must be a number") from None
+        return _families[with_parameter[1]](parameter)
+    raise ValueError(
+        f"{function}: activation must be an Activation or one of {', '.join((*names, *more_names))}, got {value!r}"
+    )

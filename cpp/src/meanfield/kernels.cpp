@@ -139,6 +139,7 @@ enum Wave { fall = inverse_a, twice_fallen = wide };
 int count_of(Kind kind) {
   switch (kind) {
     case Kind::erf:
+    case Kind::bell:
       return all_a + 1;
     case Kind::gelu:
       return values;
@@ -202,17 +203,38 @@ DEEPRMT_LEAF void ramp_row(const Step<T>* step) {
   }
 }
 
-template <class T, bool Bias, bool Tangent>
+/// The step, or if odd the sign.
+template <class T, bool Odd, bool Bias, bool Tangent>
 DEEPRMT_LEAF void step_row(const Step<T>* step) {
   const Step<T> s = *step;
   DEEPRMT_APART
   for (Index j = 0; j < s.n; ++j) {
     const T t = std::abs(s.state[j]) / 2, part = 2 * std::sqrt(t) * arcsine(t) * std::numbers::inv_pi_v<T>;
     const bool acute = positive(s.state[j]);
-    const T size = s.own[root_second] * s.other[root_second][j], r = acute ? 1 - part : part;
-    s.state[j] = next_state<Bias>(acute ? part : 1 - part, true, size, s, j);
+    const T size = s.own[root_second] * s.other[root_second][j];
+    const T r = Odd ? std::copysign(1 - 2 * part, s.state[j]) : acute ? 1 - part : part;
+    s.state[j] = next_state<Bias>(Odd ? 2 * part : acute ? part : 1 - part, !Odd || acute, size, s, j);
     s.now[j] = s.weight * size * r + s.bias;
     if constexpr (Tangent) s.theta[j] = s.from * size * r + s.constant;
+  }
+}
+
+/// h^2, or if odd h^3.
+template <class T, bool Odd, bool Bias, bool Tangent>
+DEEPRMT_LEAF void monomial_row(const Step<T>* step) {
+  const Step<T> s = *step;
+  DEEPRMT_APART
+  for (Index j = 0; j < s.n; ++j) {
+    const T gap = std::abs(s.state[j]), r = 1 - gap;
+    const bool upper = !Odd || positive(s.state[j]);
+    const T to_one = Odd ? gap * (9 - gap * (6 - 2 * gap)) / 5 : 2 * gap * (2 - gap) / 3;
+    const T size = s.own[root_second] * s.other[root_second][j], f = upper ? size * (1 - to_one) : size * (to_one - 1);
+    s.now[j] = s.weight * f + s.bias;
+    if constexpr (Tangent) {
+      const T d = Odd ? (1 + 2 * r * r) / 3 : std::copysign(r, s.state[j]);
+      s.theta[j] = s.from * f + s.constant + s.weight * (s.own[root_slope] * s.other[root_slope][j] * d) * s.theta[j];
+    }
+    s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
   }
 }
 
@@ -279,6 +301,27 @@ DEEPRMT_LEAF void erf_row(const Step<T>* step) {
       const T d = s.first * 4 * std::numbers::inv_pi_v<T> * t.both / std::sqrt(t.det);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
+  }
+}
+
+template <class T, bool Bias, bool Tangent>
+DEEPRMT_LEAF void bell_row(const Step<T>* step) {
+  const Step<T> s = *step;
+  DEEPRMT_APART
+  for (Index j = 0; j < s.n; ++j) {
+    const T gap = std::abs(s.state[j]), wa = s.own[wide], wb = s.other[wide][j];
+    const T sa = s.own[root_a], sb = s.other[root_a][j], both = s.own[inverse_a] * s.other[inverse_a][j];
+    const T det = determinant(s.own[all_a], s.other[all_a][j], s.own[inverse_a], s.other[inverse_a][j], gap);
+    // F = 1 / sqrt(d), d = 1 + a + b + a b (1 - r^2) = w_a w_b + (w_a - w_b)^2 / 2 + a b (1 - r^2).
+    const T f = both / std::sqrt(det), at_one = sa * sb * both, between = both * (sa - sb) * (sa + sb) / (wa + wb);
+    const T squares = (2 * between * between + at_one * at_one * (gap * (2 - gap))) / det;
+    const T to_one = squares / (1 + std::sqrt(std::max(1 - squares, T(0))));
+    s.now[j] = s.weight * f + s.bias;
+    if constexpr (Tangent) {
+      const T d = std::copysign(at_one * (1 - gap) * both * (both / (det * std::sqrt(det))), s.state[j]);
+      s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
+    }
+    s.state[j] = next_state<Bias>(to_one, true, s.own[root_second] * s.other[root_second][j], s, j);
   }
 }
 
@@ -686,6 +729,7 @@ Numbers<T> numbers(const KernelDiagonals& of, const KernelNetwork& net) {
       double f = 0;
       switch (net.kind) {
         case Kind::erf:
+        case Kind::bell:
         case Kind::gelu: {
           const double w = std::sqrt(1 + 2 * a), turned = std::atan2(a, w),
                        even = (a * turned + 2 * a * (a / (1 + a)) / w) * std::numbers::inv_pi / 2;
@@ -696,7 +740,7 @@ Numbers<T> numbers(const KernelDiagonals& of, const KernelNetwork& net) {
             put(root_even, std::sqrt(even));
             put(arc, turned);
           }
-          f = net.kind == Kind::erf ? 2 * std::numbers::inv_pi * turned : a / 4 + even;
+          f = net.kind == Kind::erf ? 2 * std::numbers::inv_pi * turned : net.kind == Kind::gelu ? a / 4 + even : 1 / w;
           break;
         }
         case Kind::sine:
@@ -865,7 +909,19 @@ class Task {
         choose([&]<bool B, bool D>() { clones<ramp_row<T, B, D>>(&s); });
         break;
       case Kind::step:
-        choose([&]<bool B, bool D>() { clones<step_row<T, B, D>>(&s); });
+        choose([&]<bool B, bool D>() { clones<step_row<T, false, B, D>>(&s); });
+        break;
+      case Kind::sign:
+        choose([&]<bool B, bool D>() { clones<step_row<T, true, B, D>>(&s); });
+        break;
+      case Kind::square:
+        choose([&]<bool B, bool D>() { clones<monomial_row<T, false, B, D>>(&s); });
+        break;
+      case Kind::cube:
+        choose([&]<bool B, bool D>() { clones<monomial_row<T, true, B, D>>(&s); });
+        break;
+      case Kind::bell:
+        choose([&]<bool B, bool D>() { clones<bell_row<T, B, D>>(&s); });
         break;
       case Kind::erf:
         s.first = static_cast<T>(net_.above);

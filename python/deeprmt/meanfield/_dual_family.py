@@ -40,6 +40,12 @@ class Family:
             power = order - derivative
             odd = math.prod(range(1, 2 * power, 2))  # E Z^(2 power)
             return np.asarray((order if derivative else 1) ** 2 * odd / 2 * q**power)
+        if self.kind == "sign":
+            return np.full_like(q, 0.0 if derivative else 1.0)
+        if self.kind in ("square", "cube"):
+            square = 4 * q if derivative else 3 * q**2
+            cube = 27 * q**2 if derivative else 15 * q**3
+            return np.asarray(square if self.kind == "square" else cube)
         function = self.activation.dphi if derivative else self.activation.phi
         variances, which = np.unique(np.maximum(q, least_variance), return_inverse=True)
         if self.kind is not None:
@@ -57,11 +63,15 @@ def _kind(activation: Activation) -> tuple[str | None, tuple[float, float, int]]
         ("gelu", "gelu", 0.0),
         ("sin", "sine", 0.0),
         ("cos", "cosine", 0.0),
+        ("gauss", "bell", 0.0),
+        ("square", "square", 0.0),
+        ("cube", "cube", 0.0),
+        ("sign", "sign", 0.0),
+        ("heaviside", "step", 0.0),
+        ("step", "step", 0.0),
     ):
         if activation.name == name and activation == as_activation("", name):
             return kind, (0.0, scale, 0)
-    if activation == as_activation("", "step"):
-        return "step", nothing
     if activation.name.startswith("rectified_power("):
         for order in range(2, 21):
             if activation == rectified_power(order):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -48,7 +48,6 @@ def dual_tables(
     None where no table is as good as the tolerance.
     """
     out: list[Table] = []
-    known: dict[tuple[float, float], _Series] = {}
     for qx, qy in zip(variances_x, variances_y, strict=True):
         low = max(float(min(qx.min(initial=np.inf), qy.min(initial=np.inf))), least_variance)
         high = max(float(max(qx.max(initial=0.0), qy.max(initial=0.0))), low)
@@ -56,12 +55,14 @@ def dual_tables(
             return None
         if high <= low * (1 + 1e-13):
             low = high
-        if (low, high) not in known:
-            try:
-                known[low, high] = _series(activation, low, high, tangent, tolerance)
-            except _NoTableError:
-                return None
-        nodes, gap, apart, d = known[low, high]
+        if high > 1.2 * low:  # a little wider, so that other inputs of much the same lengths find it made
+            low, high = (
+                2.0 ** (rounded(8 * math.log2(q)) / 8) for rounded, q in ((math.floor, low), (math.ceil, high))
+            )
+        try:
+            nodes, gap, apart, d = _known(activation, low, high, tangent, tolerance)
+        except _NoTableError:
+            return None
         out.append((_weights(nodes, qx), _weights(nodes, qy), gap, apart, d))
     return out
 
@@ -90,6 +91,13 @@ def _weights(nodes: Array, q: Array) -> Array:
     hit = exact.any(axis=0)
     out[:, hit] = exact[:, hit]
     return np.ascontiguousarray(out)
+
+
+def _known(activation: Activation, low: float, high: float, tangent: bool, tolerance: float) -> _Series:
+    try:
+        return _kept(activation, low, high, tangent, tolerance)
+    except TypeError:  # of functions that have no hash
+        return _series(activation, low, high, tangent, tolerance)
 
 
 def _series(activation: Activation, low: float, high: float, tangent: bool, tolerance: float) -> _Series:
@@ -143,6 +151,9 @@ def _series(activation: Activation, low: float, high: float, tangent: bool, tole
         found.append(np.ascontiguousarray(series[:, :, :last].reshape(-1, last)))
     flat = np.zeros((len(nodes) ** 2, 1)) if jump else np.ascontiguousarray(apart.reshape(-1, 1))
     return nodes, found[0], flat, found[1] if tangent else np.zeros((len(nodes) ** 2, 1))
+
+
+_kept = lru_cache(maxsize=64)(_series)
 
 
 def _nodes_between(low: float, high: float, order: int) -> Array:

@@ -16,7 +16,7 @@ from ._dual_table import jumps
 from ._moments import breaks_of, least_variance
 from ._products import product
 
-__all__ = ["Pairs", "first_pairs", "next_pairs", "slopes"]
+__all__ = ["Pairs", "dual", "first_pairs", "next_pairs"]
 
 Array = NDArray[np.float64]
 
@@ -57,13 +57,15 @@ def next_pairs(
     b: Array,
     second_a: Array,
     second_b: Array,
+    mean: Array,
     pairs: Pairs,
     weight: float,
     bias: float,
 ) -> tuple[Array, Pairs]:
-    """E phi(u) phi(v) for variances a and b, E phi(u)^2 and E phi(v)^2 being known; and the pairs of the next layer."""
+    """`mean`, which is E phi(u) phi(v) for variances a and b, corrected for pairs that are almost parallel; E phi(u)^2
+    and E phi(v)^2 are known. And the pairs of the next layer.
+    """
     size = np.sqrt(second_a) * np.sqrt(second_b)
-    mean = _dual(activation, a, b, pairs.correlation, 0)
     r = np.divide(mean, size, out=np.zeros_like(mean), where=size > 0)
     gap, sign = np.maximum(1 - np.abs(r), 0.0), np.where(r < 0, -1.0, 1.0)
     near = (pairs.gap < _close) & (a > least_variance) & (b > least_variance) & (size > 0)
@@ -86,12 +88,8 @@ def next_pairs(
     return mean, Pairs(np.where(beyond, np.maximum(2 - gap, 0.0), gap), np.where(beyond, -sign, sign))
 
 
-def slopes(activation: Activation, a: Array, b: Array, pairs: Pairs) -> Array:
-    """E phi'(u) phi'(v)."""
-    return _dual(activation, a, b, pairs.correlation, 1)
-
-
-def _dual(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
+def dual(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
+    """E phi(u) phi(v), or of phi', pair by pair."""
     return product(activation, np.maximum(a, least_variance), np.maximum(b, least_variance), c, derivative)
 
 
@@ -106,7 +104,7 @@ def _gap(activation: Activation, a: Array, b: Array, gap: Array) -> Array:
     half = np.diff(ends, axis=0)[:, None] / 2
     t = (ends[:-1] + ends[1:])[:, None] / 2 + half * _nodes[:, None]
     wide_a, wide_b = np.broadcast_to(a, t.shape), np.broadcast_to(b, t.shape)
-    slope = _dual(activation, wide_a.ravel(), wide_b.ravel(), 1 - 2 * np.sin(t.ravel() / 2) ** 2, 1).reshape(t.shape)
+    slope = dual(activation, wide_a.ravel(), wide_b.ravel(), 1 - 2 * np.sin(t.ravel() / 2) ** 2, 1).reshape(t.shape)
     out = np.sqrt(a) * np.sqrt(b) * np.sum(slope * np.sin(t) * half * _weights[:, None], axis=(0, 1))
     for k in np.flatnonzero(a != b):
         out[k] += _apart(activation, math.sqrt(a[k]), math.sqrt(b[k]))

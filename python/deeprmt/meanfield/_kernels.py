@@ -23,10 +23,11 @@ from .._arguments import (
 from ..activations import Activation
 from ._dual_family import Family
 from ._dual_table import Table, dual_tables, jumps
-from ._entries import first_pairs, next_pairs, slopes
+from ._entries import dual, first_pairs, next_pairs
 from ._fixed_point import network
+from ._mehler import HermiteSeries, mehler
 
-__all__ = ["Kernels", "kernels", "nngp", "ntk"]
+__all__ = ["Kernels", "feature_kernel_of", "kernels", "nngp", "ntk"]
 
 Array = NDArray[np.float64]
 _Diagonals = tuple[Array, Array, Array]
@@ -265,7 +266,9 @@ class _Task:
         if self.x.shape[1] != self.y.shape[1]:
             raise ValueError(f"{function}: x and y must be of one width, got shapes {self.x.shape} and {self.y.shape}")
         self.dtype = np.float32 if self.x.dtype == self.y.dtype == np.float32 else np.float64
-        self.weight, self.bias = sigma_w**2, sigma_b**2
+        self.first_weight = self.weight = sigma_w**2
+        self.bias = sigma_b**2
+        self.series: dict[int, list[tuple[HermiteSeries, HermiteSeries]]] = {}
         # Of the tangent kernel: the factor of each layer's inputs, and what biases add.
         self.from_inputs, self.constant = [self.weight] * self.depth, self.bias
 
@@ -319,7 +322,7 @@ class _Task:
             np.ones((hidden, len(x))),
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            q = self.weight * square + self.bias
+            q = self.first_weight * square + self.bias
             theta = self.from_inputs[0] * square + self.constant
             for layer in range(self.depth):
                 variances[layer] = q
@@ -408,7 +411,7 @@ class _Task:
         rows = max(1, 2**18 // x.shape[1])
         for begin in range(0, len(x), rows):
             part = x[begin : begin + rows].astype(np.float64)
-            part *= math.sqrt(self.weight / x.shape[1])
+            part *= math.sqrt(self.first_weight / x.shape[1])
             last = np.full((len(part), 1), math.sqrt(self.bias))
             whole = np.concatenate([part, last], axis=1)
             top = np.abs(whole).max(axis=1, keepdims=True)
@@ -426,6 +429,16 @@ class _Task:
         """
         rows = max(1, _block // max(1, len(self.y)))
         units = self.units(self.x, np.float64), self.units(self.y, np.float64)
+        activation = self.family.activation
+        if activation.kinks and activation.slopes is None and len(self.x) * len(self.y) >= 64:
+            for derivative, function in enumerate((activation.phi, activation.dphi)[: 1 if theta is None else 2]):
+                self.series[derivative] = [
+                    (
+                        HermiteSeries.of(function, activation.kinks, of_x[0][layer]),
+                        HermiteSeries.of(function, activation.kinks, of_y[0][layer]),
+                    )
+                    for layer in range(self.depth - 1)
+                ]
 
         def block(begin: int) -> None:
             part = np.arange(begin, min(begin + rows, len(self.x)))
@@ -471,9 +484,10 @@ class _Task:
         for layer in range(self.depth):
             if layer:
                 a, b = of_x[0][layer - 1, i], of_y[0][layer - 1, j]
-                slope = slopes(self.family.activation, a, b, state) if theta is not None else now
+                slope = self.dual(layer - 1, i, j, a, b, state.correlation, 1) if theta is not None else now
                 seconds = of_x[1][layer - 1, i], of_y[1][layer - 1, j]
-                second, state = next_pairs(self.family.activation, a, b, *seconds, state, self.weight, self.bias)
+                mean = self.dual(layer - 1, i, j, a, b, state.correlation, 0)
+                second, state = next_pairs(self.family.activation, a, b, *seconds, mean, state, self.weight, self.bias)
                 state.gap[same] = 0.0
                 if theta is not None:
                     tangents = self.from_inputs[layer] * second + self.constant + self.weight * slope * tangents
@@ -484,6 +498,27 @@ class _Task:
                     whole[i, j] = values
                     if self.symmetric:
                         whole[j, i] = values
+
+    def dual(
+        self, layer: int, i: NDArray[np.intp], j: NDArray[np.intp], a: Array, b: Array, c: Array, derivative: int
+    ) -> Array:
+        if derivative not in self.series:
+            return dual(self.family.activation, a, b, c, derivative)
+        out, doubt = mehler(*self.series[derivative][layer], i, j, c)
+        if doubt.any():
+            out[doubt] = dual(self.family.activation, a[doubt], b[doubt], c[doubt], derivative)
+        return out
+
+
+def feature_kernel_of(
+    function: str, x: Floats, y: Floats | None, activation: Activation, sigma: float, threads: int | None
+) -> Floats:
+    """E f(u) f(v) for u = w.x and v = w.y, w with variance sigma^2 / d: the dual of the first layer alone."""
+    task = _Task(function, x, y, 2, activation, sigma, 0.0, "last")
+    task.weight = 1.0
+    out = task.room("out", None)
+    task.run(out, None, threads)
+    return out
 
 
 def _inputs(function: str, argument: str, value: ArrayLike) -> Floats:

@@ -63,9 +63,10 @@ def gauss_product(
 
     Notes
     -----
-    In closed form for erf, erf_unit, gelu, sin, cos and all that is piecewise linear (relu, leaky_relu, abs, linear,
-    hard_tanh, shifted_relu, one's own): then arrays are fast. Others take 0.1 to 10 ms an entry, and where an array has
-    hundreds of correlations for one pair of variances, a Chebyshev series in the angle arccos(c).
+    In closed form for erf, erf_unit, gelu, sin, cos, gauss, square, cube and all that is piecewise linear (relu,
+    leaky_relu, abs, linear, hard_tanh, shifted_relu, sign, heaviside, one's own): then arrays are fast. Others take 0.1
+    to 10 ms an entry, and where an array has hundreds of correlations for one pair of variances, a Chebyshev series in
+    the angle arccos(c).
 
     References
     ----------
@@ -158,12 +159,29 @@ def _wave(a: Array, b: Array, c: Array, odd: bool) -> Array:
     return np.asarray(-np.sign(c) * top * np.expm1(-2 * k) if odd else top * (1 + np.exp(-2 * k)))
 
 
+def _bell(a: Array, b: Array, c: Array, derivative: int) -> Array:
+    det = 1 + a + b + a * b * _sine2(c)
+    return np.asarray(det**-0.5 if derivative == 0 else c * np.sqrt(a) * np.sqrt(b) / det**1.5)
+
+
+def _square(a: Array, b: Array, c: Array, derivative: int) -> Array:
+    return np.asarray(a * b * (1 + 2 * c * c) if derivative == 0 else 4 * c * np.sqrt(a) * np.sqrt(b))
+
+
+def _cube(a: Array, b: Array, c: Array, derivative: int) -> Array:
+    k = np.sqrt(a) * np.sqrt(b)
+    return np.asarray(k**3 * c * (9 + 6 * c * c) if derivative == 0 else 9 * a * b * (1 + 2 * c * c))
+
+
 _closed: dict[str, Callable[[Array, Array, Array, int], Array]] = {
     "erf": lambda a, b, c, d: _erf(1.0, a, b, c, d),
     "erf_unit": lambda a, b, c, d: _erf(math.pi / 4, a, b, c, d),
     "gelu": _gelu,
     "sin": lambda a, b, c, d: _wave(a, b, c, d == 0),
     "cos": lambda a, b, c, d: _wave(a, b, c, d == 1),
+    "gauss": _bell,
+    "square": _square,
+    "cube": _cube,
 }
 
 

@@ -10,10 +10,9 @@ import numpy as np
 from .. import _core
 from .._arguments import RNG, Floats, as_count, as_key, as_number, as_threads, refuse_beyond_memory
 from .._display import Displayed
-from ..activations import Activation
+from ..activations import Activation, as_activation
 from ..ensembles import ginibre, heavy_tailed
 from ..linalg import eigvalsh
-from ._feature_kernel import as_feature
 
 __all__ = ["HeavyTailedKernel", "heavy_tailed_kernel"]
 
@@ -114,7 +113,7 @@ def heavy_tailed_kernel(
     name = "heavy_tailed_kernel"
     rows, inner, columns = (as_count(name, n, v) for n, v in (("n1", n1), ("n0", n0), ("m", m)))
     mu = as_number(name, "tail_index", tail_index, above=0.0)
-    f = as_feature(name, activation)
+    f = as_activation(name, activation)
     workers = as_threads(name, threads)
     work = 8 * (3 * rows * columns + inner * columns + 2 * rows * inner + 2 * min(rows, columns) ** 2)
     refuse_beyond_memory(name, work, f"features of {rows} x {columns} and their work,")

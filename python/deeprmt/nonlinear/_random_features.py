@@ -22,11 +22,11 @@ from .._arguments import (
     refuse_non_finite,
 )
 from .._display import Displayed
-from ..activations import Activation
+from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ..linalg import eigh
 from ..meanfield import gauss_moment
-from ._feature_kernel import Array, _kernel, as_feature, as_samples, variances
+from ._feature_kernel import Array, _kernel, as_samples, variances
 from ._ridge_point import as_positive
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class RandomFeatureForecast(_Parameters):
 
     def _settings(self, name: str) -> tuple[Activation, float, int]:
         as_count(name, "features", self.features)
-        f = as_feature(name, self.activation)
+        f = as_activation(name, self.activation)
         return f, as_number(name, "sigma_w", self.sigma_w, above=0.0), as_threads(name, self.threads)
 
     def _point(self, name: str, ridge: ArrayLike) -> tuple[Array, Array, Array]:
@@ -480,7 +480,7 @@ class RandomFeatureRidge(_Parameters):
         """
         name = "RandomFeatureRidge.fit"
         n = as_count(name, "features", self.features)
-        f = as_feature(name, self.activation)
+        f = as_activation(name, self.activation)
         gamma = as_number(name, "ridge", self.ridge, above=0.0)
         sigma = as_number(name, "sigma_w", self.sigma_w, above=0.0)
         kind = as_choice(name, "weights", self.weights, ("gaussian", "sphere"))

@@ -5,7 +5,16 @@ import mpmath
 import numpy as np
 import pytest
 
-from deeprmt.activations import Activation, as_activation, elu, leaky_relu, names, shifted_relu
+from deeprmt.activations import (
+    Activation,
+    as_activation,
+    elu,
+    leaky_relu,
+    more_names,
+    names,
+    rectified_power,
+    shifted_relu,
+)
 
 exact = {
     "abs": abs,
@@ -90,6 +99,51 @@ def test_pickles(activation):
     again = pickle.loads(pickle.dumps(activation))
     assert again == activation
     np.testing.assert_array_equal(again.dphi(points), activation.dphi(points))
+
+
+more = {
+    "cube": lambda h: h**3,
+    "elu": lambda h: h if h > 0 else mpmath.expm1(h),
+    "exp": mpmath.exp,
+    "gauss": lambda h: mpmath.exp(-h * h / 2),
+    "heaviside": lambda h: (mpmath.sign(h) + 1) / 2,
+    "selu": lambda h: (
+        mpmath.mpf("1.0507009873554804934193349852946")
+        * (h if h > 0 else mpmath.mpf("1.6732632423543772848170429916717") * mpmath.expm1(h))
+    ),
+    "sign": mpmath.sign,
+    "square": lambda h: h * h,
+    "square_centered": lambda h: h * h - 1,
+    "step": lambda h: mpmath.mpf(h > 0),
+}
+
+
+@pytest.mark.parametrize("name", more_names)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_other_names(name, dtype):
+    activation = as_activation("test", name)
+    h = points.astype(dtype)
+    with mpmath.workdps(60):
+        phi = [float(more[name](mpmath.mpf(float(x)))) for x in h]
+        dphi = [float(mpmath.diff(more[name], mpmath.mpf(float(x)))) for x in h]
+    tolerance = 1000 * np.finfo(dtype).eps
+    assert activation.phi(h).dtype == activation.dphi(h).dtype == dtype
+    np.testing.assert_allclose(activation.phi(h), phi, rtol=tolerance, atol=np.finfo(dtype).tiny)
+    np.testing.assert_allclose(activation.dphi(h), dphi, rtol=tolerance, atol=np.finfo(dtype).tiny)
+    assert np.isnan(activation.phi(np.array([np.nan], dtype))).all()
+    assert as_activation("test", activation.name) == activation
+    assert pickle.loads(pickle.dumps(activation)) == activation
+
+
+def test_names_with_a_parameter():
+    for made in (leaky_relu(0.2), elu(2.0), shifted_relu(1.0), rectified_power(3)):
+        assert as_activation("test", made.name) == made
+    with pytest.raises(ValueError, match="parameter of 'elu\\(two\\)' must be a number"):
+        as_activation("test", "elu(two)")
+    with pytest.raises(TypeError, match=r"order must be a whole number, got 2\.5"):
+        as_activation("test", "rectified_power(2.5)")
+    with pytest.raises(ValueError, match="one of"):
+        as_activation("test", "tanh(2)")
 
 
 def test_scalars_and_calls():

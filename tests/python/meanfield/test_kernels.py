@@ -54,6 +54,11 @@ CLOSED = [
     (leaky_relu(-0.5), (-0.5, 1)),
     ("step", "step"),
     (rectified_power(2), "square"),
+    ("heaviside", "step"),
+    ("sign", "sign"),
+    ("gauss", "bell"),
+    ("square", "squared"),
+    ("cube", "cubed"),
     *((name, name) for name in ("erf", "erf_unit", "sin", "cos", "gelu")),
 ]
 
@@ -65,7 +70,8 @@ def test_closed_forms_at_every_angle(activation, same, bias):
     rng = np.random.default_rng(1)
     x = rng.normal(size=6)
     y = [scale * x + eps * rng.normal(size=6) for scale in (1, 0.5, -1, -2) for eps in (0, 1e-15, 1e-8, 1e-3, 0.2)]
-    depth = 2 if same == "step" else 4  # the step takes an angle's error to its root in each further layer
+    # A jump takes an angle's error to its root in each further layer.
+    depth = {"step": 2, "sign": 2, "cubed": 3}.get(same, 4)
     options = {"depth": depth, "activation": activation, "sigma_w": 1.25, "sigma_b": bias**0.5, "layers": "all"}
     found = kernels(x[None], np.array(y), **options)
     own = [kernels(np.array([x, *y]), **options)[i].diagonal(axis1=1, axis2=2) for i in (0, 1)]

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from deeprmt.activations import Activation
-from deeprmt.meanfield import gauss_moment, gauss_product
+from deeprmt.activations import Activation, as_activation
+from deeprmt.meanfield import gauss_moment, gauss_product, nngp
 from deeprmt.nonlinear import feature_kernel
-from deeprmt.nonlinear._feature_kernel import as_feature
 
 # At squared lengths 1.2 and 0.8 and inner product 0.5, standard normal weights.
 VALUES = {
@@ -35,7 +34,7 @@ def test_published_values(name):
 def test_is_the_double_integral(name):
     from deeprmt.activations import elu
 
-    f = elu(1.5) if name == "elu" else as_feature("test", name)
+    f = elu(1.5) if name == "elu" else as_activation("test", name)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(6, 4))
     x[1], x[2], x[3], x[4] = x[0], -x[0], 3 * x[0], x[0] + 1e-7
@@ -74,6 +73,43 @@ def test_zero_and_far_samples():
         feature_kernel(x * 1e100, activation="relu")
 
 
+@pytest.mark.parametrize("name", ["sign", "heaviside", "step", "cos", "swish", "square", "exp"])
+def test_samples_of_length_zero_have_the_value_at_zero(name):
+    """As features do: of w.x = 0 they are f(0), beside the mean of f at the other sample."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(5, 3))
+    x[1] = x[3] = 0
+    f = as_activation("test", name)
+    at_zero, q = float(f.phi(np.zeros(1))[0]), np.sum(x * x, axis=1) / 3
+    found, between = feature_kernel(x, activation=name), feature_kernel(x, x[:2].copy(), activation=name)
+    mean = gauss_moment(f, q[[0, 2, 4]], power=1)
+    np.testing.assert_allclose(found[1, [0, 2, 4]], at_zero * mean, rtol=1e-13, atol=1e-15)
+    np.testing.assert_array_equal(found[[1, 1, 3], [1, 3, 3]], at_zero**2)
+    np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(found[:, :2], between, rtol=0, atol=1e-12 * np.abs(found).max())
+    np.testing.assert_allclose(found[[0, 2, 4], [0, 2, 4]], gauss_moment(f, q[[0, 2, 4]]), rtol=1e-12)
+
+
+def test_is_the_kernel_of_a_network_of_one_layer():
+    x = np.random.default_rng(4).normal(size=(9, 5))
+    for name in ("relu", "sign", "gauss", "tanh", "leaky_relu(0.2)", "rectified_power(2)"):
+        k = nngp(x, depth=2, activation=name, sigma_w=1.5)
+        np.testing.assert_allclose(feature_kernel(x, activation=name, sigma_w=1.5), k / 2.25, rtol=1e-14, atol=1e-15)
+
+
+def test_kinks_off_zero_and_curved_between():
+    """Mehler's series, and the double integral near correlation 1, against the mean over many features."""
+    swish_like = Activation(lambda h: h * np.clip(h / 6 + 0.5, 0, 1), name="hard_swish")
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(9, 3))
+    found = feature_kernel(x, activation=swish_like, sigma_w=3.0)
+    q = 3 * np.sum(x * x, axis=1)
+    for i, j in ((0, 0), (0, 1), (2, 7)):
+        c = 1.0 if i == j else 3 * x[i] @ x[j] / np.sqrt(q[i] * q[j])
+        expected = gauss_product(swish_like, q[i], q[j], c)
+        assert abs(found[i, j] - expected) < 3e-12 * np.sqrt(found[i, i] * found[j, j])  # the series ends at 2e-12
+
+
 def test_threads_do_not_matter():
     x = np.random.default_rng(1).normal(size=(70, 9))
     for name in ("relu", "swish"):
@@ -98,7 +134,7 @@ def test_ones_own_and_positive():
         ([[1.0, np.nan]], {}, "x must be finite"),
         ([[1.0]], {"y": [[1.0, 2.0]]}, "y must have 1 columns, got 2"),
         ([[1.0]], {"sigma_w": 0.0}, "sigma_w must be finite and above 0"),
-        ([[1.0]], {"activation": "no"}, "or one of heaviside"),
+        ([[1.0]], {"activation": "no"}, "heaviside"),
     ],
 )
 def test_refuses(x, options, says):

@@ -12,6 +12,15 @@ def dual(activation, a, b, c):
         return exp(-(a + b) / 2) * sinh(c), exp(-(a + b) / 2) * cosh(c)
     if activation == "cos":
         return exp(-(a + b) / 2) * cosh(c), exp(-(a + b) / 2) * sinh(c)
+    if activation == "bell":  # exp(-h^2 / 2)
+        det = (1 + a) * (1 + b) - c**2
+        return 1 / sqrt(det), c / sqrt(det) ** 3
+    if activation == "squared":
+        return a * b + 2 * c**2, 4 * c
+    if activation == "cubed":
+        return 9 * a * b * c + 6 * c**3, 9 * (a * b + 2 * c**2)
+    if activation == "sign":
+        return 2 / pi * asin(r), mpf(0)
     if activation == "gelu":
         det = (1 + a) * (1 + b) - c**2
         both = mpf(1) / 4 + asin(c / sqrt((1 + a) * (1 + b))) / (2 * pi)

@@ -21,11 +21,15 @@ namespace deeprmt::meanfield {
 /// What the activation is, and the network.
 struct KernelNetwork {
   enum class Kind {
-    ramp,   // below * h for h < 0, above * h for h > 0
-    step,   // 1 for h > 0
-    power,  // max(h, 0)^order, order >= 2
-    erf,    // erf(sqrt(above) h)
-    gelu,   // h Phi(h)
+    ramp,  // below * h for h < 0, above * h for h > 0
+    step,  // 1 for h > 0
+    sign,
+    square,  // h^2
+    cube,    // h^3
+    bell,    // exp(-h^2 / 2)
+    power,   // max(h, 0)^order, order >= 2
+    erf,     // erf(sqrt(above) h)
+    gelu,    // h Phi(h)
     sine,
     cosine,
     table,  // anything: Chebyshev series in the angle for each pair of a few variances, interpolated between them
