@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import Floats, as_choice, as_count
+from ._arguments import Floats, as_choice, as_count, refuse_non_finite
 from ._tangent_kernel import Outputs
 
 
@@ -19,7 +19,8 @@ def torch_ntk(module: Any, x: Any, y: Any = None, *, outputs: Outputs = "trace",
         Maps (n, ...) inputs to (n, n_L) or (n,) outputs, each input by itself. Put it into the mode that is wanted;
         parameters without `requires_grad` do not count.
     x, y : torch.Tensor or array_like
-        Inputs (n, ...), and others (m, ...). Default for y: x.
+        Inputs (n, ...), and others (m, ...). Default for y: x. Tensors of whole numbers go in as they are, for
+        embeddings; all else in the type of the parameters.
     outputs : {"trace", "diagonal", "full"}
         As in `Network.ntk`.
     memory : int
@@ -28,14 +29,15 @@ def torch_ntk(module: Any, x: Any, y: Any = None, *, outputs: Outputs = "trace",
     Returns
     -------
     (n, m), (n, m, n_L) or (n, m, n_L, n_L) ndarray
-        In the type of the module's output.
+        In the type of the module's parameters; float32 for bfloat16, which NumPy does not know.
 
     Raises
     ------
     ImportError
         If torch is missing.
     TypeError, ValueError
-        If module is none, or its outputs have another shape.
+        If module is none, or its outputs have another shape; if it draws at random, as dropout does in training; if the
+        kernel is not finite.
 
     Notes
     -----
@@ -68,7 +70,8 @@ def torch_ntk(module: Any, x: Any, y: Any = None, *, outputs: Outputs = "trace",
     like = next(iter(trained.values()))
 
     def tensor(argument: str, value: Any) -> Any:
-        rows = torch.as_tensor(value).to(dtype=like.dtype, device=like.device)
+        whole = isinstance(value, torch.Tensor) and not (value.is_floating_point() or value.is_complex())
+        rows = torch.as_tensor(value).to(dtype=value.dtype if whole else like.dtype, device=like.device)
         if rows.ndim < 2 or not len(rows):
             raise ValueError(f"{name}: {argument} must have shape (n, ...), got {tuple(rows.shape)}")
         return rows
@@ -87,12 +90,18 @@ def torch_ntk(module: Any, x: Any, y: Any = None, *, outputs: Outputs = "trace",
     step = max(1, room // (2 * size))
 
     def derivatives(rows: Any) -> list[Any]:
-        found = vmap(jacrev(one), (None, 0))(trained, rows)
+        try:
+            found = vmap(jacrev(one), (None, 0))(trained, rows)
+        except RuntimeError as error:
+            if "random operation" not in str(error):
+                raise
+            raise ValueError(f"{name}: module must not draw at random: call module.eval() first") from error
         return [each.reshape(len(rows), last, -1) for each in found.values()]
 
     words = {"trace": "iop,jop->ij", "diagonal": "iop,jop->ijo", "full": "iop,jqp->ijoq"}[outputs]
     shape = (len(left), len(right), *{"trace": (), "diagonal": (last,), "full": (last, last)}[outputs])
-    out = np.empty(shape, torch.empty(0, dtype=like.dtype).numpy().dtype)
+    kept = torch.float32 if like.dtype == torch.bfloat16 else like.dtype
+    out = np.empty(shape, torch.empty(0, dtype=kept).numpy().dtype)
     for i in range(0, len(left), step):
         a = derivatives(left[i : i + step])
         for j in range(0, len(right), step):
@@ -102,5 +111,7 @@ def torch_ntk(module: Any, x: Any, y: Any = None, *, outputs: Outputs = "trace",
                 continue
             b = a if right is left and j == i else derivatives(right[j : j + step])
             tile = sum(torch.einsum(words, p, q) for p, q in zip(a, b, strict=True))
-            out[i : i + step, j : j + step] = (tile / last if outputs == "trace" else tile).detach().cpu().numpy()
+            tile = tile / last if outputs == "trace" else tile
+            out[i : i + step, j : j + step] = tile.detach().to(kept).cpu().numpy()
+    refuse_non_finite(name, "the kernel", out)
     return out

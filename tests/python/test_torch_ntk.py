@@ -46,3 +46,23 @@ def test_bad_input_is_refused():
     net[0].requires_grad_(False)
     with pytest.raises(ValueError, match="found none"):
         torch_ntk(net, [[1.0, 2.0, 3.0]])
+
+
+def test_whole_numbers_go_in_as_they_are():
+    words = torch.nn.Sequential(torch.nn.Embedding(5, 3), torch.nn.Flatten())
+    # f is the embedding itself: the kernel counts where words agree, over the two outputs' places.
+    found = torch_ntk(words, torch.tensor([[0, 1], [0, 3], [2, 4]]))
+    np.testing.assert_allclose(found, [[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]], rtol=1e-6)
+
+
+def test_bfloat16_comes_out_as_float32():
+    found = torch_ntk(torch.nn.Linear(2, 1).bfloat16(), [[1.0, 2.0], [3.0, 0.0]])
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, [[6, 4], [4, 10]])  # whole numbers are exact
+
+
+def test_dropout_and_what_is_not_finite_are_refused():
+    with pytest.raises(ValueError, match=r"must not draw at random: call module\.eval\(\) first"):
+        torch_ntk(torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Dropout()), [[1.0, 2.0]])
+    with pytest.raises(ValueError, match="the kernel must be finite, found nan"):
+        torch_ntk(torch.nn.Linear(2, 1), [[1.0, np.nan]])

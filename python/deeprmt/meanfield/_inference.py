@@ -364,8 +364,18 @@ def _spread(prior: _Blocks, a: Array) -> tuple[Array, Array | None]:
     return variance, prior.new - mixed - mixed.T + back @ a.T
 
 
+def _refuse_without_digits(function: str, matrix: Array) -> None:
+    largest = float(matrix.diagonal().max())
+    if 0 < largest < 1e6 * np.finfo(float).tiny:
+        raise ValueError(
+            f"{function}the kernel of the training inputs must be so large that it has digits, found {largest:.3g} as"
+            " its largest entry on the diagonal; scale the inputs up"
+        )
+
+
 def _factor(function: str, matrix: Array, noise: float, jitter: float | None) -> tuple[Array, float]:
     """The Cholesky factor, and the jitter that it took."""
+    _refuse_without_digits(f"{function}: ", matrix)
     n = len(matrix)
     scale = float(matrix.diagonal().mean())
     # Predictions are off by some jitter / lambda, and by rounding / jitter where the kernel is singular.
@@ -408,7 +418,7 @@ def _why(matrix: Array) -> str:
 
 def _at_time(prior: _Blocks, learns: _Blocks, target: Array, time: float, covariance: bool, columns: bool) -> Posterior:
     values, vectors = _decomposed(learns.train)
-    a = (learns.cross @ vectors * _learned_by_flow(values, time)) @ vectors.T
+    a = (_rotated(learns.cross, vectors, values) * _learned_by_flow(values, time)) @ vectors.T
     variance, whole = _spread(prior, a)
     return _made(a @ target, variance, whole, columns, "ntk", time, 0.0, 0.0, None)
 
@@ -442,9 +452,8 @@ class Learner:
         self.jitter, self.log_marginal_likelihood = 0.0, None if self.tangent else 0.0
         self.factor: Array | None = None
         if time < math.inf:
-            values, vectors = _decomposed(learns)
-            self.inverse = (vectors * _learned_by_flow(values, time)) @ vectors.T
-            self.alpha = self.inverse @ self.y
+            self.values, self.vectors = _decomposed(learns)
+            self.learned = _learned_by_flow(self.values, time)
             return
         self.factor, self.jitter = _factor(function, learns, noise, jitter)
         self.alpha = linalg.cho_solve((self.factor, True), self.y)
@@ -455,13 +464,19 @@ class Learner:
         prior, theta = _pair(self.tangent, new, self.x, self.network, None)
         assert prior is not None
         cross = prior if theta is None else theta
-        mean = cross @ self.alpha
+        a: Array | None = None
+        if self.factor is None:
+            a = (_rotated(cross, self.vectors, self.values) * self.learned) @ self.vectors.T
+            mean = a @ self.y
+        else:
+            mean = cross @ self.alpha
         mean = mean if self.columns else mean[:, 0]
         if not variance:
             return mean, None, None
         whole = nngp(new, **self.network) if covariance else None
         own = _variances(new, self.network, None) if whole is None else whole.diagonal().copy()
-        a = cross @ self.inverse if self.factor is None else linalg.cho_solve((self.factor, True), cross.T).T
+        if a is None:
+            a = linalg.cho_solve((self.factor, True), cross.T).T
         if self.tangent:
             spread, square = _spread(_Blocks(self.prior, prior, own, whole), a)
         else:
@@ -487,6 +502,7 @@ def _likelihood(factor: Array, target: Array, alpha: Array) -> float:
 
 def _decomposed(kernel: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of the kernel that learns."""
+    _refuse_without_digits("", kernel)
     values, vectors = linalg.eigh(kernel)
     if values[0] < -1e-5 * abs(values[-1]):  # beyond rounding of single precision
         raise np.linalg.LinAlgError(
@@ -496,15 +512,35 @@ def _decomposed(kernel: Array) -> tuple[Array, Array]:
     return values, vectors
 
 
+def _resolved(values: Array) -> tuple[Array, float]:
+    """Eigenvalues with 0 for those that are rounding, and the border of these."""
+    floor = len(values) * _epsilon * float(values.max(initial=0.0))
+    return np.where(values <= floor, 0.0, values), floor
+
+
+def _longest(time: float, floor: float) -> float:
+    """How far a direction without an eigenvalue is followed: no further than where rounding would count as one."""
+    return min(time, 1 / floor if floor > 0 else 1e300, 1e300)
+
+
+def _rotated(cross: Array, vectors: Array, values: Array) -> Array:
+    """From new inputs to eigenvectors; where these have no eigenvalue rounding is cut off, which time would enlarge."""
+    out = cross @ vectors
+    null = _resolved(values)[0] == 0
+    size = 8 * len(values) * _epsilon * np.linalg.norm(cross, axis=1, keepdims=True)
+    out[:, null] = np.where(np.abs(out[:, null]) <= size, 0.0, out[:, null])
+    return np.asarray(out)
+
+
 def _learned_by_flow(values: Array, time: float) -> Array:
     """(1 - exp(-t lambda)) / lambda; directions without a kernel never learn."""
-    positive = np.maximum(values, 0)
-    null = positive <= len(values) * _epsilon * values.max(initial=0.0)
-    safe = np.where(null, 1.0, positive)
+    resolved, floor = _resolved(values)
+    null = resolved == 0
+    safe = np.where(null, 1.0, resolved)
     if time == math.inf:
         return np.where(null, 0.0, 1 / safe)
     with np.errstate(under="ignore"):
-        return np.where(null, min(time, 1e300), -np.expm1(-time * safe) / safe)
+        return np.where(null, _longest(time, floor), -np.expm1(-time * safe) / safe)
 
 
 def gradient_flow(
@@ -565,11 +601,11 @@ def gradient_flow(
     assert tangent is not None
 
     def left(values: Array, time: float) -> Array:
-        null: NDArray[np.bool_] = values <= len(values) * _epsilon * values.max(initial=0.0)
+        resolved = _resolved(values)[0]
         if time == math.inf:
-            return np.asarray(null, dtype=float)
+            return np.asarray(resolved == 0, dtype=float)
         with np.errstate(under="ignore"):
-            return np.asarray(np.exp(-time * np.maximum(values, 0)))
+            return np.asarray(np.exp(-time * resolved))
 
     return _evolve(prior, tangent, target, columns, at, left, _learned_by_flow, None)
 
@@ -633,18 +669,19 @@ def gradient_descent(
     assert tangent is not None
 
     def left(values: Array, count: float) -> Array:
-        factor = 1 - rate * np.maximum(values, 0)
+        factor = 1 - rate * _resolved(values)[0]
         with np.errstate(over="ignore", under="ignore"):
             return np.where(count % 2 == 1, np.sign(factor), 1.0) * np.abs(factor) ** count if count else factor**0
 
     def learned(values: Array, count: float) -> Array:
         """(1 - (1 - eta lambda)^k) / lambda, without cancellation for small eta lambda."""
-        part = rate * np.maximum(values, 0)
+        resolved, floor = _resolved(values)
+        part = rate * resolved
         small = part < 0.5
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             direct = (1 - left(values, count)) / np.where(small, 1.0, part)
             series = -np.expm1(count * np.log1p(-np.where(small, part, 0.0))) / np.where(part > 0, part, 1.0)
-        limit = np.where(part > 0, series, count)
+        limit = np.where(part > 0, series, _longest(rate * count, floor) / rate)
         return rate * np.where(small, limit, direct)
 
     found = _evolve(prior, tangent, target, columns, at, left, learned, rate)
@@ -672,7 +709,7 @@ def _evolve(
     values, vectors = _decomposed(tangent.train)
     rotated = vectors.T @ target
     train_k = vectors.T @ prior.train @ vectors
-    cross_theta, cross_k = tangent.cross @ vectors, prior.cross @ vectors
+    cross_theta, cross_k = _rotated(tangent.cross, vectors, values), prior.cross @ vectors
     n, m, outputs = len(target), len(prior.cross), target.shape[1]
     train_mean, mean = np.empty((len(at), n, outputs)), np.empty((len(at), m, outputs))
     train_variance, variance = np.empty((len(at), n)), np.empty((len(at), m))

@@ -56,6 +56,12 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         Check.most(f"{name} weights: exponent of the distance in the width", exponent(widths, mean[kind]), -0.35)
         for kind, name in _KINDS.items()
     ]
+    # Means of eight distances each, which scatter by a third: their ratio by a sixth.
+    checks += [
+        Check.near(f"{_KINDS[kind]} weights: that distance over the one with slopes drawn anew",
+                   mean[kind][-1] / others[-1], 1.0, 0.5)
+        for kind, others in surrogate.items()
+    ]  # fmt: skip
     content: dict[str, Any] = {"widths": widths, "networks": mean, "independent_slopes": surrogate}
 
     def draw(figure: Figure) -> None:

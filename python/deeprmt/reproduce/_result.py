@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from .._display import Displayed
@@ -138,7 +139,9 @@ class Reproduction(Displayed):
             raise ImportError('deeprmt.reproduce needs matplotlib: pip install "deeprmt[reproduce]"') from error
         figure = Figure(figsize=(9.6, 4.2), layout="constrained")
         self.draw(figure)
-        figure.suptitle(f"{self.claim}\n{self.verdict}", fontsize=10)
+        failed = sum(not check.passed for check in self.checks)
+        short = self.verdict if failed < 2 else f"not as expected in {failed} of {len(self.checks)} numbers"
+        figure.suptitle("\n".join(fill(line, 120) for line in (self.claim, short)), fontsize=10)
         return figure
 
     def to_dict(self) -> dict[str, Any]:

@@ -172,3 +172,32 @@ def test_kernels_that_are_none_are_refused(dynamics):
         dynamics(None, [1.0, 2.0], kernels=(np.eye(2), indefinite), **at, **rate)
     with pytest.raises(ValueError, match="kernels must have no negative entries on the diagonal, found -1"):
         dynamics(None, [1.0, 2.0], kernels=(-np.eye(2), np.eye(2)), **at, **rate)
+
+
+def test_long_times_do_not_enlarge_the_rounding_of_duplicates():
+    """Two values at one input: their difference never learns, and their mean is what all other inputs see."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(12, 4)), rng.normal(size=12)
+    new, twice, given = rng.normal(size=(5, 4)), np.vstack([x, x[:2]]), np.r_[y, y[:2] + 1]
+    mean = y + 0.5 * (np.arange(12) < 2)
+    wanted = posterior(x, mean, new, kernel="ntk", **NETWORK).mean
+    flow = gradient_flow(twice, given, new, times=[1e12, 1e18, 1e300, np.inf], **NETWORK)
+    steps = gradient_descent(twice, given, new, steps=[10**12, 10**18], learning_rate=0.01, **NETWORK)
+    for found in (flow, steps):
+        np.testing.assert_allclose(found.loss, 0.5, rtol=1e-9)  # two inputs, each 1/2 off twice
+        for each in found.mean:
+            # The kernel's condition is some 1e4, which rounding is enlarged by.
+            np.testing.assert_allclose(each, wanted, atol=1e-10)
+    late = posterior(twice, given, new, kernel="ntk", time=1e30, **NETWORK)
+    np.testing.assert_allclose(late.mean, wanted, atol=1e-10)
+
+
+def test_a_kernel_without_digits_is_refused():
+    x = 1e-160 * np.array([[1.0, 0.0], [0.0, 1.0]])
+    network = {"depth": 3, "activation": "relu", "sigma_w": 1.4}
+    with pytest.raises(ValueError, match=r"posterior: the kernel .* must be so large that it has digits, found"):
+        posterior(x, [1.0, 0.0], x, **network)
+    with pytest.raises(ValueError, match="must be so large that it has digits"):
+        gradient_flow(x, [1.0, 0.0], times=1.0, **network)
+    found = posterior(1e10 * x, [1.0, 0.0], 1e10 * x, **network)
+    np.testing.assert_allclose(found.mean, [1.0, 0.0], atol=1e-12)
