@@ -1,4 +1,10 @@
+#include <pybind11/complex.h>
+
+#include <complex>
+#include <vector>
+
 #include "bind.hpp"
+#include "deeprmt/nonlinear/gram_law.hpp"
 #include "deeprmt/nonlinear/gram_matrix.hpp"
 
 namespace deeprmt::bind {
@@ -48,6 +54,28 @@ Array<T> gram(const Array<T>& y, double alpha, int threads) {
   return out;
 }
 
+using nonlinear::GramLaw;
+
+/// centres: pairs (high, low) for Y near infinity, 0 and zeta.
+GramLaw make_gram_law(double zeta, double rest, double phi, double psi, const std::array<double, 6>& c) {
+  return GramLaw(zeta, rest, phi, psi, {{c[0], c[1]}, {c[2], c[3]}, {c[4], c[5]}});
+}
+
+py::tuple evaluate(const GramLaw& law, const Array<double>& x, int threads) {
+  const auto in = vector_view("x", x);
+  auto density = empty<double>(in.size()), cdf = empty<double>(in.size()), sf = empty<double>(in.size());
+  const auto report = without_gil([&, p = vector_view_mut(density), f = vector_view_mut(cdf),
+                                   s = vector_view_mut(sf)]() mutable { return law.evaluate(in, p, f, s, threads); });
+  return py::make_tuple(density, cdf, sf, as_dict(report));
+}
+
+py::tuple resolvent(const GramLaw& law, const std::vector<std::complex<double>>& z, int threads) {
+  std::vector<std::complex<double>> g;
+  const auto report = without_gil([&] { return law.resolvent(z, g, threads); });
+  return py::make_tuple(py::array_t<std::complex<double>>(static_cast<py::ssize_t>(g.size()), g.data()),
+                        as_dict(report));
+}
+
 }  // namespace
 
 void bind_nonlinear(py::module_ m) {
@@ -56,6 +84,10 @@ void bind_nonlinear(py::module_ m) {
           "out"_a.noconvert(), "threads"_a);
     m.def("gram", &gram<T>, "y"_a.noconvert(), "alpha"_a, "threads"_a);
   });
+  py::class_<GramLaw>(m, "GramLaw", plain_class())
+      .def(py::init(&make_gram_law), "zeta"_a, "rest"_a, "phi"_a, "psi"_a, "centres"_a)
+      .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
+      .def("resolvent", &resolvent, "z"_a, "threads"_a);
   m.def("panel_rows", &nonlinear::panel_rows, "order"_a, "other"_a, "n_0"_a);
 }
 

@@ -9,145 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
-from .. import _core
 from .._arguments import as_choice, as_number
-from ..jacobian._solved import SolvedLaw
 from ..laws import Law
 from ..laws._law import _times_power
+from ._gram_side import ShorterSide
 
 __all__ = ["GramLaw", "gram_law"]
 
 Array = NDArray[np.float64]
 _sides = ("features", "samples")
-# Next to 0 a formula of its own takes over where u^2, which is like x, is below this.
-_small = 1e-12
-_least = 1e-300
-
-
-class _ShorterSide(SolvedLaw):
-    """The same eigenvalues without the zeros that the larger of the two Gram matrices has beside them.
-
-    With N x M the shape of Y, N <= M: given the factor on the shorter side, the columns of Y are independent with
-    covariance zeta A + (eta - zeta), A of Marchenko-Pastur's law of aspect N / n_0; so the law is the free product of
-    Marchenko-Pastur's of aspect N / M, here `short`, and of that covariance's; N / n_0 is `wide`.
-    """
-
-    def __init__(self, zeta: float, rest: float, wide: float, short: float, lack: float, scale: float) -> None:
-        # What is below rounding wherever it enters is 0: with it the chain would pass points where nothing happens.
-        self.zeta = 0.0 if zeta * max(1.0, wide) < 2.0**-52 * rest else zeta
-        self.rest, self.wide, self.short, self._scale = rest, wide, short, scale
-        self._lack = lack  # 1 - short
-
-    @property
-    def _name(self) -> str:
-        return "GramLaw"
-
-    def __repr__(self) -> str:
-        return f"GramLaw(zeta={self.zeta!r}, nonlinearity={self.rest!r}, N/n_0={self.wide!r}, N/M={self.short!r})"
-
-    @cached_property
-    def _solver(self) -> _core.freeprob.ExplicitLaw:
-        steps: list[tuple[Any, ...]] = []
-        if self.zeta > 0:
-            steps.append(("pole", self.wide, 1.0))
-            steps.append(("affine", self.zeta, self.rest) if self.rest > 0 else ("scale", math.log(self.zeta)))
-        else:
-            steps.append(("scale", math.log(self.rest)))
-        steps += [("pole", self.short, 1.0), ("scale", math.log(self._scale))]
-        return _core.freeprob.ExplicitLaw(steps, list(self._known_atoms), False)
-
-    @property
-    def _known_atoms(self) -> tuple[tuple[float, float], ...]:
-        zeros = 1 - 1 / self.wide
-        return ((0.0, zeros),) if self.rest == 0 and zeros > 0 else ()
-
-    @cached_property
-    def _support(self) -> list[tuple[float, float]]:
-        found = super()._support
-        if self._low_end is not None and found:
-            found[0] = (self._low_end, found[0][1])
-        return found
-
-    # Next to 0 the chain loses digits: the point of its middle, which an affine map sends close to 0, has no more than
-    # those of eta - zeta. There u = x G(x), small itself, solves x v(u) = u (1 - b + b u), b the aspect N / M and v < 0
-    # the root of (u - 1) (1 - a zeta v) = (eta - zeta) v (1 - a zeta v) + zeta v.
-
-    def _v(self, u: Any) -> Any:
-        """v(u) for small u, from -2 (1 - u) / (...) without cancellation."""
-        zeta, rest, a = self.zeta, self.rest, self.wide
-        # rest a zeta v^2 - linear v - (1 - u) = 0.
-        linear = rest + zeta - a * zeta * (1 - u)
-        root = np.sqrt(linear * linear + 4 * rest * a * zeta * (1 - u))
-        if np.real(linear).max() > 0:
-            return -2 * (1 - u) / (linear + root)
-        return (linear - root) / (2 * rest * a * zeta)
-
-    @cached_property
-    def _low_end(self) -> float | None:
-        """The lower end of the support, where eta > zeta > 0; else None, for the chain knows."""
-        if self.zeta == 0 or self.rest == 0:
-            return None
-        b, gap = self.short, self._lack
-
-        def x(share: float) -> float:
-            u = -share * gap / b
-            return share * (1 - share) / -float(self._v(np.array([u]))[0])
-
-        if gap == 0:
-            return 0.0
-        best = optimize.minimize_scalar(
-            lambda share: -x(share), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-9}
-        )
-        return gap * gap / b * x(float(best.x)) * self._scale
-
-    @cached_property
-    def _reach(self) -> float:
-        """Up to where that is done: nowhere if the support begins further up."""
-        if self._low_end is None:
-            return 0.0
-        reach = _small / -float(self._v(np.zeros(1))[0]) * self._scale
-        return reach if self._low_end < reach else 0.0
-
-    def _next_to_zero(self, x: Array) -> tuple[Array, Array]:
-        """Density and distribution function at 0 < x < reach, by Newton's method from the leading order."""
-        x, low = x / self._scale, (self._low_end or 0.0) / self._scale
-        b, gap, zeta, rest, a = self.short, self._lack, self.zeta, self.rest, self.wide
-        slope = gap * gap / low if gap > 0 else -4 * b * float(self._v(np.zeros(1))[0])
-        height = np.sqrt(np.maximum(slope * (x - low), 0.0))
-        root = np.sqrt(x)
-        s = (-gap - 1j * height) / (2 * b * root)  # u = root s
-        for _ in range(4):
-            v, dv = s * (gap / root + b * s), gap / root + 2 * b * s
-            kept = 1 - a * zeta * v
-            value = (root * s - 1) * kept - rest * v * kept - zeta * v
-            change = root * kept - (root * s - 1) * a * zeta * dv - rest * dv * (1 - 2 * a * zeta * v) - zeta * dv
-            step = value / change
-            s = np.where(np.isfinite(step) & (np.abs(step) < 0.3 * np.abs(s.imag)), s - step, s)
-        density = np.where(height > 0, -s.imag / (math.pi * root), 0.0)
-        mass = (height - gap * np.arctan2(height, gap)) / (math.pi * b)
-        return density / self._scale, mass
-
-    def _evaluate_both(self, x: Array) -> tuple[Array, Array]:
-        near = x < self._reach
-        if not near.any():
-            return super()._evaluate_both(x)
-        density, cdf = np.empty_like(x), np.empty_like(x)
-        if not near.all():
-            density[~near], cdf[~near] = super()._evaluate_both(x[~near])
-        density[near], cdf[near] = self._next_to_zero(np.maximum(x[near], _least))
-        return density, np.where(x > 0, cdf, 0.0)
-
-    def _pdf(self, x: Array) -> Array:
-        near = x < self._reach
-        if not near.any():
-            return super()._pdf(x)
-        density = np.empty_like(x)
-        if not near.all():
-            density[~near] = super()._pdf(x[~near])
-        density[near] = self._next_to_zero(np.maximum(x[near], _least))[0]
-        return np.where((x == 0) & (self._low_end == 0), np.inf, density)
 
 
 class GramLaw(Law):
@@ -204,11 +75,8 @@ class GramLaw(Law):
         return self._hull()[1]
 
     @cached_property
-    def _inner(self) -> _ShorterSide:
-        shorter, longer = max(self.phi, self.psi), min(self.phi, self.psi)
-        scale = self.phi / self.psi if self.psi < self.phi else 1.0
-        lack = (shorter - longer) / shorter
-        return _ShorterSide(self.zeta, self.nonlinearity, 1 / shorter, longer / shorter, lack, scale)
+    def _inner(self) -> ShorterSide:
+        return ShorterSide(self.zeta, self.nonlinearity, self.phi, self.psi)
 
     @property
     def _share(self) -> float:

@@ -225,3 +225,40 @@ def test_refuses_words():
 def test_a_linear_part_at_rounding_is_none(zeta, shape):
     x = np.linspace(0.01, 10, 50)
     np.testing.assert_allclose(gram_law(1.0, zeta, *shape).cdf(x), gram_law(1.0, 0.0, *shape).cdf(x), atol=1e-13)
+
+
+# (phi, psi, eta - zeta, zeta): relative widths of 1e-3 to 4e-8, a bulk of mass 1e-8, a hard edge of a linear f.
+NARROW = [
+    (1e-6, 1e6, 0.5, 0.5),
+    (1e-8, 1e8, 1.0, 0.0),
+    (1e-6, 1e-6, 0.5, 0.5),
+    (1e8, 1e-3, 1e-12, 1.0),
+    (1 - 9e-9, 0.01, 1e-12, 5e11),
+    (1.0, 0.4, 0.0, 1.0),
+]
+
+
+@pytest.mark.parametrize("side", ["features", "samples"])
+@pytest.mark.parametrize("case", NARROW)
+def test_many_quantiles_of_narrow_bulks(case, side):
+    """x itself has its rounding alone: 1e-16 of x over the width."""
+    phi, psi, rest, zeta = case
+    law = gram_law(rest + zeta, zeta, phi, psi, nonlinearity=rest, side=side)
+    q = (np.arange(200) + 0.5) / 200
+    x = law.ppf(q)
+    atom = sum(mass for _, mass in law.atoms())
+    off = np.abs(law.cdf(x) - np.maximum(q, atom))
+    positive = x > 0
+    assert (off[positive] < 1e-12 + 4e-16 * x[positive] * law.pdf(x[positive])).all()
+    assert (np.diff(x) >= 0).all()
+    assert np.isfinite(law.rvs(50, rng=0)).all()
+
+
+@pytest.mark.parametrize("case", [NARROW[0], NARROW[2], NARROW[3]])
+def test_narrow_bulks_match_the_quartic_at_the_same_doubles(case):
+    """No digit is lost though the bulk is 1e-6 of x: the constant is taken off before anything is rounded."""
+    phi, psi, rest, zeta = case
+    law = gram_law(rest + zeta, zeta, phi, psi, nonlinearity=rest)
+    low, high = law.support()[-1]
+    x = low + 0.4 * (high - low)
+    assert law.pdf(x) == pytest.approx(density(x, rest + zeta, zeta, phi, psi, rest, digits=45), rel=1e-13)
