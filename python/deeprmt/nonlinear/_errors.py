@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import Floats, as_real
 from .._display import Displayed
-from ._ridge_point import Array, RidgePoint, as_positive, as_shares, in_range, limit, ridge_point, shared
+from ._ridge_point import Array, RidgePoint, as_positive, as_ratio, as_shares, in_range, limit, ridge_point, shared
 
 __all__ = ["AutoencoderErrors", "autoencoder_errors", "test_error", "training_error"]
 
@@ -36,7 +36,7 @@ def _point(
 ) -> tuple[RidgePoint, Array, Array, tuple[int, ...]]:
     ridge = as_positive(function, "gamma", gamma, zero=True)
     e, z, d = as_shares(function, eta, zeta, nonlinearity)
-    a, b = as_positive(function, "phi", phi), as_positive(function, "psi", psi)
+    a, b = as_ratio(function, "phi", phi), as_ratio(function, "psi", psi)
     s = as_share(function, "signal", signal)
     shape = np.broadcast_shapes(ridge.shape, e.shape, z.shape, d.shape, a.shape, b.shape, s.shape)
     scaled, a, b, z, d, s = shared(in_range(ridge / e), a, b, z, d, s)
@@ -63,7 +63,7 @@ def training_error(
     eta, zeta : array_like of real
         E f^2 and (E z f)^2 of the centred f under N(0, 1), as `constants` gives them: 0 <= zeta <= eta, 0 < eta.
     phi, psi : array_like of real
-        n0 / m and n0 / n1: n0 inputs, n1 features, m samples. Positive.
+        n0 / m and n0 / n1: n0 inputs, n1 features, m samples. From 1e-70 to 1e70.
     signal : array_like of real, default 0
         The part of the targets' variance, which is 1, that is a linear function of the inputs; the rest is noise. 0:
         targets have nothing to do with the inputs, and whatever is fitted was memorised.

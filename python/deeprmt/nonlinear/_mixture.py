@@ -12,9 +12,11 @@ from .._arguments import Floats, as_number, as_real, refuse_non_finite
 from .._display import Displayed
 from ..errors import ConvergenceError
 from ._errors import as_share
-from ._ridge_point import Array, as_positive
+from ._ridge_point import Array, as_positive, as_ratio
 
 __all__ = ["MixtureErrors", "mixture_errors"]
+
+_LEAST = 1e-100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +77,24 @@ def _given_inputs(a: Array, b: Array, levels: Array) -> tuple[Array, ...]:
     return r.mean(1), s.mean(1), -(r * r).mean(1), -(r * s).mean(1), -(s * s).mean(1)
 
 
+def _rest(name: str, eta: Array, zeta: Array, nonlinearity: ArrayLike | None) -> Array:
+    """eta - zeta of each kind, checked."""
+    if nonlinearity is None:
+        over = zeta > eta * (1 + 1e-12)
+        if over.any():
+            i = int(np.argmax(over))
+            raise ValueError(f"{name}: zeta must be at most eta, got zeta {zeta[i]:g} and eta {eta[i]:g} at index {i}")
+        return np.maximum(eta - zeta, 0.0)
+    rest = np.atleast_1d(as_positive(name, "nonlinearity", nonlinearity, zero=True))
+    if rest.shape != eta.shape:
+        raise ValueError(f"{name}: nonlinearity must have one number for each kind, got {rest.shape} and {eta.shape}")
+    off = np.abs(eta - zeta - rest) > 1e-12 * eta
+    if off.any():
+        i = int(np.argmax(off))
+        raise ValueError(f"{name}: nonlinearity must be eta - zeta to rounding, got {rest[i]:g} at index {i}")
+    return rest
+
+
 def mixture_errors(
     gamma: ArrayLike,
     weights: ArrayLike,
@@ -85,6 +105,7 @@ def mixture_errors(
     *,
     signal: float = 0.0,
     inputs: ArrayLike | None = None,
+    nonlinearity: ArrayLike | None = None,
 ) -> MixtureErrors:
     """Training and test errors of ridge regression on random features whose rows have different nonlinearities.
 
@@ -103,6 +124,8 @@ def mixture_errors(
     inputs : (m,) array_like of real, optional
         Eigenvalues of X^T X / n0 for inputs that are not independent Gaussians; their mean should be 1, so that f sees
         inputs of variance 1.
+    nonlinearity : (c,) array_like of real, optional
+        eta - zeta of each kind, as in `training_error`.
 
     Returns
     -------
@@ -112,7 +135,8 @@ def mixture_errors(
     Raises
     ------
     ValueError, TypeError
-        If the three lists have different lengths, or entries out of range; if gamma is not above 0.
+        If the lists have different lengths, or entries out of range; if gamma is not between 1e-100
+        and 1e100 times the mean of eta.
     ConvergenceError
         If no fixed point is found.
 
@@ -148,12 +172,17 @@ def mixture_errors(
         )
     if not share.sum() > 0:
         raise ValueError(f"{name}: weights must not all be 0")
-    over = z > e * (1 + 1e-12)
-    if over.any():
-        i = int(np.argmax(over))
-        raise ValueError(f"{name}: zeta must be at most eta, got zeta {z[i]:g} and eta {e[i]:g} at index {i}")
-    d = np.maximum(e - z, 0.0)
+    d = _rest(name, e, z, nonlinearity)
+    # Squares of the traces, which may be 1 / gamma, are formed.
+    scale = float((share * e).sum() / share.sum())
+    off = c[(c < _LEAST * scale) | (c > scale / _LEAST)]
+    if off.size:
+        raise ValueError(
+            f"{name}: gamma must lie between {_LEAST:g} and {1 / _LEAST:g} times the mean of eta, {scale:g}, found"
+            f" {off[0]:g}"
+        )
     phi, psi = as_number(name, "phi", phi, above=0.0), as_number(name, "psi", psi, above=0.0)
+    as_ratio(name, "phi", phi), as_ratio(name, "psi", psi)
     s = float(as_share(name, "signal", signal))
     w = share / share.sum() * (phi / psi)
     levels = None

@@ -100,6 +100,16 @@ class LayerLaw(Law):
         inner = self._ratio**2 * self._kernel._stieltjes(z * self._ratio)
         return np.asarray(inner + (self._ratio - 1) / z)
 
+    def _moment(self, k: int) -> float:
+        return self._ratio ** (1 - k) * float(self._kernel._moment(k))
+
+    def var(self) -> np.float64:
+        """The variance, layer by layer."""
+        zeta, spread = float(self._kernel.b) ** 2, self.ratios[0]
+        for ratio in self.ratios[1:]:
+            spread = zeta * zeta * spread + ratio
+        return np.float64((1 + spread) / self._ratio - 1)
+
 
 def layer_law(f: str | Activation | Callable[[Any], Any], ratios: Sequence[float]) -> LayerLaw:
     """The limit law of the data covariance X_L X_L^T / m behind L layers X_l = f(W_l X_{l-1}), X_0 Gaussian.

@@ -28,6 +28,7 @@ _LEAST = 1e-150  # t at ridge 0: its square does not underflow
 _SMALLEST = 1e-120
 _NOTHING = 1e-140  # what is below it there is 0, and what is above its reciprocal infinite
 _ROUNDING = 1e-12
+_MOST = 1e70
 
 
 def as_positive(function: str, argument: str, value: ArrayLike, *, zero: bool = False) -> Array:
@@ -37,6 +38,15 @@ def as_positive(function: str, argument: str, value: ArrayLike, *, zero: bool = 
     bad = array[(array < 0) | ((array == 0) & (not zero))]
     if bad.size:
         raise ValueError(f"{function}: {argument} must be {'at least' if zero else 'above'} 0, found {bad.flat[0]:g}")
+    return array
+
+
+def as_ratio(function: str, argument: str, value: ArrayLike) -> Array:
+    """phi or psi: above 0, and such that products of a few of them are doubles."""
+    array = as_positive(function, argument, value)
+    bad = array[(array < 1 / _MOST) | (array > _MOST)]
+    if bad.size:
+        raise ValueError(f"{function}: {argument} must lie between {1 / _MOST:g} and {_MOST:g}, found {bad.flat[0]:g}")
     return array
 
 
@@ -159,7 +169,8 @@ def ridge_point(function: str, gamma: Array, phi: Array, psi: Array, zeta: Array
             step = np.log(ratio) / rate
             new = t * np.exp(np.clip(step, -600, 600))
             middle = np.sqrt(lower) * np.sqrt(upper)
-        outside = (new <= lower) | (new >= upper)
+        # A step of rounding may end on the bracket: there is nothing to bisect then.
+        outside = ((new <= lower) | (new >= upper)) & ~(np.abs(step) <= 4e-15)
         t = np.where(outside & np.isfinite(middle) & (middle > 0), middle, new)
         if np.all(np.abs(step) <= 4e-15):
             return _at(t, phi, psi, zeta, delta, roots)

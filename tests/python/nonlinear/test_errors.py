@@ -133,6 +133,16 @@ def test_errors_hold_at_all_scales():
     holds()
 
 
+def test_a_step_of_rounding_leaves_the_root_where_it_is():
+    """Many ridges and ratios: the error grows with the ridge, and neighbours are near."""
+    gamma = np.geomspace(1e-3, 1, 4000)
+    for zeta, psi in ((1.0, 1.036632928437698), (0.5, 1.3), (0.9, 0.7)):
+        train = training_error(gamma, 1.0, zeta, 1.0, psi)
+        # d ln E / d ln gamma is at most 2.
+        assert (np.diff(np.log(train)) >= 0).all()
+        assert (np.diff(np.log(train)) <= 2.01 * np.diff(np.log(gamma))).all()
+
+
 def test_a_simulation_is_near():
     """Memorisation by tanh features: n0 = 300, bias and fluctuations of order 1 / n0."""
     f = nonlinear.constants("tanh")

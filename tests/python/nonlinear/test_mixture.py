@@ -56,6 +56,13 @@ def test_kinds_that_are_alike_are_one():
     np.testing.assert_allclose(one.test, two.test, rtol=1e-13)
 
 
+def test_nearly_linear_kinds():
+    """eta - zeta = 1e-20, which the difference does not have; one kind has a formula of its own."""
+    found = mixture_errors([1e-22, 1e-18], [1.0], [1.0], [1.0], 0.5, 0.75, signal=0.3, nonlinearity=[1e-20])
+    train = nonlinear.training_error([1e-22, 1e-18], 1.0, 1.0, 0.5, 0.75, signal=0.3, nonlinearity=1e-20)
+    np.testing.assert_allclose(found.train, train, rtol=1e-9)
+
+
 def test_given_inputs_are_held_to_gaussian_ones():
     """Eigenvalues of one Gaussian matrix: linear statistics fluctuate by 1 / m."""
     m, n0 = 600, 300
@@ -93,6 +100,10 @@ def test_small_and_large_ridges():
     ("change", "says"),
     [
         ({"gamma": 0.0}, "gamma must be above 0"),
+        ({"gamma": 1e-300}, "gamma must lie between 1e-100 and 1e.100 times the mean of eta, 1, found 1e-300"),
+        ({"phi": 1e300}, "phi must lie between 1e-70 and 1e.70"),
+        ({"nonlinearity": [1.0, 0.5]}, "nonlinearity must be eta - zeta to rounding, got 0.5 at index 1"),
+        ({"nonlinearity": [1.0]}, "nonlinearity must have one number for each kind"),
         ({"weights": [0.0, 0.0]}, "weights must not all be 0"),
         ({"weights": [1.0]}, "lists of one length"),
         ({"zeta": [0.5, 1.5]}, "zeta must be at most eta, got zeta 1.5 and eta 1 at index 1"),

@@ -102,3 +102,15 @@ def test_threads_and_trials_change_nothing():
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize("depth", [1, 20, 60])
+def test_deep_laws_keep_moments_and_edges(depth):
+    """All matrices square and f linear: the product of depth + 1 Gaussian matrices, with a known edge and moments."""
+    law = layer_law("linear", [1.0] * (depth + 1))
+    n = depth + 1
+    assert law.support()[0][1] == pytest.approx((n + 1) ** (n + 1) / n**n, rel=1e-9)
+    assert law.moment(2) == pytest.approx(n + 1, rel=1e-9)  # the Fuss-Catalan number
+    assert law.var() == pytest.approx(n, rel=1e-12)
+    relu = layer_law("relu", [1.0] + [1.5] * depth)
+    assert relu.expect(lambda x: x * x) - 1 == pytest.approx(float(relu.var()), rel=1e-8)
