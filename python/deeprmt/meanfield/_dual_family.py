@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activations import Activation, as_activation, rectified_power
-from ._moments import expect_many, least_share, least_variance
+from ._moments import expect_many, least_share, least_variance, refuse_infinite
 from ._products import product
 
 __all__ = ["Family"]
@@ -24,7 +24,8 @@ class Family:
 
     kind: str | None
 
-    def __init__(self, activation: Activation) -> None:
+    def __init__(self, activation: Activation, function: str = "kernels") -> None:
+        self.function = function
         self.activation = activation
         self.kind, self.parameters = _kind(activation)
 
@@ -51,6 +52,7 @@ class Family:
         if self.kind is not None:
             means = product(self.activation, variances, variances, np.ones_like(variances), derivative)
         else:
+            refuse_infinite(self.function, self.activation, variances, lambda h: function(h) ** 2)
             means = expect_many(self.activation, variances, lambda h, _: function(h) ** 2, even=True)
         return np.asarray(means[which.reshape(q.shape)] * least_share(function, q) ** 2)
 

@@ -257,7 +257,7 @@ class _Task:
     ) -> None:
         self.function = function
         activation, sigma_w, sigma_b = network(function, activation, sigma_w, sigma_b)
-        self.family = Family(activation)
+        self.family = Family(activation, function)
         self.depth = as_count(function, "depth", depth)
         self.all = as_choice(function, "layers", layers, ("last", "all")) == "all"
         self.x = _inputs(function, "x", x)

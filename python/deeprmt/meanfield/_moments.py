@@ -25,6 +25,7 @@ __all__ = [
     "least_variance",
     "mean_of",
     "of_row",
+    "refuse_infinite",
     "rounding",
     "slope_masses",
 ]
@@ -38,6 +39,8 @@ rounding = 32 * np.finfo(float).eps
 least_variance = 1e-200
 # From so many variances on, one array of panels for all is faster than panels for each.
 _few = 8
+# An integrand has ended where it is this part of its largest value.
+_negligible = 1e-16
 # From this variance on it is worth a look whether phi is periodic.
 _wide = 100.0
 _row_nodes, _row_weights = np.polynomial.legendre.leggauss(16)
@@ -85,6 +88,7 @@ def gauss_moment(
         raise ValueError(f"gauss_moment: q must be finite and at least 0, found {bad[0]:g}")
     function = activation.dphi if derivative else activation.phi
     flat = variances.ravel()
+    refuse_infinite("gauss_moment", activation, flat, lambda h: function(h) ** power)
     share = least_share(function, flat) ** power
     if variances.size >= _few and not (flat.max() > _wide and period_of(activation)):
         return (share * expect_many(activation, flat, lambda h, _: function(h) ** power)).reshape(variances.shape)
@@ -160,9 +164,34 @@ def expect(activation: Activation, q: float, function: Function, size: Function 
     def times_density(function: Function) -> Function:
         return lambda z: np.exp(-z * z / 2) / math.sqrt(2 * math.pi) * function(root * z)
 
-    return _integrate(
-        times_density(function), None if size is None else times_density(size), breaks_of(activation, root, _reach)
-    )
+    weighted = times_density(function)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = _reach_of(weighted) or _reach
+        return _integrate(weighted, None if size is None else times_density(size), breaks_of(activation, root, reach))
+
+
+def _reach_of(weighted: Function) -> float | None:
+    """How far out the integrand counts, beyond 12 for what grows fast; None if it does not fall."""
+    for reach in (_reach, 17.0, 24.0, 38.0):
+        values = np.abs(weighted(np.linspace(-reach, reach, 4 * int(reach) + 1)))
+        if np.isfinite(values).all() and max(values[0], values[-1]) * reach <= _negligible * values.max():
+            return reach
+    return None
+
+
+def refuse_infinite(name: str, activation: Activation, q: Floats, function: Function) -> None:
+    """Unless function(h) has a mean at the largest of the variances; what overflows already near 0 is not judged."""
+    root = math.sqrt(q.max(initial=0.0))
+    with np.errstate(over="ignore", invalid="ignore"):
+
+        def weighted(z: Floats) -> Floats:
+            return np.asarray(np.exp(-z * z / 2) * function(root * z), dtype=float)
+
+        if np.isfinite(weighted(np.array([-2.0, 2.0]))).all() and _reach_of(weighted) is None:
+            raise ValueError(
+                f"{name}: phi must have finite Gaussian moments, but those of {activation.name} at the variance"
+                f" {root * root:g} are infinite, or rest on |z| > 38, where a normal number never is"
+            )
 
 
 def mean_of(activation: Activation, q: float, function: Function, size: Function | None = None) -> float:
@@ -202,17 +231,27 @@ def expect_many(
         for _ in range(2):
             half = (high - low)[:, :, None] / 2
             z = (low + high)[:, :, None] / 2 + half * _row_nodes
-            weight = np.exp(-z * z / 2) * (half * (_row_weights / math.sqrt(2 * math.pi)))
+            density = np.exp(-z * z / 2)
+            weight = density * (half * (_row_weights / math.sqrt(2 * math.pi)))
             h = r[:, :, None] * z
-            values = function(h, rows)
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = function(h, rows)
             if np.iscomplexobj(values):
                 raise TypeError("gauss_moment: the activation's phi and dphi must be real, got complex values")
-            totals.append((values * weight).sum(axis=(1, 2)))
+            with np.errstate(over="ignore", invalid="ignore"):
+                totals.append((values * weight).sum(axis=(1, 2)))
             middle = (low + high) / 2
             low, high = np.concatenate([low, middle], axis=1), np.concatenate([middle, high], axis=1)
-        sizes = ((np.abs(values) if size is None else size(h, rows)) * weight).sum(axis=(1, 2))
+        with np.errstate(over="ignore", invalid="ignore"):
+            sizes = ((np.abs(values) if size is None else size(h, rows)) * weight).sum(axis=(1, 2))
         out[rows] = (2 if half_line else 1) * totals[1]
-        for i in np.flatnonzero(~(np.abs(totals[1] - totals[0]) <= 4e-15 * sizes)):
+        # What has not fallen at the end goes on beyond it, or has no mean.
+        with np.errstate(over="ignore", invalid="ignore"):
+            weighted = np.abs(values) * density
+            ends = np.maximum(weighted[:, -1, -1], 0.0 if half_line else weighted[:, 0, 0])
+            ended = ends * _reach <= _negligible * weighted.max(axis=(1, 2))
+        settled = ended & (np.abs(totals[1] - totals[0]) <= 4e-15 * sizes)
+        for i in np.flatnonzero(~settled):
             out[begin + i] = expect(activation, float(q[begin + i]), *of_row(begin + int(i), function, size))
     return out
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeprmt.activations import Activation, as_activation, elu, leaky_relu, rectified_power, shifted_relu
-from deeprmt.meanfield import gauss_product, kernels, nngp, ntk
+from deeprmt.meanfield import gauss_moment, gauss_product, kernels, nngp, ntk
 from reference.meanfield import kernels as reference
 
 
@@ -297,3 +297,15 @@ def test_variances_whose_product_is_beyond_single_precision(activation):
         off = ~np.eye(40, dtype=bool)  # Theta of two inputs that are one changes with the root of their angle
         np.testing.assert_allclose(k, wide_k, rtol=1e-5, atol=1e-5 * wide_k.max())
         np.testing.assert_allclose(theta[off], wide_theta[off], rtol=1e-4, atol=1e-5 * wide_theta.max())
+
+
+@pytest.mark.parametrize("steep", [lambda h: np.exp(h * h), lambda h: np.exp(h * h / 4)])
+def test_infinite_moments_are_refused(steep):
+    """At variance 1 and more E phi(h)^2 is infinite: no number stands for it."""
+    activation = Activation(steep, kinks=(), name="steep")
+    with pytest.raises(ValueError, match="nngp: phi must have finite Gaussian moments, but those of steep"):
+        nngp([[1.0, 2.0]], depth=2, activation=activation, sigma_w=1.0)
+    with pytest.raises(ValueError, match="gauss_moment: phi must have finite Gaussian moments"):
+        gauss_moment(activation, 1.0)
+    # exp(h) at variance 25 rests on |z| = 10 and beyond.
+    np.testing.assert_allclose(gauss_moment("exp", [25.0]), np.exp(50.0), rtol=1e-12)
