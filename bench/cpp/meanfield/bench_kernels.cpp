@@ -10,8 +10,8 @@ using meanfield::KernelNetwork;
 namespace {
 
 /// Both kernels of n inputs of width 64, ten layers, against copying what is written.
-template <class T>
-void infinite_kernels(benchmark::State& state, KernelNetwork::Kind kind) {
+template <class T, KernelNetwork::Kind kind>
+void infinite_kernels(benchmark::State& state) {
   const Index n = state.range(0), width = 64, layers = 10;
   Mat<T> x(n, width), k(n, n), theta(n, n);
   normals<T>({1, 0, 0}, 0, x.data(), x.size());
@@ -31,9 +31,9 @@ void infinite_kernels(benchmark::State& state, KernelNetwork::Kind kind) {
   }
   bench::against(state, bench::Ceiling::copy, 4.0 * static_cast<double>(k.size() * sizeof(T)));
 }
-BENCHMARK_CAPTURE(infinite_kernels<double>, relu, KernelNetwork::Kind::ramp)->Arg(1000)->UseRealTime();
-BENCHMARK_CAPTURE(infinite_kernels<float>, relu, KernelNetwork::Kind::ramp)->Arg(1000)->UseRealTime();
-BENCHMARK_CAPTURE(infinite_kernels<double>, erf, KernelNetwork::Kind::erf)->Arg(1000)->UseRealTime();
-BENCHMARK_CAPTURE(infinite_kernels<float>, erf, KernelNetwork::Kind::erf)->Arg(1000)->UseRealTime();
+BENCHMARK(infinite_kernels<double, KernelNetwork::Kind::ramp>)->Arg(1000)->UseRealTime();
+BENCHMARK(infinite_kernels<float, KernelNetwork::Kind::ramp>)->Arg(1000)->UseRealTime();
+BENCHMARK(infinite_kernels<double, KernelNetwork::Kind::erf>)->Arg(1000)->UseRealTime();
+BENCHMARK(infinite_kernels<float, KernelNetwork::Kind::erf>)->Arg(1000)->UseRealTime();
 
 }  // namespace
