@@ -3,17 +3,21 @@
 #include <complex>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "bind.hpp"
 #include "deeprmt/freeprob/atom_sums.hpp"
 #include "deeprmt/freeprob/explicit_law.hpp"
+#include "deeprmt/freeprob/subordination.hpp"
 
 namespace deeprmt::bind {
 namespace {
 
 using freeprob::ExplicitLaw;
 using freeprob::SquaredSlopes;
+using freeprob::Subordination;
 
 std::shared_ptr<SquaredSlopes> make_slopes(const Array<double>& d, const Array<double>& weights,
                                            const Array<double>& ranges, Index levels) {
@@ -108,6 +112,52 @@ Array<double> atom_arguments(const Array<double>& at, const Array<double>& mass,
   return out;
 }
 
+Subordination make_subordination(bool product, const std::vector<std::tuple<double, double, double, double>>& known,
+                                 double scale) {
+  std::vector<Subordination::Explicit> laws;
+  for (const auto& [jump, s2, mean, power] : known) laws.push_back({jump, s2, mean, power});
+  return {product, std::move(laws), scale};
+}
+
+void add_atoms(Subordination& equations, const Array<double>& at, const Array<double>& mass, double power) {
+  equations.add(vector_view("at", at), vector_view("mass", mass), power);
+}
+
+py::tuple newton(const Subordination& equations, const Array<std::complex<double>>& place,
+                 const Array<std::complex<double>>& c, const Array<std::complex<double>>& p, int steps, int threads) {
+  const auto goals = vector_view("place", place), first = vector_view("c", c);
+  const auto start = view("p", p);
+  auto out_c = empty<std::complex<double>>(first.size());
+  auto out_p = empty<std::complex<double>>(start.rows(), start.cols());
+  auto good = empty<double>(goals.size());
+  const auto count =
+      without_gil([&, a = vector_view_mut(out_c), b = view_mut(out_p), ok = vector_view_mut(good)]() mutable {
+        a = first;
+        b = start;
+        return equations.newton(goals, a, b, ok, steps, threads);
+      });
+  return py::make_tuple(out_c, out_p, good, count);
+}
+
+Array<double> on_gap(const Subordination& equations, double low, double high, double far, const Array<double>& s,
+                     int threads) {
+  const auto places = vector_view("s", s);
+  auto out = empty<double>(3, places.size());
+  without_gil([&, o = view_mut(out)]() mutable { equations.on_gap({low, high, far}, places, o, threads); });
+  return out;
+}
+
+Array<double> where(const Subordination& equations, double low, double high, double far, const Array<double>& s,
+                    const Array<double>& c, const Array<double>& rate, const Array<double>& goal, int threads) {
+  const auto places = vector_view("s", s), values = vector_view("c", c), rates = vector_view("rate", rate);
+  const auto goals = vector_view("goal", goal);
+  auto out = empty<double>(4, goals.size());
+  without_gil([&, o = view_mut(out)]() mutable {
+    equations.where({low, high, far}, places, values, rates, goals, o, threads);
+  });
+  return out;
+}
+
 }  // namespace
 
 void bind_freeprob(py::module_ m) {
@@ -123,6 +173,13 @@ void bind_freeprob(py::module_ m) {
       .def("density", &density, "x"_a.noconvert(), "threads"_a)
       .def("resolvent", &resolvent, "z"_a, "threads"_a)
       .def("gaps", &gaps);
+  py::class_<Subordination>(m, "Subordination", plain_class())
+      .def(py::init(&make_subordination), "product"_a, "known"_a, "scale"_a)
+      .def("add", &add_atoms, "at"_a.noconvert(), "mass"_a.noconvert(), "power"_a)
+      .def("newton", &newton, "place"_a.noconvert(), "c"_a.noconvert(), "p"_a.noconvert(), "steps"_a, "threads"_a)
+      .def("on_gap", &on_gap, "low"_a, "high"_a, "far"_a, "s"_a.noconvert(), "threads"_a)
+      .def("where", &where, "low"_a, "high"_a, "far"_a, "s"_a.noconvert(), "c"_a.noconvert(), "rate"_a.noconvert(),
+           "goal"_a.noconvert(), "threads"_a);
   bind_pencil(m);
 }
 

@@ -98,3 +98,12 @@ def bench(table: Table) -> None:
             lambda values=values, x=x: free_multiply(Empirical(values), MarchenkoPastur(0.3)).pdf(x),
             ceiling=("copy of 1 MB", copy(2**20)),
         )
+    for n in (*sizes(400), *sizes(10000)):
+        law = Empirical(MarchenkoPastur(0.25).rvs(n, rng=1))
+        x = np.linspace(0.2, 3, 100)
+        for name, combine in (("+", free_add), ("x", free_multiply)):
+            table.add(
+                f"{n} eigenvalues {name} the same, 100 points",
+                lambda law=law, combine=combine, x=x: combine(law, law).pdf(x),
+                ceiling=("copy of 1 MB", copy(2**20)),
+            )

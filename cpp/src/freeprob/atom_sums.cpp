@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <tuple>
 
 #include "deeprmt/core/check.hpp"
 #include "deeprmt/core/clones.hpp"
@@ -87,6 +88,16 @@ constexpr Index grain = 8;
 
 }  // namespace
 
+std::pair<std::complex<double>, std::complex<double>> atom_sum(const double* at, const double* mass, Index n,
+                                                               std::complex<double> w) {
+  Lanes sums;
+  add(at, mass, n, w.real(), w.imag(), sums);
+  double total[4] = {};
+  for (int row = 0; row < 4; ++row)
+    for (int k = 0; k < lanes; ++k) total[row] += sums.value[row][k];
+  return {{total[0], -total[1]}, {-total[2], 2 * total[3]}};
+}
+
 void atom_sums(VecIn<double> at, VecIn<double> mass, VecIn<std::complex<double>> w, VecOut<std::complex<double>> g,
                VecOut<std::complex<double>> slope, int threads) {
   check::that(at.size() == mass.size(), "atom_sums: at and mass must have equal lengths, got ", at.size(), " and ",
@@ -94,15 +105,7 @@ void atom_sums(VecIn<double> at, VecIn<double> mass, VecIn<std::complex<double>>
   check::that(g.size() == w.size() && slope.size() == w.size(), "atom_sums: g and slope must be as long as w");
   threads = useful_threads(4.0 * static_cast<double>(at.size()) * static_cast<double>(w.size()), threads);
   parallel_ranges(w.size(), grain, threads, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      Lanes sums;
-      add(at.data(), mass.data(), at.size(), w[i].real(), w[i].imag(), sums);
-      double total[4] = {};
-      for (int row = 0; row < 4; ++row)
-        for (int k = 0; k < lanes; ++k) total[row] += sums.value[row][k];
-      g[i] = {total[0], -total[1]};
-      slope[i] = {-total[2], 2 * total[3]};
-    }
+    for (Index i = begin; i < end; ++i) std::tie(g[i], slope[i]) = atom_sum(at.data(), mass.data(), at.size(), w[i]);
   });
 }
 

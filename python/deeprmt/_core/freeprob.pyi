@@ -38,6 +38,32 @@ def atom_arguments(
     at: NDArray[np.float64], mass: NDArray[np.float64], w: NDArray[np.complex128], threads: int
 ) -> NDArray[np.float64]: ...
 
+class Subordination:
+    def __init__(self, product: bool, known: Sequence[tuple[float, float, float, float]], scale: float) -> None: ...
+    def add(self, at: NDArray[np.float64], mass: NDArray[np.float64], power: float) -> None: ...
+    def newton(
+        self,
+        place: NDArray[np.complex128],
+        c: NDArray[np.complex128],
+        p: NDArray[np.complex128],
+        steps: int,
+        threads: int,
+    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128], NDArray[np.float64], int]: ...
+    def on_gap(
+        self, low: float, high: float, far: float, s: NDArray[np.float64], threads: int
+    ) -> NDArray[np.float64]: ...
+    def where(
+        self,
+        low: float,
+        high: float,
+        far: float,
+        s: NDArray[np.float64],
+        c: NDArray[np.float64],
+        rate: NDArray[np.float64],
+        goal: NDArray[np.float64],
+        threads: int,
+    ) -> NDArray[np.float64]: ...
+
 class _PencilReport(_Report):
     residual: float
     iterations: int

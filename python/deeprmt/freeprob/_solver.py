@@ -23,9 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
+from .._arguments import available_threads
 from ..laws import MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
-from ._sources import Source
+from ._sources import Atoms, Source
 
 __all__ = ["Additive", "Equations", "Multiplicative", "State"]
 
@@ -241,6 +243,17 @@ class Equations:
             self.scale = max(high - low, abs(sum(t * float(each.law.mean()) for each, t in parts)), spread)
 
         self.size = mean if rule.product else self.scale  # of x
+        self._compiled = self._of_atoms()
+
+    def _of_atoms(self) -> _core.freeprob.Subordination | None:
+        """The same equations in the core, where what is implicit are laws of atoms; else None."""
+        if self.many or len(self.implicit) > 64 or not all(isinstance(each, Atoms) for each, _ in self.implicit):
+            return None
+        known = [(a, s2, rest[0] if rest else 0.0, t) for _, t, (a, s2, *rest) in self.explicit]
+        out = _core.freeprob.Subordination(self.rule.product, known, self.scale)
+        for each, t in self.implicit:
+            out.add(each._at, each._mass, t)  # type: ignore[attr-defined]
+        return out
 
     def unit(self, x: float) -> float:
         """The size that distances at x are small or large next to: places of products are known relative to x."""
@@ -280,6 +293,13 @@ class Equations:
         """Solutions at P = place from a start; which of them converged, within the half-plane."""
         rule = self.rule
         n, k = len(self.implicit), place.size
+        if self._compiled is not None:
+            goal, c, p = (np.ascontiguousarray(each, dtype=np.complex128) for each in (place, start.c, start.p))
+            atoms = sum(each._at.size for each, _ in self.implicit)  # type: ignore[attr-defined]
+            threads = available_threads() if k * atoms > 10_000 else 1  # to ask takes longer than so few
+            c, p, found, count = self._compiled.newton(goal, c, p, steps, threads)
+            self.count.iterations += count
+            return State(c, p), found > 0
         out = State(start.c.copy(), start.p.copy())
         good = np.zeros(k, bool)
         live = np.arange(k)

@@ -141,6 +141,7 @@ class Atoms(Source):
         self._all = _Sums(self._at, self._mass)
         self._others = self._all if away.all() else _Sums(self._at[away], self._mass[away])
         self._weighted = _Sums(self._at[away], self._mass[away] * self._at[away])
+        self._cores: dict[bool, _core.freeprob.Subordination] = {}
 
     def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
         """G and G'."""
@@ -155,6 +156,17 @@ class Atoms(Source):
         if small.any():  # and 1 + M, where that is small, without the difference
             one[small] = self._at_zero + w[small] * self._others.sums(w[small])[0]
         return one, y, slope
+
+    def alone(self, product: bool) -> _core.freeprob.Subordination:
+        """The law for the core, which knows its p, c and u on the axis."""
+        if product not in self._cores:
+            self._cores[product] = _core.freeprob.Subordination(product, [], 1.0)
+            self._cores[product].add(self._at, self._mass, 1.0)
+        return self._cores[product]
+
+    def threads(self, count: int) -> int:
+        """For sums at so many points: to ask takes longer than a few."""
+        return available_threads() if count * self._at.size > 10_000 else 1
 
     def argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""

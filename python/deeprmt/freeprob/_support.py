@@ -82,6 +82,12 @@ class Piece:
 
     def value(self, s: Array) -> tuple[Array, Array, Array, Array]:
         """p, c, u = dp/dc and 1 - u."""
+        if isinstance(self.source, Atoms) and not self.many:
+            threads = self.source.threads(s.size)
+            p, c, u = self.source.alone(self.product).on_gap(
+                self.low, self.high, self._far, np.ascontiguousarray(s), threads
+            )
+            return p, c, u, 1 - u
         w = self.omega(s)
         with np.errstate(all="ignore"):
             if not self.product:
@@ -135,12 +141,18 @@ class Piece:
         """p, u and 1 - u at c; NaN out of range."""
         if self.numbers is not None:
             return self._explicit(c)
-        p, near, u, v = self.value(self.place(c))
+        if isinstance(self.source, Atoms) and not self.many:
+            _, p, near, u = self._where(c)
+            v = 1 - u
+        else:
+            p, near, u, v = self.value(self.place(c))
         with np.errstate(invalid="ignore"):
             return p + u * (c - near), u, v
 
     def place(self, c: Array) -> Array:
         """The s of given c."""
+        if isinstance(self.source, Atoms) and not self.many:
+            return np.asarray(self._where(c)[0])
         s, known = self.table()
         out = np.full(c.shape, np.nan)
         if known.size < 2:
@@ -164,6 +176,16 @@ class Piece:
                 )
             out[inside] = found
         return out
+
+    def _where(self, c: Array) -> Array:
+        """s, p, c and u at c or next to it, for a law of atoms."""
+        s, known = self.table()
+        if known.size < 2:
+            return np.full((4, c.size), np.nan)
+        source: Any = self.source
+        arrays = (np.ascontiguousarray(each) for each in (s, known, self._rate(), c))
+        threads = source.threads(8 * c.size)
+        return np.asarray(source.alone(self.product).where(self.low, self.high, self._far, *arrays, threads))
 
     def _newton(self, goal: Array, i: Array) -> Array:
         """The s of c = goal between places i - 1 and i of the table, by Newton's method in log |c|; NaN where it fails.
@@ -208,11 +230,11 @@ class Piece:
         return np.asarray((self.high - self.low) * half * (1 - half))
 
     def _rate(self) -> Array:
-        """The slope of log |c| in s at the table's places."""
+        """The slope of log |c| in s at the table's places; of c for a product."""
         if not hasattr(self, "_rates"):
             s, (_, c, u, _) = self.values()
             with np.errstate(all="ignore"):
-                rate = (self._speed(s) / (c * u))[np.isfinite(c)]
+                rate = (self._speed(s) / ((self.omega(s) if self.product else c) * u))[np.isfinite(c)]
             self._rates = rate if s[np.isfinite(c)][0] == self.table()[0][0] else rate[::-1]
         return np.asarray(self._rates)
 
@@ -807,9 +829,9 @@ def _that_matter(
 ) -> list[tuple[int, float, float]]:
     """Those gaps of a law with very many that may leave something open: most are closed by far.
 
-    Next to the other laws' outer pieces a gap stays open where u exceeds sum t (1 - u) of the others.
+    Next to the other laws' outer pieces a gap stays open where t u exceeds t - 1 + sum t (1 - u) of the others.
     """
-    source, _ = equations.parts[i]
+    source, power = equations.parts[i]
     product = equations.rule.product
     low, high = (np.array([each[k] for each in windows]) for k in (1, 2))
     width = high - low
@@ -841,7 +863,7 @@ def _that_matter(
         else:
             c, u = 1 / g, g * g / -slope
     cell = _cells(product, w, g)
-    shut = np.zeros(w.size)
+    shut = np.full(w.size, max(power - 1, 0.0) / power)
     for j, (_, t) in enumerate(equations.parts):
         if j == i:
             continue
@@ -851,7 +873,7 @@ def _that_matter(
                 mine = cell == number
                 if piece.cell == name and mine.any():
                     v[mine] = np.minimum(v[mine], piece.about(c[mine]))
-        shut += t * v
+        shut += t * v / power
     ratio = np.where(np.isfinite(u), np.abs(u) / np.maximum(shut, 1e-300), np.inf).reshape(-1, 3).max(axis=1)
     open_enough = (ratio > 0.4) | (np.abs(u).reshape(-1, 3).max(axis=1) > 0.3)
     return [each for each, mine in zip(windows, open_enough, strict=True) if mine]
