@@ -145,7 +145,11 @@ class Piece:
             _, p, near, u = self._where(c)
             v = 1 - u
         else:
-            p, near, u, v = self.value(self.place(c))
+            s = self.place(c)
+            p, near, u, v = np.full((4, c.size), np.nan)
+            known = np.isfinite(s)  # a law that solves equations of its own knows no NaN
+            if known.any():
+                p[known], near[known], u[known], v[known] = self.value(s[known])
         with np.errstate(invalid="ignore"):
             return p + u * (c - near), u, v
 

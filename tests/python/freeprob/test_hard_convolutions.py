@@ -310,3 +310,26 @@ def test_gaps_that_are_passed_over_are_closed(monkeypatch, kind, power):
     monkeypatch.setattr(_support, "_MANY", 1000)
     assert len(quick) >= 2
     np.testing.assert_allclose(quick, free_power(law, power, kind).support(), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("s", "other"), [(2, Bernoulli(0.5)), (3.5, Discrete([0.0, 1.0, 3.0], [0.2, 0.3, 0.5])), (2, FussCatalan(1.5))]
+)
+def test_sums_with_laws_that_solve_equations_of_their_own(s, other):
+    law = free_add(FussCatalan(s), other)
+    low, high = law.support()[0][0], law.support()[-1][1]
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-12)
+    assert law.expect(lambda x: x**2) == pytest.approx(law.moment(2), rel=1e-12)  # by free cumulants of the factors
+    # R-transforms add: w = R_1(G) + R_2(G) + 1 / G.
+    w = np.array([low - 0.5, high + 0.5, high + 4])
+    g = -law.stieltjes(w).real
+    np.testing.assert_allclose(FussCatalan(s).r_transform(g) + other.r_transform(g) + 1 / g, w, rtol=1e-10)
+
+
+def test_a_product_of_square_matrices_and_a_coin_by_two_ways():
+    """MarchenkoPastur(1) x MarchenkoPastur(1) is FussCatalan(2)."""
+    square, half = MarchenkoPastur(1.0), Bernoulli(0.5)
+    one, two = free_add(free_multiply(square, square), half), free_add(FussCatalan(2), half)
+    np.testing.assert_allclose(one.support(), two.support(), rtol=1e-12)
+    x = np.linspace(0.1, 7, 50)
+    np.testing.assert_allclose(one.pdf(x), two.pdf(x), rtol=1e-11)
