@@ -33,13 +33,21 @@ constexpr int values = 11;         // at most, that are kept of each input in ea
 
 // ---- functions of t = sin(angle / 2)^2 <= 1/2: polynomials through Chebyshev points, to rounding ----
 
+/// c[0] + c[1] t + ... Written out by the template: a loop of more than 16 steps GCC leaves a loop, and then it does
+/// not vectorise the one around it.
+template <class T, std::size_t N>
+DEEPRMT_LEAF T polynomial(const T (&c)[N], T t) {
+  T y = c[N - 1];
+  [&]<std::size_t... I>(std::index_sequence<I...>)
+      __attribute__((always_inline)) { ((y = y * t + c[N - 2 - I]), ...); }(std::make_index_sequence<N - 1>());
+  return y;
+}
+
 /// angle = 2 sqrt(t) arcsine(t).
 DEEPRMT_LEAF float arcsine(float t) {
   constexpr float c[] = {1.0f,         0.166666142f,  0.0750275732f, 0.0440916167f, 0.0358142393f, -0.00702057915f,
                          0.107400021f, -0.135916271f, 0.123913495f};
-  float y = c[8];
-  for (int i = 7; i >= 0; --i) y = y * t + c[i];
-  return y;
+  return polynomial(c, t);
 }
 DEEPRMT_LEAF double arcsine(double t) {
   constexpr double c[] = {1.0,
@@ -61,18 +69,14 @@ DEEPRMT_LEAF double arcsine(double t) {
                           5.7579408313146987,
                           -3.2789331567398123,
                           0.8892904367638688};
-  double y = c[18];
-  for (int i = 17; i >= 0; --i) y = y * t + c[i];
-  return y;
+  return polynomial(c, t);
 }
 
 /// sin(angle) - angle cos(angle) = 2 t^(3/2) excess(t).
 DEEPRMT_LEAF float excess(float t) {
   constexpr float c[] = {1.33333333f,    0.133333819f,  0.0428370909f,  0.0201522307f,
                          0.00872780597f, 0.0159874239f, -0.0139987942f, 0.0203076094f};
-  float y = c[7];
-  for (int i = 6; i >= 0; --i) y = y * t + c[i];
-  return y;
+  return polynomial(c, t);
 }
 DEEPRMT_LEAF double excess(double t) {
   constexpr double c[] = {1.3333333333333334,    0.13333333333328916,    0.042857142865590066,  0.019841269203867231,
@@ -80,9 +84,7 @@ DEEPRMT_LEAF double excess(double t) {
                           0.0032305485385125583, -0.0026641144368541922, 0.020343648475703774,  -0.056963718430438925,
                           0.1315713921325892,    -0.20816551373954099,   0.22731526244991159,   -0.15024775029896301,
                           0.048024684583423057};
-  double y = c[16];
-  for (int i = 15; i >= 0; --i) y = y * t + c[i];
-  return y;
+  return polynomial(c, t);
 }
 
 /// exp(y) for y <= 0.
@@ -102,13 +104,23 @@ DEEPRMT_LEAF float exp_of(float y) {
 }
 DEEPRMT_LEAF double exp_of(double y) { return exp_negative(std::max(y, -708.0)); }
 
+/// (exp(y) - 1) / y, |y| <= 1/4. Its coefficients are constants, and no division is left.
+DEEPRMT_LEAF float series_of(float y) {
+  constexpr float c[] = {1.0f, 1.0f / 2, 1.0f / 6, 1.0f / 24, 1.0f / 120, 1.0f / 720, 1.0f / 5040};
+  return polynomial(c, y);
+}
+DEEPRMT_LEAF double series_of(double y) {
+  constexpr double c[] = {
+      1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,       1.0 / 5040,
+      1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+  return polynomial(c, y);
+}
+
 /// 1 - exp(-x), x >= 0.
 template <class T>
 DEEPRMT_LEAF T one_minus_exp(T x) {
   const T z = std::min(x, T(0.25));
-  T s = T(1) / 14;
-  for (int i = 13; i >= 2; --i) s = (1 - z * s) / i;
-  return x < T(0.25) ? z * (1 - z * s) : 1 - exp_of(-x);
+  return x < T(0.25) ? z * series_of(-z) : 1 - exp_of(-x);
 }
 
 // ---- one layer of one row of pairs ----
@@ -154,6 +166,21 @@ int count_of(Kind kind) {
 template <class T>
 DEEPRMT_LEAF bool positive(T state) {
   return std::copysign(T(1), state) > 0;
+}
+
+/// The next state where r >= 0, `gap` = 1 - r: no side to choose, and with a choice known when compiled GCC makes
+/// branches of the other function's.
+template <bool Bias, class T>
+DEEPRMT_LEAF T next_state_of_positive(T gap, T size, const Step<T>& s, Index j) {
+  gap = std::min(gap, T(1));
+  if constexpr (Bias) {
+    const T root = s.own[root_next] * s.other[root_next][j], inverse = s.own[inverse_next] * s.other[inverse_next][j],
+            a = s.weight * size;
+    const T difference = s.own[root_second] - s.other[root_second][j];
+    const T sum = root + a + std::numeric_limits<T>::min();
+    gap = std::min((a * gap + s.bias * s.weight * difference * difference / (sum + s.bias)) * inverse, T(1));
+  }
+  return gap;
 }
 
 /// From r F-like correlation to the next state: `gap` is 1 - r if `upper`, else 1 + r; `size` is sqrt(F(u,u) F(v,v)).
@@ -213,7 +240,10 @@ DEEPRMT_LEAF void step_row(const Step<T>* step) {
     const bool acute = positive(s.state[j]);
     const T size = s.own[root_second] * s.other[root_second][j];
     const T r = Odd ? std::copysign(1 - 2 * part, s.state[j]) : acute ? 1 - part : part;
-    s.state[j] = next_state<Bias>(Odd ? 2 * part : acute ? part : 1 - part, !Odd || acute, size, s, j);
+    if constexpr (Odd)
+      s.state[j] = next_state<Bias>(2 * part, acute, size, s, j);
+    else
+      s.state[j] = next_state_of_positive<Bias>(acute ? part : 1 - part, size, s, j);
     s.now[j] = s.weight * size * r + s.bias;
     if constexpr (Tangent) s.theta[j] = s.from * size * r + s.constant;
   }
@@ -234,7 +264,10 @@ DEEPRMT_LEAF void monomial_row(const Step<T>* step) {
       const T d = Odd ? (1 + 2 * r * r) / 3 : std::copysign(r, s.state[j]);
       s.theta[j] = s.from * f + s.constant + s.weight * (s.own[root_slope] * s.other[root_slope][j] * d) * s.theta[j];
     }
-    s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
+    if constexpr (Odd)
+      s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
+    else
+      s.state[j] = next_state_of_positive<Bias>(to_one, size, s, j);
   }
 }
 
@@ -321,7 +354,7 @@ DEEPRMT_LEAF void bell_row(const Step<T>* step) {
       const T d = std::copysign(at_one * (1 - gap) * both * (both / (det * std::sqrt(det))), s.state[j]);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
-    s.state[j] = next_state<Bias>(to_one, true, s.own[root_second] * s.other[root_second][j], s, j);
+    s.state[j] = next_state_of_positive<Bias>(to_one, s.own[root_second] * s.other[root_second][j], s, j);
   }
 }
 
@@ -393,7 +426,10 @@ DEEPRMT_LEAF void wave_row(const Step<T>* step) {
       const T d = Odd ? even : std::copysign(odd, s.state[j]);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
-    s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
+    if constexpr (Odd)
+      s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
+    else
+      s.state[j] = next_state_of_positive<Bias>(to_one, size, s, j);
   }
 }
 
@@ -910,6 +946,7 @@ class Task {
         break;
       case Kind::step:
         choose([&]<bool B, bool D>() { clones<step_row<T, false, B, D>>(&s); });
+        if (l == 0 && !bias) beside_zeros(i, begin, s);
         break;
       case Kind::sign:
         choose([&]<bool B, bool D>() { clones<step_row<T, true, B, D>>(&s); });
@@ -951,6 +988,20 @@ class Task {
                          : gaps<Parity::none>(bias, s, strips);
         break;
       }
+    }
+  }
+
+  /// An input of zeros has the feature phi(0) and no angle. That of the step may be 1/2, beside a mean of 1/2 and a
+  /// second moment of 1/2 of all others.
+  void beside_zeros(Index i, Index begin, const Step<T>& s) const {
+    const T r = std::numbers::sqrt2_v<T> / 2;
+    const bool zero = first_x_[i] == 0;
+    for (Index j = 0; j < s.n; ++j) {
+      if ((first_y_[begin + j] == 0) == zero) continue;
+      const T f = s.own[root_second] * s.other[root_second][j] * r;
+      s.state[j] = 1 - r;
+      s.now[j] = s.weight * f;
+      if (s.theta) s.theta[j] = s.from * f + s.constant;
     }
   }
 

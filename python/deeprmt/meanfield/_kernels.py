@@ -119,7 +119,7 @@ def nngp(
     array([[1.      , 0.493731],
            [0.493731, 1.      ]])
     """
-    task = _Task("nngp", x, y, depth, activation, sigma_w, sigma_b, layers)
+    task = KernelTask("nngp", x, y, depth, activation, sigma_w, sigma_b, layers)
     k = task.room("out", out)
     task.run(k, None, threads)
     return k
@@ -184,7 +184,7 @@ def ntk(
     array([[3.      , 0.685709],
            [0.685709, 3.      ]])
     """
-    task = _Task("ntk", x, y, depth, activation, sigma_w, sigma_b, layers)
+    task = KernelTask("ntk", x, y, depth, activation, sigma_w, sigma_b, layers)
     task.train(parametrization, widths, biases)
     theta = task.room("out", out)
     task.run(None, theta, threads)
@@ -226,7 +226,7 @@ def kernels(
     >>> k.round(6).tolist()
     [[0.756497, -0.031966], [-0.031966, 0.756497]]
     """
-    task = _Task("kernels", x, y, depth, activation, sigma_w, sigma_b, layers)
+    task = KernelTask("kernels", x, y, depth, activation, sigma_w, sigma_b, layers)
     task.train(parametrization, widths, biases)
     if out is not None and not (isinstance(out, tuple | list) and len(out) == 2):
         raise TypeError("kernels: out must be two arrays")
@@ -238,7 +238,7 @@ def kernels(
     return Kernels(k, theta)
 
 
-class _Task:
+class KernelTask:
     """What is computed from what: K' = weight F + bias, Theta' = from_inputs F + constant + weight D Theta.
 
     F and D are the duals of phi and of phi'.
@@ -324,6 +324,9 @@ class _Task:
         with np.errstate(over="ignore", invalid="ignore"):
             q = self.first_weight * square + self.bias
             theta = self.from_inputs[0] * square + self.constant
+            # What underflows is not 0: a function that jumps there tells the two apart.
+            zeros = (q == 0) & (~x.any(axis=1) | (self.first_weight == 0))
+            q[(q == 0) & ~zeros] = np.nextafter(0, 1)
             for layer in range(self.depth):
                 variances[layer] = q
                 self.refuse_out_of_range("variance", layer, q)
@@ -332,12 +335,25 @@ class _Task:
                 if layer == hidden:
                     break
                 seconds[layer] = self.family.second(q, 0)
+                if zeros.any():
+                    seconds[layer][zeros & (q == 0)] = self.at_zero() ** 2
                 if tangent:
                     slopes[layer] = self.family.second(q, 1)
                     theta = self.weight * slopes[layer] * theta + self.constant
                     theta += self.from_inputs[layer + 1] * seconds[layer]
                 q = self.weight * seconds[layer] + self.bias
         return variances, seconds, slopes
+
+    def at_zero(self) -> float:
+        """phi(0), the feature of inputs of zeros where nothing else comes in."""
+        activation = self.family.activation
+        value, *sides = map(float, activation.phi(np.array([0.0, -1e-9, 1e-9])))
+        if value and self.family.kind is None and not math.isclose(*sides, rel_tol=1e-6):
+            raise ValueError(
+                f"{self.function}: without biases no row of x or y may be zero where the activation jumps at 0 and is"
+                f" not 0 there, but {activation.name} is {value:g}"
+            )
+        return value
 
     def refuse_out_of_range(self, what: str, layer: int, values: Array) -> None:
         bad = values[~(np.abs(values) < float(np.finfo(self.dtype).max))]
@@ -514,7 +530,7 @@ def feature_kernel_of(
     function: str, x: Floats, y: Floats | None, activation: Activation, sigma: float, threads: int | None
 ) -> Floats:
     """E f(u) f(v) for u = w.x and v = w.y, w with variance sigma^2 / d: the dual of the first layer alone."""
-    task = _Task(function, x, y, 2, activation, sigma, 0.0, "last")
+    task = KernelTask(function, x, y, 2, activation, sigma, 0.0, "last")
     task.weight = 1.0
     out = task.room("out", None)
     task.run(out, None, threads)

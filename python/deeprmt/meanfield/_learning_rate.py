@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import as_real, refuse_non_finite, shown
 from .._display import Displayed
@@ -15,7 +15,7 @@ from ..laws import Law
 from ..linalg import eigvalsh
 from ..linalg._largest import largest_eigenvalue
 from ..networks import MLP, Network, TangentOperator
-from ._kernels import ntk
+from ._kernels import KernelTask
 from ._one_sample import OneSampleNTKLaw, one_sample_ntk_law
 
 __all__ = ["MaxLearningRate", "max_learning_rate"]
@@ -114,6 +114,8 @@ def max_learning_rate(
     - One input: |f - y|^2 / (2 n_L) [1]_. A loss without 1 / n_L bears an eta that is n_L times smaller.
     - A training set: the mean over inputs of |f - y|^2 / 2, as `training.train` has it with ``loss="squared"``, whose
       `rate` this is then. Theta / n is never formed: Lanczos' method finds its largest eigenvalue.
+    - With "mup" the terms of the kernel differ by powers of the width, and each is taken in its leading order at the
+      widths of the MLP.
     - A matrix, an operator or `ntk_law`: the sum over inputs of |f - y|^2 / 2. For the mean multiply eta by n.
 
     Each layer's rate is eta times that of the parametrization. Momentum m moves the border up to
@@ -174,22 +176,11 @@ def max_learning_rate(
 
 def _of_mlp(mlp: MLP, x: ArrayLike | None, q0: float | None, biases: bool | None, threads: int | None) -> float:
     """The limit of the largest eigenvalue: at one input by the law, over a training set by the infinitely wide NTK."""
-    mlp._refuse_small_output(_name)
     if x is not None and np.ndim(x) != 1:
         rows = as_real(_name, "x", x)
         if rows.ndim != 2 or rows.shape[1] != mlp.widths[0] or not len(rows):
             raise ValueError(f"{_name}: x must have shape ({mlp.widths[0]},) or (n, {mlp.widths[0]}), got {rows.shape}")
-        kernel = ntk(
-            rows.astype(np.float64),
-            depth=mlp.depth,
-            activation=mlp.activation,
-            sigma_w=mlp.sigma_w,
-            sigma_b=mlp.sigma_b,
-            parametrization="ntk" if mlp.parametrization == "ntk" else "standard",
-            widths=None if mlp.parametrization == "ntk" else mlp.widths[1:-1] or None,
-            biases=biases is None or biases,
-            threads=threads,
-        )
+        kernel = _wide_kernel(mlp, rows.astype(np.float64), biases is None or biases, threads)
         return float(eigvalsh(kernel, threads=threads)[-1]) / len(rows)
     if x is not None:
         row = as_real(_name, "x", x)
@@ -197,14 +188,53 @@ def _of_mlp(mlp: MLP, x: ArrayLike | None, q0: float | None, biases: bool | None
             raise ValueError(f"{_name}: x must have shape ({mlp.widths[0]},) or (n, {mlp.widths[0]}), got {row.shape}")
         refuse_non_finite(_name, "x", row)
         q0 = float(np.mean(row.astype(np.float64) ** 2))
-    if mlp.parametrization != "ntk":
-        return one_sample_ntk_law(mlp, q0=q0, biases=bool(biases)).lambda_max
-    # Each layer's term times sigma_w^2 / n_in, which is one number for equal widths; biases bring sigma_b^2 / n_L.
-    if len(set(mlp.widths)) != 1:
-        raise ValueError(f"{_name}: widths must be equal for the law of the NTK parametrization, got {mlp.widths}")
-    n = mlp.widths[0]
+    if len(set(mlp.widths[1:])) != 1:
+        raise ValueError(
+            f"{_name}: mlp.widths must be equal from the first hidden layer on, got {list(mlp.widths)}: the law at one"
+            f" input is that of square layers. Give x as a row, of shape (1, {mlp.widths[0]}), for hidden layers much"
+            " wider than the output, or a network drawn from the MLP for its own kernel"
+        )
     standard = MLP(mlp.widths, mlp.activation, weights=mlp.weights, sigma_w=mlp.sigma_w, sigma_b=mlp.sigma_b)
+    if mlp.parametrization == "standard":
+        return one_sample_ntk_law(standard, q0=q0, biases=bool(biases)).lambda_max
+    # A layer adds rate_w |x_(l-1)|^2 + rate_b to n_L Theta, and the standard one n_(l-1) times a second moment. What
+    # is drawn smaller in the last layer makes all that passes it so.
     law = one_sample_ntk_law(standard, q0=q0)
-    if biases and mlp.sigma_b > 0:
-        law = OneSampleNTKLaw(standard, law.q, law.second_moments + (mlp.sigma_b / mlp.sigma_w) ** 2)
-    return mlp.sigma_w**2 / n * law.lambda_max
+    of_weights, of_biases = mlp.rates
+    passed = mlp._last_scale**2
+    terms = [
+        (weight * second + (bias / n if biases else 0.0)) / (passed if layer == mlp.depth else 1.0)
+        for layer, (n, second, weight, bias) in enumerate(
+            zip(mlp.widths, law.second_moments.tolist(), of_weights, of_biases, strict=False), start=1
+        )
+    ]
+    return passed * OneSampleNTKLaw(standard, law.q, np.array(terms)).lambda_max
+
+
+def _wide_kernel(mlp: MLP, rows: NDArray[np.float64], biases: bool, threads: int | None) -> NDArray[np.float64]:
+    """The tangent kernel, in the limit of wide hidden layers, at the widths there are."""
+    task = KernelTask(_name, rows, None, mlp.depth, mlp.activation, mlp.sigma_w, mlp.sigma_b, "last")
+    hidden, last = mlp.widths[1:-1], 0.0
+    if mlp.parametrization == "ntk":
+        task.train("ntk", None, biases)
+    else:
+        task.train("standard", hidden or None, biases)
+    if mlp.parametrization == "mup" and hidden:
+        if biases and len(set(hidden)) != 1:
+            raise ValueError(
+                f'{_name}: hidden widths must be equal where biases of "mup" are trained, because each has the rate of'
+                f" its width, and the kernel has one number for all, got {list(hidden)}. Give biases=False, or a"
+                " network drawn from the MLP for its own kernel"
+            )
+        # The last layer's weights are smaller by 1 / sqrt(n), which all that passes them has squared.
+        of_weights, of_biases = mlp.rates
+        passed = [mlp._last_scale**2] * (mlp.depth - 1) + [1.0]
+        task.from_inputs = [
+            n * rate * scale for n, rate, scale in zip(task.from_inputs, of_weights, passed, strict=True)
+        ]
+        if biases:
+            task.constant = of_biases[0] * passed[0]
+            last = of_biases[-1] - task.constant
+    theta = task.room("theta", None)
+    task.run(None, theta, threads)
+    return np.asarray(theta + last, dtype=np.float64)

@@ -376,8 +376,16 @@ class Trainer:
             return rows, (labels, values)
         if self.loss == "cross-entropy":
             raise TypeError(f"{function}: y must be a row of whole numbers for cross-entropy, got {given.dtype}")
-        targets = as_real(function, "y", y).astype(self.dtype, copy=False)
-        if targets.shape != (len(rows), last):
-            raise ValueError(f"{function}: y must have shape ({len(rows)}, {last}), got {targets.shape}")
-        refuse_non_finite(function, "y", targets)
+        values = as_real(function, "y", y)
+        if values.shape != (len(rows), last):
+            raise ValueError(f"{function}: y must have shape ({len(rows)}, {last}), got {values.shape}")
+        refuse_non_finite(function, "y", values)
+        # The loss is summed in double precision: half of what it can hold, so that differences can be squared.
+        most = min(math.sqrt(np.finfo(np.float64).max / values.size) / 2, float(np.finfo(self.dtype).max) / 2)
+        largest = float(np.abs(values).max())
+        if largest > most:
+            raise ValueError(
+                f"{function}: y must be at most {most:.2g} in size, or the loss overflows, got {largest:.2g}"
+            )
+        targets = values.astype(self.dtype, copy=False)
         return rows, (None, np.ascontiguousarray(targets.T))

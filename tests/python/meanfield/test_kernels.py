@@ -253,6 +253,35 @@ def test_inputs_of_zero(activation, dtype):
         assert found.nngp.shape == found.ntk.shape == (rows, columns)
 
 
+@pytest.mark.parametrize(("activation", "at_zero", "mean"), [("step", 0, 0.5), ("heaviside", 0.5, 0.5), ("sign", 0, 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inputs_of_zero_have_the_value_at_the_jump(activation, at_zero, mean, dtype):
+    x = np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0], [-2.0, 1.0], [1e-30, 0.0]], dtype)
+    zero = np.array([True, False, True, False, False])
+    k = nngp(x, depth=3, activation=activation, sigma_w=1.5, layers="all")
+    np.testing.assert_allclose(k[1][np.ix_(zero, zero)], 1.5**2 * at_zero**2, rtol=1e-6)
+    np.testing.assert_allclose(k[1][np.ix_(zero, ~zero)], 1.5**2 * at_zero * mean, rtol=1e-6)
+    assert (np.diag(k[1])[~zero] > 1).all()  # however small
+    np.testing.assert_array_equal(k[1], k[1].T)
+    # Roundings differ where the product is another one: by 1e-7 in single precision, the root of it at right angles.
+    np.testing.assert_allclose(
+        nngp(x, x[:2], depth=3, activation=activation, sigma_w=1.5), k[2][:, :2], rtol=1e-6, atol=1e-6
+    )
+    if activation == "heaviside":  # the cosine is 1 / sqrt(2): an eighth of a turn apart
+        np.testing.assert_allclose(k[2][np.ix_(zero, ~zero)], 1.5**2 * 0.375, rtol=1e-6)
+    else:
+        assert (k[2][zero] == 0).all()
+
+
+def test_a_jump_of_ones_own_at_inputs_of_zero():
+    upper = Activation(lambda h: np.where(h >= 0, 1.0, -0.5), lambda h: 0 * h, name="upper")
+    x = np.array([[0.0, 0.0], [1.0, 2.0]])
+    with pytest.raises(ValueError, match="no row of x or y may be zero where the activation jumps at 0"):
+        nngp(x, depth=2, activation=upper, sigma_w=1.0)
+    assert np.isfinite(nngp(x, depth=2, activation=upper, sigma_w=1.0, sigma_b=0.1)).all()
+    assert np.isfinite(nngp(x[1:], depth=2, activation=upper, sigma_w=1.0)).all()
+
+
 def test_each_kernel_alone_is_that_of_both():
     x = np.random.default_rng(0).normal(size=(5, 3))
     options = {"depth": 3, "activation": "gelu", "sigma_w": 1.3, "sigma_b": 0.2, "layers": "all"}

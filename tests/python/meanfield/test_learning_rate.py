@@ -83,6 +83,44 @@ def test_the_ntk_parametrization_at_one_input():
     np.testing.assert_allclose(ratio, 1.4**2 / 60, rtol=1e-9)
 
 
+@pytest.mark.parametrize("widths", [[4, 2000, 1], [4, 700, 700, 1]])
+@pytest.mark.parametrize("biases", [True, False])
+def test_mup_over_a_training_set(widths, biases):
+    """Wide networks with the rates that they are trained with."""
+    mlp = MLP(widths, "erf", sigma_w=1.3, sigma_b=0.4, parametrization="mup")
+    x = np.random.default_rng(3).normal(size=(10, 4))
+    limit = max_learning_rate(mlp, x, biases=biases).lambda_max
+    finite = np.mean([max_learning_rate(mlp.sample(i), x, biases=biases).lambda_max for i in range(8)])
+    # A layer is a mean over units of squared weights, of relative variance 2 / n; with slopes, some 10 / n for all.
+    assert abs(finite / limit - 1) < 5 * (10 / widths[1] / 8) ** 0.5
+    last = MLP([*widths[:-1], 3], "erf", sigma_w=1.3, sigma_b=0.4, parametrization="mup")
+    more = max_learning_rate(last, x, biases=biases).lambda_max - limit
+    # The last bias, of rate n_L, adds n_L times the matrix of ones, whose norm over 10 is 1.
+    assert (0 < more < 2 + 1e-9) if biases else abs(more) < 1e-9
+
+
+def test_mup_of_unequal_widths_and_of_one_layer():
+    x = np.random.default_rng(4).normal(size=(6, 3))
+    mlp = MLP([3, 1500, 700, 1], "linear", sigma_w=1.2, parametrization="mup")
+    # Of x x^T / n_0, w = sigma_w: n_0 n_1 w^4 / n_2 by the first layer, n_1 w^4 / n_2 by the second, w^4 by the last.
+    wanted = 1.2**4 * (1500 * 3 / 700 + 1500 / 700 + 1) * np.linalg.eigvalsh(x @ x.T / 3)[-1] / 6
+    np.testing.assert_allclose(max_learning_rate(mlp, x, biases=False).lambda_max, wanted, rtol=1e-12)
+    for kind in ("standard", "mup"):
+        one = max_learning_rate(MLP([3, 1], "linear", sigma_w=1.2, parametrization=kind), x, biases=False)
+        np.testing.assert_allclose(one.lambda_max, np.linalg.eigvalsh(x @ x.T)[-1] / 6, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["standard", "ntk", "mup"])
+@pytest.mark.parametrize("inputs", [30, 100])
+def test_every_parametrization_at_one_input(kind, inputs):
+    x = np.random.default_rng(5).normal(size=inputs)
+    mlp = MLP([inputs, 100, 100, 100], "relu", weights="haar", sigma_w=1.4, sigma_b=0.3, parametrization=kind)
+    for biases in (True, False):
+        limit = max_learning_rate(mlp, x, biases=biases).lambda_max
+        finite = np.mean([max_learning_rate(mlp.sample(i), x, biases=biases).lambda_max for i in range(6)])
+        assert abs(finite / limit - 1) < 0.1  # of 100 units 50 +- 5 are open, in six draws +- 2: 4 %, times 2.5
+
+
 def test_spectra_beside_laws():
     """Fan and Wang's setting, arXiv:2005.11879: conjugate kernels of Gaussian inputs, a centred activation."""
     n = 300
@@ -133,10 +171,11 @@ def test_bad_input_is_refused():
         max_learning_rate(np.eye(2), biases=True)
     with pytest.raises(TypeError, match="x must be given"):
         max_learning_rate(net)
-    with pytest.raises(ValueError, match='"mup" draws smaller weights'):
-        max_learning_rate(MLP([5, 20, 20], "relu", sigma_w=1.4, parametrization="mup"), x)
-    with pytest.raises(ValueError, match="widths must be equal"):
-        max_learning_rate(MLP([5, 20, 20], "relu", sigma_w=1.4, parametrization="ntk"), x[0])
+    with pytest.raises(ValueError, match='hidden widths must be equal where biases of "mup"'):
+        max_learning_rate(MLP([5, 20, 30, 20], "relu", sigma_w=1.4, parametrization="mup"), x)
+    for kind in ("standard", "ntk", "mup"):
+        with pytest.raises(ValueError, match="widths must be equal from the first hidden layer on"):
+            max_learning_rate(MLP([5, 20, 2], "relu", sigma_w=1.4, parametrization=kind), x[0])
     with pytest.raises(ValueError, match="largest eigenvalue must be positive"):
         max_learning_rate(net, np.zeros((2, 5)), biases=False)
     with pytest.raises(ValueError, match="kernel must be a square matrix"):

@@ -1,4 +1,4 @@
-"""The code blocks of docs/nonlinear.md run, and print what they say."""
+"""The code blocks of the pages of this domain run, and print what they say."""
 
 import contextlib
 import io
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-page = Path(__file__).resolve().parents[3] / "docs/nonlinear.md"
+docs = Path(__file__).resolve().parents[3] / "docs"
 
 
-@pytest.mark.skipif(not page.is_file(), reason="the docs are not beside the tests")
-def test_blocks_print_what_the_page_says():
+@pytest.mark.skipif(not docs.is_dir(), reason="the docs are not beside the tests")
+@pytest.mark.parametrize("name", ["nonlinear", "random-features"])
+def test_blocks_print_what_the_page_says(name):
+    page = docs / f"{name}.md"
     names: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         out = io.StringIO()

@@ -206,6 +206,7 @@ def test_a_loss_that_runs_away_says_so():
         ({"y": np.zeros(6, int)}, ValueError, "7 labels below 2, got 6"),
         ({"y": np.zeros((7, 2))}, TypeError, "whole numbers for cross-entropy"),
         ({"y": np.zeros((7, 3)), "loss": "squared"}, ValueError, r"y must have shape \(7, 2\)"),
+        ({"y": np.full((7, 2), 1e200), "loss": "squared"}, ValueError, "or the loss overflows, got 1e\\+200"),
         ({"loss": "hinge"}, ValueError, "loss must be one of"),
         ({"rate": 0}, ValueError, "rate must be finite and above 0"),
         ({"momentum": 1.0}, ValueError, "momentum must be below 1"),
@@ -228,6 +229,15 @@ def test_refuses(change, error, says):
     given = {"network": network, "x": x, "y": y, "epochs": 4, "rate": 0.1} | change
     with pytest.raises(error, match=says):
         train(given.pop("network"), given.pop("x"), given.pop("y"), **given)
+
+
+def test_large_targets_are_trained_or_refused():
+    network, x, _ = case()
+    found = train(network, x, np.full((7, 2), 1e150), epochs=1, rate=1e-3, loss="squared")
+    assert np.isfinite(found.losses).all()
+    single = case(dtype=np.float32)[0]
+    with pytest.raises(ValueError, match="or the loss overflows, got 1e\\+200"):
+        train(single, x, np.full((7, 2), 1e200), epochs=1, rate=1e-3, loss="squared")
 
 
 def test_indices_are_checked():
