@@ -94,7 +94,10 @@ class Coordinate {
     const double below = high_ == law_.top() ? -p.above.real() : high_ - p.omega.real();
     return -below * (p.omega.real() - low_) / (high_ - low_);
   }
-  double least() const { return kind_ == Kind::above ? -41.5 : kind_ == Kind::between ? -36 : -690; }
+  double least() const {
+    if (kind_ == Kind::below) return law_.atoms().empty() ? std::log(SquaredSlopes::least) : -690;
+    return kind_ == Kind::above ? -41.5 : -36;
+  }
   double most() const { return kind_ == Kind::between ? 36 : 690; }
 
  private:
@@ -725,7 +728,7 @@ bool ExplicitLaw::negative_root(Point& p, double log_modulus) const {
     const bool there = v.exists && v.turns == 1;
     const double r = there ? v.log_z - log_modulus : -1;
     (r > 0 ? high : low) = t;
-    const double step = there ? std::clamp(-r / (p.lead.omega.real() * v.slope), -30.0, 30.0) : 1.0;
+    const double step = there ? std::clamp(-r / (p.lead.omega.real() * v.slope), -30.0, 30.0) : 1.0 + std::abs(t);
     if (there && std::abs(step) < 1e-13 * std::max(1.0, std::abs(t))) return true;
     if (high - low < 4e-16 * std::abs(t)) return there;
     t += step;

@@ -152,6 +152,9 @@ SquaredSlopes::SquaredSlopes(MatIn<double> d, MatIn<double> weights, MatIn<doubl
     for (const Panel& panel : panels_)
       for (int i = 0; i < nodes; ++i) mass_at_zero_ += panel.d[i] == 0 ? panel.weight[i] : 0;
     if (std::count_if(atoms_.begin(), atoms_.end(), [](double d) { return d > 0; }) == 1) single_ = mass_above(0);
+  } else {
+    mass_at_zero_ = std::max(0.0, 1 - mass_above(least));
+    if (mass_at_zero_ < 1e-15) mass_at_zero_ = 0;  // the rounding of a sum
   }
 }
 

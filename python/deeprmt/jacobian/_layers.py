@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..activations import Activation
 from ..meanfield import fixed_point, gauss_moment
+from ..meanfield._fixed_point import starts
 from ..meanfield._squared_slopes import Factor, gauss_nodes, gauss_weights, squared_slopes
 from ..networks import MLP
 
@@ -26,8 +27,9 @@ _least = 1e-30
 # Distinct variances that are worth an unknown each; more are put together.
 _few = 8
 _most = 40
-# Where rules are compared, and how well they must agree, as a part of ln S and of the number of layers. Close to y = -1
-# is what is smaller than the mean by a large factor for each layer: there ln x need not be known as well.
+# Where rules are compared, as shares of the mass that is not as good as 0, and how well they must agree, as a part of
+# ln S and of the number of layers. Close to y = -1 is what is smaller than the mean by a large factor for each layer:
+# there ln x need not be known as well.
 _probed = ((-0.98, 1e-7), (-0.6, 3e-13), (-0.2, 3e-13))
 
 
@@ -164,7 +166,7 @@ def variances(mlp: MLP, count: int, q0: float | None) -> Array:
         if not math.isfinite(q):
             raise ValueError(
                 f"jacobian.law: with {activation.name}, sigma_w = {mlp.sigma_w:g} and sigma_b = {mlp.sigma_b:g} the"
-                " variance of the preactivations grows without end, and there is no fixed point; give q0"
+                f" variance of the preactivations grows without end, and {starts(activation, mlp.sigma_w, mlp.sigma_b)}"
             )
         return np.full(count, q)
     out = np.empty(count)
@@ -213,22 +215,25 @@ def _fewer(activation: Activation, q: Array, counts: Array) -> tuple[Array, Arra
     ln S_q(y) is a smooth function of q, so that a Gauss rule for the measure of the layers' variances adds it up. Its
     order rises until two answers agree, on the negative axis of omega where all of them can be told at once.
     """
-    x = np.log(q + 0.05 * q.max())
+    # Towards q = 0 it is smooth in q, for large q in ln q.
+    shift = 0.05 * min(float(q.max()), 20.0)
+    x = np.log(q + shift)
     rules = _GaussRules(x, counts, min(_most, len(q)))
 
     def offer(order: int) -> tuple[Array, Array]:
         nodes, weights = rules.of_order(order)
-        return np.maximum(np.exp(nodes) - 0.05 * q.max(), _least), weights
+        return np.maximum(np.exp(nodes) - shift, _least), weights
 
     # The measure itself, or where it is of hundreds of points, the best rule for it.
     exact = (q, counts) if len(q) <= 100 else offer(min(_most, len(q)))
     probe = Probe(activation, float(min(exact[0].min(), q.min())), float(q.max()))
-    goal = [probe.sum(*exact, y) for y, _ in _probed]
+    places = [(y * probe.mass, share) for y, share in _probed]
+    goal = [probe.sum(*exact, y) for y, _ in places]
     for order in range(4, min(_most, len(q)), 2):
         at, weights = offer(order)
         if all(
             abs(probe.sum(at, weights, y) - wanted) <= share * (counts.sum() + abs(wanted))
-            for (y, share), wanted in reversed(list(zip(_probed, goal, strict=True)))
+            for (y, share), wanted in reversed(list(zip(places, goal, strict=True)))
         ):
             return offer(order + 2)  # beyond the slopes, where the right end lies, q is felt more
     return q, counts
@@ -254,10 +259,20 @@ class Probe:
         turns = slopes.turns[np.abs(slopes.turns) < high]
         marks = np.unique(np.concatenate([-side, side, turns, [-high, high]]))
         marks = marks[np.concatenate([[True], np.diff(marks) > 1e-9 * low])]
+        # Between nodes of a slope that falls like e^(-h^2) ln S would have steps.
+        for _ in range(4):
+            log_d = np.log(np.maximum(slopes.d(marks), 1e-150))
+            steep = np.abs(np.diff(log_d)) > 16
+            if not steep.any():
+                break
+            marks = np.sort(np.concatenate([marks, ((marks[1:] + marks[:-1]) / 2)[steep]]))
         half = np.diff(marks)[:, None] / 2
         self._h = ((marks[1:] + marks[:-1])[:, None] / 2 + half * gauss_nodes).ravel()
         self._weights = (half * gauss_weights).ravel()
         self._d = slopes.d(self._h)
+        widest = np.exp(-self._h * self._h / (2 * max(most, 1e-12))) * self._weights
+        # Smaller slopes are as good as 0: of gelu's half of them, under a wide Gaussian.
+        self.mass = float(widest[self._d > 1e-12 * self._d.max()].sum() / widest.sum())
 
     def sum(self, q: Array, weights: Array, y: float) -> float:
         mass = np.exp(-self._h * self._h / (2 * np.maximum(q, 1e-12)[:, None])) * self._weights

@@ -26,7 +26,7 @@ __all__ = ["CriticalLine", "CriticalPoint", "critical_line", "critical_point", "
 _tiny = 1e-9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CriticalPoint(Displayed):
     """A point on the line chi = 1.
 
@@ -50,6 +50,8 @@ class CriticalPoint(Displayed):
     (1.2992209668, 0.2992441266)
     >>> round(point.to_dict()["sigma_b"], 10)
     0.1950415369
+    >>> critical_point("gelu", q_star=0.5)  # no input comes here but one that starts here
+    CriticalPoint('gelu', sigma_w=1.567005557, sigma_b=0.1858566522, q_star=0.5, slope_variance=1.055694298, unstable)
     """
 
     sigma_w: float
@@ -65,9 +67,20 @@ class CriticalPoint(Displayed):
         point = fixed_point_at(self.activation, self.sigma_w, self.sigma_b, self.q_star)
         return {"iterations": self.iterations, "residual": max(abs(point.chi - 1), point.report["residual"])}
 
+    @property
+    def stability(self) -> str:
+        """Whether variances nearby go to q_star: "stable", "unstable" or "neutral", as `FixedPoint` has it."""
+        return fixed_point_at(self.activation, self.sigma_w, self.sigma_b, self.q_star).stability
+
+    def __repr__(self) -> str:
+        return (
+            f"CriticalPoint({self.activation.name!r}, sigma_w={self.sigma_w:.10g}, sigma_b={self.sigma_b:.10g},"
+            f" q_star={self.q_star:.10g}, slope_variance={self.slope_variance:.10g}, {self.stability})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The numbers, and the activation's name."""
-        return {**numbers(self), "activation": self.activation.name}
+        return {**numbers(self), "activation": self.activation.name, "stability": self.stability}
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ __all__ = [
     "network",
     "numbers",
     "slope_moments",
+    "starts",
 ]
 
 # The range in which a fixed point is sought; beyond it lie 0 and infinity.
@@ -239,6 +240,16 @@ def fixed_points(activation: str | Activation, sigma_w: float, sigma_b: float = 
     if signs[live[-1]] > 0:
         points.append(fixed_point_at(activation, sigma_w, sigma_b, math.inf))
     return tuple(points)
+
+
+def starts(activation: Activation, sigma_w: float, sigma_b: float) -> str:
+    """For an error that says that the variance grows without end: which inputs stay at a fixed point all the same."""
+    points = [each for each in fixed_points(activation, sigma_w, sigma_b) if 0 < each.q_star < math.inf]
+    if not points:
+        return "there is no fixed point; give q0"
+    named = ", ".join(f"{each.q_star:.6g} ({each.stability})" for each in points)
+    q0 = " or ".join(f"{(each.q_star - sigma_b**2) / sigma_w**2:.6g}" for each in points)
+    return f"not all inputs reach a fixed point, which there is at q = {named}; give q0, {q0} to be there"
 
 
 def ceiling(activation: Activation, weight: float, bias: float) -> float:

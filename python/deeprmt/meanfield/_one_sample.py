@@ -18,7 +18,7 @@ from ..laws._quadrature import Interval, integrate
 from ..laws._quantile_table import tabled
 from ..laws._reports import Reported
 from ..networks import MLP
-from ._fixed_point import fixed_point
+from ._fixed_point import fixed_point, starts
 from ._intervals import Intervals
 from ._moments import gauss_moment
 from ._series import moment
@@ -456,8 +456,9 @@ def _stationary(name: str, mlp: MLP) -> float:
         return 1.0
     q = fixed_point(activation, mlp.sigma_w, mlp.sigma_b).q_star
     if not 0 < q < math.inf:
+        dies = "dies out, and there is no fixed point; give q0"
         raise ValueError(
             f"{name}: with {activation.name}, sigma_w = {mlp.sigma_w:g} and sigma_b = {mlp.sigma_b:g} the signal"
-            f" {'dies out' if q == 0 else 'grows without end'}, and there is no fixed point; give q0"
+            f" {dies if q == 0 else 'grows without end, and ' + starts(activation, mlp.sigma_w, mlp.sigma_b)}"
         )
     return float(gauss_moment(activation, q))

@@ -42,6 +42,19 @@ def test_density_and_distribution(name, weights, depth, points):
     np.testing.assert_allclose(mu.cdf(x), cdf, atol=1e-10)
 
 
+def test_small_eigenvalues_of_deep_linear_networks():
+    found = eigenvalues("linear", "gaussian", 16).cdf([1e-8, 1e-6, 1e-4])
+    np.testing.assert_allclose(found, [0.3288, 0.4272, 0.5523], atol=5e-5)  # four digits are printed
+
+
+def test_density_of_tanh_next_to_zero():
+    """All negative moments are finite, so that the density ends at 0 in the end, after a huge peak."""
+    found = eigenvalues("tanh", "haar", 4).pdf([1e-1, 1e-2, 1e-3, 1e-4, 1e-6])
+    printed = [1.03, 4.44, 17.0, 51.6, 86.9]
+    np.testing.assert_allclose(found, printed, atol=5e-2, rtol=0)
+    np.testing.assert_allclose(found[:2], printed[:2], atol=5e-3)
+
+
 @pytest.mark.parametrize(("name", "weights", "values"), reference.resolvents)
 def test_resolvent(name, weights, values):
     found = [eigenvalues(name, weights, depth).stieltjes(-1.0).real for depth in (1, 2, 4, 16)]
@@ -263,7 +276,17 @@ def test_an_infinite_mean_and_a_failed_solver_say_so():
     [
         ({}, {"output": "logits"}, "output must be one of"),
         ({}, {"q0": -1.0}, "q0 must be finite and above 0"),
-        ({"activation": as_activation("", "softplus"), "sigma_w": 3.0}, {}, "grows without end"),
+        (
+            {"activation": as_activation("", "softplus"), "sigma_w": 3.0},
+            {},
+            "grows without end, and there is no fixed point; give q0",
+        ),
+        # sigma_b^2 = q - sigma_w^2 E phi^2 at q = 0.5, where chi = 1: q0 = (q - sigma_b^2) / sigma_w^2.
+        (
+            {"activation": "gelu", "sigma_w": 1.5670055573691817, "sigma_b": 0.1858566522340214},
+            {},
+            r"fixed point, which there is at q = 0.133971 \(stable\), 0.5 \(unstable\); give q0, 0.0404919 or 0.189557",
+        ),
     ],
 )
 def test_refuses(change, options, says):

@@ -162,6 +162,40 @@ def test_the_rule_for_many_variances_is_exact(depth, monkeypatch):
     np.testing.assert_allclose(few.cdf(x), all_of_them.cdf(x), atol=1e-11)
 
 
+@pytest.mark.parametrize(("name", "most"), [("gelu", 16), ("swish", 20)])
+def test_variances_that_explode_take_few_unknowns(name, most, monkeypatch):
+    """Half of the slopes are 0 in the end: ln S is as smooth in ln q on what is left."""
+    point = critical_point(name, q_star=0.5)
+    mlp = MLP([9] * 25, name, weights="haar", sigma_w=point.sigma_w, sigma_b=point.sigma_b)
+    few = law(mlp, q0=3.0)
+    assert few.q[-1] > 50 * few.q[0]
+    assert len(few._chain.factors) <= most
+    monkeypatch.setattr("deeprmt.jacobian._layers._few", 1000)
+    all_of_them = law(mlp, q0=3.0)
+    assert len(all_of_them._chain.factors) == 23
+    x = np.geomspace(1e-4, 0.999, 12) * few.lambda_max
+    assert few.lambda_max == pytest.approx(all_of_them.lambda_max, rel=1e-11)
+    np.testing.assert_allclose(few.pdf(x), all_of_them.pdf(x), rtol=1e-9)
+    np.testing.assert_allclose(few.cdf(x), all_of_them.cdf(x), atol=1e-11)
+
+
+@pytest.mark.parametrize(("weights", "sigma_w"), [("gaussian", 1e3), ("haar", 10.0)])
+def test_slopes_that_underflow(weights, sigma_w):
+    """A smooth phi under wide Gaussians is relu but for a thin part: half of its slopes are as good as 0."""
+    few, many = (
+        law(MLP([100] * 5, name, weights=weights, sigma_w=sigma_w, sigma_b=0.1), q0=1.0, normalized=True)
+        for name in ("gelu", "relu")
+    )
+    x = np.concatenate([np.geomspace(1e-9, 1e-2, 150)[:-1], np.linspace(1e-2, 1, 400)]) * few.lambda_max
+    cdf = few.cdf(x)
+    assert (np.diff(cdf) >= 0).all()
+    # By parts, E x = int (1 - F) dx. The trapezium's error is sum F'' dx^3 / 12, below 1e-4 of the mean.
+    mean = x[0] * (1 - cdf[0]) + np.trapezoid(1 - cdf, x)
+    assert mean == pytest.approx(float(few.mean()), rel=1e-4)
+    # The thin part is a share of about 1 / sqrt q of the slopes, in each of 3 layers, of which the first is widest.
+    assert np.abs(cdf - many.cdf(x)).max() < 4 / sigma_w
+
+
 def test_thousands_of_layers_that_all_differ():
     """At the end of the critical line q falls like 1 / l: no two layers are alike."""
     depth = 1000

@@ -375,6 +375,9 @@ def test_results_are_plain():
     assert point.to_dict()["activation"] == "tanh"
     assert pickle.loads(pickle.dumps(point)) == point
     assert critical_point("tanh", q_star=0.5).to_dict()["q_star"] == 0.5
+    assert critical_point("tanh", q_star=0.5).to_dict()["stability"] == "stable"
+    assert repr(critical_point("swish", q_star=0.5)).endswith(", unstable)")
+    assert repr(critical_point("relu")).endswith(", neutral)")
 
 
 @pytest.mark.parametrize(

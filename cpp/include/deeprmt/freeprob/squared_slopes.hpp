@@ -13,7 +13,8 @@ namespace deeprmt::freeprob {
 /// where a resolvent is wanted close to the axis.
 class SquaredSlopes {
  public:
-  static constexpr int nodes = 16;  // a panel
+  static constexpr int nodes = 16;         // a panel
+  static constexpr double least = 1e-150;  // whose square does not underflow; smaller d are as good as 0
 
   /// Level k has 2^k times the panels of level 0; panels 2i and 2i + 1 of level k + 1 are the halves of panel i of k.
   /// @param d, weights  (panels, 16)  all levels, one after the other; weights >= 0, each level's sum to 1
@@ -43,6 +44,7 @@ class SquaredSlopes {
   double mean_argument(const Point& p) const;
   /// P(d > x).
   double mass_above(double x) const;
+  /// The mass of an atom at 0, or of a continuous law below `least`.
   double mass_at_zero() const { return mass_at_zero_; }
 
   /// Below this d the law is not resolved, because phi' goes through 0 there; 0 if it does so nowhere.
