@@ -10,6 +10,7 @@
 #include "bind.hpp"
 #include "deeprmt/freeprob/atom_sums.hpp"
 #include "deeprmt/freeprob/explicit_law.hpp"
+#include "deeprmt/freeprob/power_series.hpp"
 #include "deeprmt/freeprob/subordination.hpp"
 
 namespace deeprmt::bind {
@@ -112,6 +113,16 @@ Array<double> atom_arguments(const Array<double>& at, const Array<double>& mass,
   return out;
 }
 
+py::tuple power_series(const Array<double>& f, const Array<std::complex<double>>& v, int threads) {
+  const auto coefficients = vector_view("f", f);
+  const auto points = vector_view("v", v);
+  auto value = empty<std::complex<double>>(points.size()), slope = empty<std::complex<double>>(points.size());
+  without_gil([&, a = vector_view_mut(value), b = vector_view_mut(slope)]() mutable {
+    freeprob::power_series(coefficients, points, a, b, threads);
+  });
+  return py::make_tuple(value, slope);
+}
+
 Subordination make_subordination(bool product, const std::vector<std::tuple<double, double, double, double>>& known,
                                  double scale) {
   std::vector<Subordination::Explicit> laws;
@@ -173,6 +184,7 @@ void bind_freeprob(py::module_ m) {
       .def("density", &density, "x"_a.noconvert(), "threads"_a)
       .def("resolvent", &resolvent, "z"_a, "threads"_a)
       .def("gaps", &gaps);
+  m.def("power_series", &power_series, "f"_a.noconvert(), "v"_a.noconvert(), "threads"_a);
   py::class_<Subordination>(m, "Subordination", plain_class())
       .def(py::init(&make_subordination), "product"_a, "known"_a, "scale"_a)
       .def("add", &add_atoms, "at"_a.noconvert(), "mass"_a.noconvert(), "power"_a)

@@ -37,6 +37,9 @@ def atom_sums(
 def atom_arguments(
     at: NDArray[np.float64], mass: NDArray[np.float64], w: NDArray[np.complex128], threads: int
 ) -> NDArray[np.float64]: ...
+def power_series(
+    f: NDArray[np.float64], v: NDArray[np.complex128], threads: int
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]: ...
 
 class Subordination:
     def __init__(self, product: bool, known: Sequence[tuple[float, float, float, float]], scale: float) -> None: ...

@@ -321,11 +321,9 @@ def _joukowski(w: Complex, low: float, high: float) -> tuple[Complex, Complex, C
 
 def _horner(f: Array, v: Complex) -> tuple[Complex, Complex]:
     """The polynomial with coefficients f, constant first, and its derivative."""
-    total, change = np.full(v.shape, complex(f[-1])), np.zeros(v.shape, np.complex128)
-    for each in f[-2::-1]:
-        change = change * v + total
-        total = total * v + each
-    return total, change
+    threads = available_threads() if v.size * f.size > 10_000 else 1
+    total, change = _core.freeprob.power_series(np.ascontiguousarray(f), np.ascontiguousarray(v.ravel()), threads)
+    return total.reshape(v.shape), change.reshape(v.shape)
 
 
 def _cosines(law: Law, low: float, high: float) -> tuple[Array, float]:

@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 _END = 34.0  # logistic(-34) is the rounding of doubles
 _FAR = 14.0  # how far beyond the support omega is followed, as a logarithm
 _MANY = 40  # gaps of one law, above which narrow ones are looked at only if they can matter
+_FEW = 4  # roots, up to which numbers are faster than arrays
 _COARSE = np.linspace(-16, 16, 33)
 _BASE = np.unique(np.concatenate([np.linspace(-_END, _END, 69), np.linspace(-6, 6, 49)]))
 
@@ -309,6 +310,8 @@ def bracketed(
 
     Where the function has fallen to `enough` that will do.
     """
+    if a.size <= _FEW:
+        return _few_bracketed(function, a, b, fa, fb, enough)
     a, b, fa, fb = (np.array(x, dtype=np.float64) for x in (a, b, fa, fb))
     enough = np.broadcast_to(enough, a.shape)
     c, fc = a.copy(), fa.copy()
@@ -343,6 +346,65 @@ def bracketed(
         t[live] = np.clip(step, tolerance, 1 - tolerance)
         live = live[~done]
     return out
+
+
+def _few_bracketed(
+    function: Callable[[Array, Any], Array], a: Array, b: Array, fa: Array, fb: Array, enough: Any
+) -> Array:
+    """The same, bit for bit, in plain numbers, which are faster than arrays of few."""
+    roots = [_Bracket(*each) for each in zip(*(x.tolist() for x in (a, b, fa, fb)), strict=True)]
+    limits = np.broadcast_to(enough, a.shape).tolist()
+    live = [k for k, root in enumerate(roots) if root.fa * root.fb < 0 or root.opposite]
+    for _ in range(100):
+        if not live:
+            break
+        values = function(np.array([roots[k].next for k in live]), np.array(live)).tolist()
+        live = [k for k, value in zip(live, values, strict=True) if not roots[k].step(value, limits[k])]
+    return np.array([root.best for root in roots])
+
+
+class _Bracket:
+    """One root between a and b."""
+
+    def __init__(self, a: float, b: float, fa: float, fb: float) -> None:
+        self.a, self.b, self.c, self.fa, self.fb, self.fc = a, b, a, fa, fb, fa
+        self.t = 0.5
+        self.best = a if abs(fa) < abs(fb) else b
+
+    @property
+    def opposite(self) -> bool:
+        """Whether signs differ, where the product of the values is too little to tell."""
+        return math.isfinite(self.fa) and math.isfinite(self.fb) and (self.fa > 0 > self.fb or self.fa < 0 < self.fb)
+
+    @property
+    def next(self) -> float:
+        return self.a + self.t * (self.b - self.a)
+
+    def step(self, fx: float, enough: float) -> bool:
+        """Takes in the value at `next`; whether that is all."""
+        x = self.next
+        if not math.isfinite(fx):
+            fx = 0.0
+        if (fx > 0 and self.fa > 0) or (fx < 0 and self.fa < 0) or fx == self.fa == 0:
+            self.c, self.fc = self.a, self.fa
+        else:
+            self.c, self.fc, self.b, self.fb = self.b, self.fb, self.a, self.fa
+        self.a, self.fa = x, fx
+        a, b, c, fa, fb, fc = self.a, self.b, self.c, self.fa, self.fb, self.fc
+        self.best = a if abs(fa) < abs(fb) else b
+        width = abs(b - a)
+        tolerance = (4e-16 * abs(self.best) + 1e-17) / (width if width > 0 else 1)
+        self.t = 0.5
+        try:
+            xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
+            if phi * phi < xi and (1 - phi) * (1 - phi) < 1 - xi:
+                step = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
+                if math.isfinite(step):
+                    self.t = step
+        except ZeroDivisionError:
+            pass
+        self.t = min(max(self.t, tolerance), 1 - tolerance)
+        return tolerance >= 0.5 or abs(fx) <= enough
 
 
 # ---- pieces of one law ----
