@@ -65,7 +65,8 @@ class Beta(Parametric):
         return np.asarray(np.where(upper, 1 - mass, mass))
 
     def _sf(self, x: Array) -> Array:
-        return np.asarray(special.betaincc(self.a, self.b, x))
+        below = special.betainc(self.a, self.b, x)  # where it is small, betaincc(a, b, x) is off by up to 1e-10
+        return np.asarray(np.where(below < 0.5, 1 - below, special.betaincc(self.a, self.b, x)))
 
     def _ppf(self, q: Array) -> Array:
         out = np.asarray(special.betaincinv(self.a, self.b, q))

@@ -153,7 +153,8 @@ class FussCatalan(Parametric):
 
     def _below(self, t: Array, rest: Array) -> Array:
         """The mass up to the x of an angle."""
-        return np.where(t > 0, (self.s + 1) * rest / pi + self.s * self._height(t, rest), 1.0)
+        mass = (self.s + 1) * rest / pi + self.s * self._height(t, rest)
+        return np.where(t > 0, np.minimum(mass, 1.0), 1.0)  # by rounding an ulp more
 
     def _above(self, t: Array, rest: Array) -> Array:
         out = (self.s + 1) * t / pi - self.s * self._height(t, rest)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf, lgamma, prod
+from collections.abc import Callable
+from math import gamma, inf, lgamma, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from scipy import special
 from .._arguments import as_number
 from ._law import Array
 from ._parametric import Parametric
+from ._quadrature import Interval, integrate
 
 __all__ = ["Exponential", "Gamma", "Poisson", "SemiPoisson"]
 
@@ -72,11 +75,29 @@ class Gamma(Parametric):
         """The variance."""
         return np.float64(self.shape * self._scale * self._scale)
 
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        if self.shape >= 1:
+            return super()._expect(function)
+
+        # In s = (x / scale)^shape the density has no pole; above 1 it needs no such variable, which moves ever faster.
+        def at_pole(s: Array) -> Any:
+            y = s ** (1 / self.shape)
+            return function(self._scale * y) * np.exp(-y) / gamma(1 + self.shape)
+
+        def beyond(y: Array) -> Any:
+            return function(self._scale * y) * np.exp(special.xlogy(self.shape - 1, y) - y) / gamma(self.shape)
+
+        return integrate(at_pole, Interval(0.0, 1.0)) + integrate(beyond, Interval(1.0, inf, 1.0))
+
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         # From shape a - 1 to a: m_a = (1 + y m_(a-1)) / (a - 1), which loses nothing to speak of while y is small.
         y = z / self._scale
         if self.shape not in (1.0, 2.0):
-            return super()._stieltjes(z)
+            out = np.empty_like(z)
+            left = (z.real < 0) if self.shape < 1 else np.zeros(z.shape, dtype=bool)
+            out[left] = [self._expect(lambda x, at=at: 1 / (x - at)) for at in z[left]]
+            out[~left] = super()._stieltjes(z[~left])
+            return out
         m = _exponential(y)
         if self.shape == 2:
             m = np.where(np.abs(y) > 40, _asymptotic(y, 1), 1 + y * m)

@@ -78,7 +78,7 @@ def draw_density(law: Law, ax: Axes, label: str | None, color: str, points: int 
         y = share * y
         ax.plot(x, y, color=color, linewidth=1.8, label=label, zorder=3)
         label = None
-        top = max(top, _ceiling(y))
+        top = max(top, _ceiling(x, y))
     ax.set_ylim(0, max(1.08 * top or 1.0, ax.get_ylim()[1] if used else 0.0))
 
 
@@ -154,10 +154,17 @@ def stems(ax: Axes, atoms: list[tuple[float, float, str]], color: str) -> None:
         )
 
 
-def _ceiling(y: Any) -> float:
-    """The highest point worth showing: a density that diverges at an end is cut at five times its median."""
-    finite = y[np.isfinite(y)]
-    if finite.size == 0:
-        return 0.0
-    top = float(finite.max())
-    return min(top, 5 * float(np.median(finite))) if top in (finite[0], finite[-1]) else top
+def _ceiling(x: Any, y: Any) -> float:
+    """The highest point worth showing: a density that diverges at an end is cut some times above where most mass is."""
+    use = np.isfinite(y)
+    x, y = x[use], y[use]
+    if y.size < 3:
+        return float(y.max(initial=0.0))
+    top = float(y.max())
+    # Points lie at 1, 9, 25 ... times the least distance from an end: only what diverges still grows there.
+    if not (y[0] == top > 1.05 * y[1] or y[-1] == top > 1.05 * y[-2]):
+        return top
+    order = np.argsort(y)
+    mass = np.cumsum((y * np.gradient(x))[order])
+    typical = float(y[order][np.searchsorted(mass, mass[-1] / 2)])
+    return min(top, max(5 * float(np.median(y)), 3 * typical))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeprmt.errors import ConvergenceError
-from deeprmt.laws import Beta, Empirical, Gamma, Law, MarchenkoPastur, Mixture, Point, Semicircle
+from deeprmt.laws import Beta, Empirical, FussCatalan, Gamma, Law, MarchenkoPastur, Mixture, Point, Semicircle
 
 
 class Wrapped(Law):
@@ -387,3 +387,29 @@ def test_transforms_beyond_a_support_without_end_are_refused(method):
     with pytest.raises(ValueError, match=rf"Gamma.{method}: w must not be positive where the support has no end"):
         getattr(law, method)(0.05)
     assert np.isfinite(getattr(law, method)(-0.05))
+
+
+@pytest.mark.parametrize("shape", [0.001, 0.1, 0.5, 0.9])
+def test_gamma_laws_with_a_pole(shape):
+    """Exact: E 1 = 1, E e^(-x/scale) = 2^-shape, and the transform by the incomplete gamma function."""
+    mu = Gamma(shape, 2.0)
+    assert mu.expect(np.ones_like) == pytest.approx(1, rel=1e-13)
+    assert mu.expect(lambda x: np.exp(-x / 2)) == pytest.approx(2**-shape, rel=1e-13)
+    for z in (-1.0, -1e-8, -50.0):
+        y = -mpmath.mpf(z) / 2
+        exact = y ** (shape - 1) * mpmath.exp(y) * mpmath.gammainc(1 - shape, y) / 2
+        assert mu.stieltjes(z).real == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_no_more_than_all_mass():
+    for s in (0.01, 0.5, 2.0, 10.0, 100.0):
+        mu = FussCatalan(s)
+        x = mu.support()[0][1] * (1 - np.geomspace(1e-16, 1, 500))
+        assert mu.cdf(x).max() <= 1
+
+
+def test_beta_tail_close_to_its_lower_end():
+    """The arcsine law: sf = 1 - 2 / pi asin(sqrt(x))."""
+    x = np.geomspace(1e-300, 0.999, 200)
+    assert Beta(0.5, 0.5).sf(x) == pytest.approx(1 - 2 / np.pi * np.arcsin(np.sqrt(x)), rel=1e-13)
+    assert Beta(1.0, 1000.0).sf(0.3) == pytest.approx(0.7**1000, rel=1e-11)  # 1000 times the rounding of 0.7

@@ -113,6 +113,12 @@ def test_laws_draw_themselves():
     assert many.get_ylim()[1] < 2
 
 
+def test_only_what_diverges_is_cut():
+    assert laws.Exponential(2.0).plot().get_ylim()[1] > 0.5  # the density at 0
+    top = laws.MarchenkoPastur(1.0).plot().get_ylim()[1]
+    assert laws.MarchenkoPastur(1.0).pdf(1.0) < top < 10  # infinite at 0
+
+
 def test_refuses():
     for bad in ([], [np.nan]):
         with pytest.raises(ValueError, match="spectrum: values must be finite"):

@@ -70,7 +70,7 @@ def slowly(layer, **options):
     done.append(layer)
     return measure(layer, **options)
 _analyze.measure = slowly
-analyze(sys.argv[1], samples=0, journal=sys.argv[2])
+analyze(sys.argv[1], samples=0, journal=sys.argv[2], threads=1)  # one layer after the other
 """
 
 
