@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import RNG, Floats, as_count, as_key, as_real, as_threads, refuse_beyond_memory, refuse_non_finite
+from .._arguments import (
+    RNG,
+    Floats,
+    as_count,
+    as_key,
+    as_real,
+    as_threads,
+    refuse_beyond_memory,
+    refuse_non_finite,
+    shown,
+)
 from .._display import Displayed
 from ..activations import Activation, as_activation
 from ..linalg import eigvalsh
@@ -47,7 +57,7 @@ def fisher_matrix(
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit, or entries are not finite.
+        If shapes do not fit, or entries are not finite, or products of them.
     MemoryError
         If two p x p matrices and one of m x n1 n0 cannot fit into memory.
 
@@ -81,7 +91,26 @@ def fisher_matrix(
     workers = as_threads(name, threads)
     m, inner = len(samples), n1 * n0
     p = inner + n2 * n1
-    refuse_beyond_memory(name, 8 * (2 * p * p + 2 * m * inner), f"a Fisher matrix of {p} weights")
+    refuse_beyond_memory(name, _memory(n0, n1, n2, m), f"a Fisher matrix of {p} weights over {m} samples")
+    with np.errstate(over="ignore", invalid="ignore"):
+        out = _blocks(first, second, samples, f, workers)
+    if not np.isfinite(out).all():
+        raise ValueError(
+            f"{name}: entries must be finite, but those of w1, w2, x or f are so large that products are not"
+        )
+    return out
+
+
+def _memory(n0: int, n1: int, n2: int, m: int) -> int:
+    """Bytes: the matrix and its transpose added to it, products over samples, units and slopes."""
+    p, inner = n1 * (n0 + n2), n1 * n0
+    return 8 * (2 * p * p + 2 * m * inner + 4 * m * n1)
+
+
+def _blocks(first: Floats, second: Floats, samples: Floats, f: Activation, workers: int) -> Floats:
+    (n1, n0), n2, m = first.shape, len(second), len(samples)
+    inner = n1 * n0
+    p = inner + n2 * n1
 
     def times(a: Floats, b: Floats) -> Floats:
         return np.asarray(_core.linalg.multiply(np.ascontiguousarray(a), np.ascontiguousarray(b), workers))
@@ -181,12 +210,16 @@ def fisher_spectrum(
     Raises
     ------
     ValueError, TypeError
-        If a size is below 1; if f is constant or unknown.
+        If a size is below 1; if f is constant or unknown, or its Fisher matrix 0.
+    MemoryError
+        If two p x p matrices and one of samples x n1 n0 cannot fit into memory.
 
     Notes
     -----
     w1 has N(0, 1/n0) entries, w2 N(0, 1/n1), x N(0, 1). Of linear networks the function depends on w2 w1 alone, so that
-    n1^2 directions are flat if n1 is the least size; nonlinear ones have none in general.
+    n1^2 directions are flat if n1 is the least size; nonlinear ones have none in general. Where f(c h) = c^k f(h), as for
+    powers, abs and relu as they are (without a mean taken off), n1 directions are: a unit's weights may be multiplied
+    by c and what leaves it by c^-k. Steps have f' = 0, and all n1 n0 weights of the first layer are without effect.
 
     References
     ----------
@@ -205,6 +238,10 @@ def fisher_spectrum(
     m = -(-2 * weights // outputs) if samples is None else as_count(name, "samples", samples)
     f = as_activation(name, activation)
     workers = as_threads(name, threads)
+    if not isinstance(standardize, bool | np.bool_):
+        raise TypeError(f"{name}: standardize must be True or False, got {shown(standardize)}")
+    what = f"a Fisher matrix of {weights} weights over {m} samples"
+    refuse_beyond_memory(name, _memory(inputs, hidden, outputs, m), what)
     offset, size = 0.0, 1.0
     if standardize:
         found = constants(f)
@@ -225,5 +262,7 @@ def fisher_spectrum(
     )
     values = eigvalsh(fisher_matrix(*arrays, activation=scaled, threads=workers), threads=workers)
     mean = float(values.mean())
+    if not mean > 0:
+        raise ValueError(f"{name}: activation must not be 0 at all inputs, the Fisher matrix of {f.name} is 0")
     zero = float(np.mean(values < _ZERO * values[-1]))
     return FisherSpectrum(values, zero, float(values[-1]) / mean, float(np.mean(values**2)) / mean**2, f.name)

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._arguments import RNG, Floats, as_count, as_key, as_number, as_threads, refuse_beyond_memory
+from .._arguments import RNG, Floats, as_count, as_key, as_number, as_threads, refuse_beyond_memory, shown
 from .._display import Displayed
 from ..activations import Activation, as_activation
 from ..ensembles import ginibre, heavy_tailed
 from ..linalg import eigvalsh
 
 __all__ = ["HeavyTailedKernel", "heavy_tailed_kernel"]
+
+_LEAST = 0.06  # below it powers of uniform numbers are no doubles
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,7 +75,8 @@ def heavy_tailed_kernel(
         Features, inputs, samples.
     tail_index : float, default 1.5
         Of the entries of W, which are symmetric Pareto as in `ensembles.heavy_tailed`: scaled by n0^(-1 / tail_index)
-        where it is at most 2, to variance 1 / n0 beyond.
+        where it is at most 2, to variance 1 / n0 beyond; at least 0.06. A little above 2 nearly all variance is in
+        entries so large that none is drawn, and those that are drawn are small.
     activation : str or Activation, default "tanh"
         f, as in `feature_kernel`. Entries of f(W X) must be finite: bounded f are, whatever W.
     center : bool, default True
@@ -112,11 +115,13 @@ def heavy_tailed_kernel(
     """
     name = "heavy_tailed_kernel"
     rows, inner, columns = (as_count(name, n, v) for n, v in (("n1", n1), ("n0", n0), ("m", m)))
-    mu = as_number(name, "tail_index", tail_index, above=0.0)
+    mu = as_number(name, "tail_index", tail_index, least=_LEAST)
+    if not isinstance(center, bool | np.bool_):
+        raise TypeError(f"{name}: center must be True or False, got {shown(center)}")
     f = as_activation(name, activation)
     workers = as_threads(name, threads)
     work = 8 * (3 * rows * columns + inner * columns + 2 * rows * inner + 2 * min(rows, columns) ** 2)
-    refuse_beyond_memory(name, work, f"features of {rows} x {columns} and their work,")
+    refuse_beyond_memory(name, work, f"features of {rows} x {columns} and their work")
     generator = np.random.default_rng(rng)
     x = np.empty((inner, columns))
     _core.ensembles.ginibre(as_key(name, generator), 1.0, x[None], workers)

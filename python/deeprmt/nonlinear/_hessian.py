@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import optimize
 
 from .._arguments import RNG, Floats, as_count, as_number, as_real
 from ..ensembles import goe, wishart
+from ..errors import ConvergenceError
 from ..freeprob import free_add
 from ..laws import Law, MarchenkoPastur, Semicircle
 from ..linalg import eigvalsh
@@ -65,7 +67,7 @@ def hessian_law(phi: float, energy: float) -> Law:
     phi : float
         Parameters over data, above 0.
     energy : float
-        The loss per sample, at least 0.
+        The loss per sample: 0, or between 1e-28 and 1e28.
 
     Returns
     -------
@@ -75,7 +77,10 @@ def hessian_law(phi: float, energy: float) -> Law:
     Raises
     ------
     ValueError, TypeError
-        If phi is not above 0, or energy below 0.
+        If phi is not above 0, or energy below 0; if either is out of range.
+    ConvergenceError
+        If the law cannot be solved: where sqrt(energy) and what it is added to differ by some 1e6 or more. Ends are
+        compared with those that the sum of both R-transforms has.
 
     Notes
     -----
@@ -97,7 +102,52 @@ def hessian_law(phi: float, energy: float) -> Law:
     first = MarchenkoPastur(phi)
     if energy == 0:
         return first
-    return free_add(first, Semicircle(math.sqrt(2 * energy)))
+    if not 1e-28 <= energy <= 1e28:
+        raise ValueError(f"hessian_law: energy must be 0 or between 1e-28 and 1e28, got {energy:g}")
+    law = free_add(first, Semicircle(math.sqrt(2 * energy)))
+    expected = _ends(phi, energy)
+    try:
+        found = [end for pair in law.support() for end in pair]
+    except ConvergenceError as error:
+        raise ConvergenceError(f"hessian_law: phi = {phi:g}, energy = {energy:g}: {error}", error.report) from error
+    # To a part in 1e9 of the interval's own ends, or to rounding of the whole.
+    size = max(map(abs, expected))
+    own = [max(map(abs, expected[i // 2 * 2 : i // 2 * 2 + 2])) for i in range(len(expected))]
+    if len(found) != len(expected) or any(
+        abs(a - b) > 1e-9 * each + 1e-13 * size for a, b, each in zip(found, expected, own, strict=True)
+    ):
+        raise ConvergenceError(
+            f"hessian_law: phi = {phi:g}, energy = {energy:g}: the support was not found, its scales differ by more than"
+            " the equations of free sums resolve",
+            {"expected": expected, "found": found},
+        )
+    return law
+
+
+def _ends(phi: float, energy: float) -> list[float]:
+    """The ends of the support, where z(g) = 1 / g + 1 / (1 - phi g) + 2 energy g is stationary at a real g.
+
+    Beside 0 <= 1 / phi z is convex or concave, so that there is one on each side. Beyond 1 / phi, where phi > 1, the
+    slope has one minimum: a gap opens where that is below 0.
+    """
+
+    # With g = h / phi: slopes are phi^2 times -1 / h^2 + 1 / (phi (1 - h)^2) + 2 energy / phi^2.
+    def slope(h: float) -> float:
+        return -1 / h / h + 1 / phi / (1 - h) / (1 - h) + 2 * energy / phi / phi
+
+    def place(h: float) -> float:
+        return phi / h + 1 / (1 - h) + 2 * energy / phi * h
+
+    def root(a: float, b: float) -> float:
+        return float(optimize.brentq(slope, a, b, xtol=1e-300, rtol=1e-15, maxiter=2000))
+
+    tiny, whole = 1e-150, 1e150
+    out = [place(root(-whole, -tiny)), place(root(tiny, 1 - 2.0**-52))]
+    if phi > 1:
+        least = 1 / (1 - phi ** (-1 / 3))
+        if slope(least) < 0:
+            out[1:1] = [place(root(least, whole)), place(root(1 + 2.0**-51, least))]
+    return out
 
 
 def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, threads: int | None = None) -> Floats:
@@ -124,7 +174,8 @@ def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, t
     Raises
     ------
     ValueError, TypeError
-        As `hessian_law`; if n is below 1, or phi so large that no datum is left.
+        As `hessian_law`; if n is below 1, or phi so large that no datum is left, or so
+        small that there are 2^31.
 
     Examples
     --------
@@ -136,9 +187,13 @@ def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, t
     n = as_count(name, "n", n)
     phi = as_number(name, "phi", phi, above=0.0)
     energy = as_number(name, "energy", energy, least=0.0)
-    data = round(n / phi)
+    if not energy <= 1e28:
+        raise ValueError(f"{name}: energy must be at most 1e28, got {energy:g}")
+    data = round(min(n / phi, 2.0**62))
     if data < 1:
         raise ValueError(f"{name}: phi must be at most n / 1 datum, got {phi:g} for n = {n}")
+    if data > 2**31 - 1:
+        raise ValueError(f"{name}: phi must be at least n / (2^31 - 1), got {phi:g} for n = {n}")
     generator = np.random.default_rng(rng)
     matrix = wishart(n, data, rng=generator, threads=threads)
     matrix += math.sqrt(2 * energy) * goe(n, rng=generator, threads=threads)

@@ -18,7 +18,7 @@ _GRID = np.geomspace(1e-4, 10, 40)
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
-    runs, size = (3, 120) if quick else (30, 512)
+    runs, size = (12, 120) if quick else (30, 512)
     rng = np.random.default_rng([seed, 0])
     x = rng.normal(size=(size * 3 // 4, max(size // 5, 30)))
     direction = rng.normal(size=x.shape[1])
@@ -29,7 +29,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     # Columns of length one or so: sigma_w brings digits to the scale at which relu's ridge matters.
     cases: dict[str, tuple[Any, ...]] = {
         "Gaussian": (x[: size // 2], np.sign(x[: size // 2] @ direction), x[size // 2 :],
-                     np.sign(x[size // 2 :] @ direction), (0.01, 0.1, 1.0), 1.0, 4.0, 0.01),
+                     np.sign(x[size // 2 :] @ direction), (0.01, 0.1, 1.0), 1.0, 4.0, 0.01 * 512 / size),
         "digits": (digits.x[:used] - mean, labels, digits.x_test - mean, labels_test, (0.01, 0.1, 1.0), 3.0, 4.0, 0.05),
     }  # fmt: skip
     checks, content, curves = [], {}, {}
@@ -52,7 +52,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
                 allowed = sigmas * stderr[i] + bias * value
                 worst[kind] = max(worst[kind], abs(rows[-1][1 + i] - value) / allowed)
         for kind, value in worst.items():
-            label = f"{name}: distance of {kind} errors, in units of {sigmas:g} standard errors and {100 * bias:g} %"
+            label = f"{name}: distance of {kind} errors, in units of {sigmas:g} standard errors and {100 * bias:.3g} %"
             checks.append(Check.most(label, value, 1.0))
         content[name] = {"runs": rows, "forecast": curves[name].to_dict()}
 

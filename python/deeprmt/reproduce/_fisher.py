@@ -17,13 +17,16 @@ _NAMES = ("linear", "tanh", "relu", "abs")
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
-    n, draws = (8, 2) if quick else (26, 6)
+    n, draws = (12, 16) if quick else (26, 16)
     found: dict[str, list[FisherSpectrum]] = {
         name: [fisher_spectrum(n, activation=name, rng=[seed, each], threads=threads) for each in range(draws)]
         for name in _NAMES
     }
     zeros = {name: float(np.mean([each.zero_fraction for each in rows])) for name, rows in found.items()}
     conditions = {name: float(np.mean([each.condition for each in rows])) for name, rows in found.items()}
+    errors = {
+        name: float(np.std([each.condition for each in rows], ddof=1) / np.sqrt(draws)) for name, rows in found.items()
+    }
     spreads = {name: float(np.mean([each.spread for each in rows])) for name, rows in found.items()}
     others = _NAMES[1:]
     checks = (
@@ -50,11 +53,12 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         left.set_xlabel("eigenvalue over the mean (zeros at 1e-6)")
         left.set_ylabel("share below")
         left.legend(fontsize="small")
-        right.bar(_NAMES, [conditions[name] for name in _NAMES], color="#8fb3d9")
+        heights, bars = ([each[name] for name in _NAMES] for each in (conditions, errors))
+        right.bar(_NAMES, heights, yerr=bars, capsize=3, color="#8fb3d9")
         right.set_ylabel("largest eigenvalue over the mean")
 
     settings = {"seed": seed, "quick": quick, "n": n, "draws": draws}
-    content = {"zeros": zeros, "conditions": conditions, "spreads": spreads}
+    content = {"zeros": zeros, "conditions": conditions, "stderr": errors, "spreads": spreads}
     return Reproduction(experiment.name, experiment.claim, experiment.source, checks, content, settings, draw)
 
 

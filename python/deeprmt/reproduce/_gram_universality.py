@@ -9,7 +9,7 @@ import numpy as np
 from .. import plots
 from ..nonlinear import constants, gram_eigenvalues, gram_law, isospectral_activation, leaky_family
 from ._experiment import Experiment
-from ._gram_spectra import distance
+from ._gram_spectra import distance, noise
 from ._result import Check, Reproduction
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         nonzero = values[:, -m:]
         zeros = 1 - np.count_nonzero(nonzero > 1e-10) / values.size
         apart = distance(values, law)
-        checks.append(Check.most(f"{name}: L1 distance to the law of zeta / eta = {zeta:.4f}", apart, 0.05))
+        checks.append(Check.most(f"{name}: L1 distance to the law of zeta / eta = {zeta:.4f}", apart, noise(m)))
         checks.append(Check.near(f"{name}: share of zeros", zeros, law.atoms()[0][1], 1e-12))
         content[name] = {"distance": apart, "zeros": zeros}
         spectra[name] = nonzero

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..nonlinear import leaky_family, propagate
+from ..nonlinear import layer_law, leaky_family, propagate
 from ._experiment import Experiment
 from ._result import Check, Reproduction
 
@@ -22,8 +22,6 @@ _EXPECTED = {
     (1.0, "columns"): {300: 0.032, 600: 0.024},
 }
 _TRIALS = {60: 4, 120: 2, 300: 24, 600: 12}
-# What relu tends to, from networks of up to n0 = 2400 of the same program.
-_LIMIT = 0.235
 
 
 def _noise(eigenvalues: Any) -> float:
@@ -83,10 +81,14 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         make = Check.least if alpha == 1 else Check.most
         checks.append(make(f"alpha = {alpha:g}: exponent of n0 by which the distance falls", slope, bound))
     # Two sizes take a bias of order 1/n0 off, which relu's distance has: 2 d(2 n) - d(n).
+    laws = [layer_law("relu", [1.0] + [1.5] * layers) for layers in (1, depth)]
+    edges = np.linspace(0, 6, 61)
+    one, last = (np.diff(np.concatenate([[0.0], each.cdf(edges[1:])])) for each in laws)
+    limit = content["limit"] = float(np.abs(last - one).sum())
     for how in ("none", "columns"):
         small, large = (float(curves[0.0, how, n0][-1]) for n0 in sizes)
         label = f"alpha = 0, {how}: distance of layer {depth}, extrapolated from n0 = {sizes[0]} and {sizes[1]}"
-        checks.append(Check.near(label, 2 * large - small, _LIMIT, 0.2 * _LIMIT))
+        checks.append(Check.near(f"{label}, beside that of the laws", 2 * large - small, limit, 0.2 * limit))
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
@@ -98,7 +100,9 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         left.legend(fontsize=8)
         for alpha, how in _EXPECTED:
             right.loglog(sizes, [curves[alpha, how, n0][-1] for n0 in sizes], "o-", label=f"alpha = {alpha:g}, {how}")
+        right.axhline(limit, color="#7f7f7f", linestyle="--", linewidth=0.8, label="alpha = 0, limit")
         right.set_xlabel("n0")
+        right.set_ylabel(f"the same in layer {depth}")
         right.legend(fontsize=8)
 
     settings = {"seed": seed, "quick": quick, "sizes": list(sizes), "depth": depth}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeprmt.activations import as_activation
+from deeprmt.activations import Activation, as_activation
 from deeprmt.nonlinear import fisher_matrix, fisher_spectrum
 from reference.nonlinear import fisher as reference
 
@@ -38,6 +38,14 @@ def test_linear_networks_have_flat_directions():
         assert fisher_spectrum(8, activation=name, rng=0).zero_fraction == 0
 
 
+def test_homogeneous_units_have_one_flat_direction_each():
+    """f(c h) = c^k f(h): w1[a] by c and w2[:, a] by c^-k leave the function; steps have f' = 0 nearly everywhere."""
+    for name in ("relu", "abs", "square", "cube"):
+        found = fisher_spectrum(7, 5, 6, activation=name, standardize=False, rng=0)
+        assert round(found.zero_fraction * found.eigenvalues.size) == 5
+    assert fisher_spectrum(7, activation="sign", rng=0).zero_fraction == 0.5
+
+
 def test_linear_networks_are_worst_conditioned():
     spread = {name: fisher_spectrum(14, activation=name, rng=2).spread for name in ("linear", "tanh", "relu", "abs")}
     assert sorted(spread, key=spread.get, reverse=True)[0] == "linear"
@@ -57,5 +65,14 @@ def test_refuses():
         fisher_matrix(np.ones((3, 2)), np.ones((2, 3)), np.ones((4, 3)), activation="relu")
     with pytest.raises(ValueError, match="w1 must be finite"):
         fisher_matrix([[np.nan]], [[1.0]], [[1.0]], activation="relu")
+    with pytest.raises(ValueError, match="entries must be finite, but those of w1, w2, x or f are so large"):
+        fisher_matrix([[1e200]], [[1e200]], [[1e200]], activation="linear")
+    with pytest.raises(MemoryError, match="fisher_spectrum: a Fisher matrix of 18 weights over"):
+        fisher_spectrum(3, samples=10**13)
+    with pytest.raises(TypeError, match="standardize must be True or False, got 'no'"):
+        fisher_spectrum(3, standardize="no")
+    nothing = Activation(lambda h: 0 * h, lambda h: 0 * h, name="nothing", kinks=())
+    with pytest.raises(ValueError, match="the Fisher matrix of nothing is 0"):
+        fisher_spectrum(3, activation=nothing, standardize=False)
     with pytest.raises(ValueError, match="n0 must be at least 1"):
         fisher_spectrum(0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from deeprmt.errors import ConvergenceError
 from deeprmt.nonlinear import critical_energy, hessian_eigenvalues, hessian_law
 
 
@@ -46,6 +47,29 @@ def test_moments_and_samples():
     assert hessian_law(0.5, 0.0).cdf(0.0) == 0
 
 
+@pytest.mark.parametrize("phi", [1e-3, 0.3, 2.0, 10.0, 1e6])
+def test_ends_are_stationary_points_of_the_sum_of_r_transforms(phi):
+    """z = 1/g + 1/(1 - phi g) + 2 e g: where the slope is 0, a quartic in g, whose real roots NumPy finds."""
+    for energy in (0.01, 1.0, 10.0):
+        p = np.poly1d([-phi, 1.0]) ** 2
+        g = (np.poly1d([2 * energy, 0, -1.0]) * p + np.poly1d([phi, 0, 0])).roots
+        g = g[np.abs(g.imag) < 1e-6 * np.abs(g)].real
+        expected = np.sort(1 / g + 1 / (1 - phi * g) + 2 * energy * g)
+        found = np.ravel(hessian_law(phi, energy).support())
+        # Beside z'' = 0, where a gap closes, roots have half the digits; none of these is there.
+        np.testing.assert_allclose(found, expected, atol=1e-9 * max(1, phi))
+
+
+def test_a_support_that_is_not_found_is_an_error():
+    """Two bulks, one 1e-9 as wide as the other lies high: free sums may lose an end there, and must not go on."""
+    try:
+        law = hessian_law(1e3, 1e-12)
+    except ConvergenceError as error:
+        assert "phi = 1000" in str(error)
+    else:
+        np.testing.assert_allclose(law.support()[1], [937.754446796, 1064.245553203], rtol=1e-9)
+
+
 def test_refuses():
     with pytest.raises(ValueError, match=r"phi must be in \(0, 1\], found 1.5"):
         critical_energy(1.5)
@@ -55,3 +79,9 @@ def test_refuses():
         hessian_eigenvalues(10, 0.0, 1.0)
     with pytest.raises(ValueError, match="at most n / 1 datum"):
         hessian_eigenvalues(10, 100.0, 1.0)
+    with pytest.raises(ValueError, match=r"phi must be at least n / \(2\^31 - 1\)"):
+        hessian_eigenvalues(10, 1e-300, 1.0)
+    with pytest.raises(ValueError, match="energy must be at most 1e28"):
+        hessian_eigenvalues(10, 0.1, 1e308)
+    with pytest.raises(ValueError, match="energy must be 0 or between 1e-28 and 1e28"):
+        hessian_law(0.1, 1e-300)
