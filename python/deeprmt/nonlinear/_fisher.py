@@ -217,9 +217,9 @@ def fisher_spectrum(
     Notes
     -----
     w1 has N(0, 1/n0) entries, w2 N(0, 1/n1), x N(0, 1). Of linear networks the function depends on w2 w1 alone, so that
-    n1^2 directions are flat if n1 is the least size; nonlinear ones have none in general. Where f(c h) = c^k f(h), as for
-    powers, abs and relu as they are (without a mean taken off), n1 directions are: a unit's weights may be multiplied
-    by c and what leaves it by c^-k. Steps have f' = 0, and all n1 n0 weights of the first layer are without effect.
+    n1^2 directions are flat if n1 is the least size; nonlinear ones have none in general. Where f(c h) = c^k f(h), as
+    for powers, abs and relu as they are (without a mean taken off), n1 directions are: a unit's weights may be
+    multiplied by c and what leaves it by c^-k. Steps have f' = 0: no weight of the first layer has an effect.
 
     References
     ----------

@@ -117,8 +117,8 @@ def hessian_law(phi: float, energy: float) -> Law:
         abs(a - b) > 1e-9 * each + 1e-13 * size for a, b, each in zip(found, expected, own, strict=True)
     ):
         raise ConvergenceError(
-            f"hessian_law: phi = {phi:g}, energy = {energy:g}: the support was not found, its scales differ by more than"
-            " the equations of free sums resolve",
+            f"hessian_law: phi = {phi:g}, energy = {energy:g}: the support was not found, its scales differ by more"
+            " than the equations of free sums resolve",
             {"expected": expected, "found": found},
         )
     return law
