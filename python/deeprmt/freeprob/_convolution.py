@@ -34,8 +34,10 @@ _NODES = 64
 _BESIDE = 1e-7  # of the room that an end has: closer to it the transform comes from a series
 _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
 _CLOSE_TO_CUSP = 1e-8
+_BESIDE_ZERO = 1e-6  # of the gap above an atom at 0: there the rest of the transform is a line to rounding
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
 _EMPTY = 1e-10  # of mass, between an end and where a solver that fails in a thin tail stops
+_LOST = 1e-7  # of mass: more than that is an error
 _SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not settle
 _FEW = 8  # intervals
 _WALKS = 200  # points at most that are reached by walking along the axis
@@ -127,6 +129,8 @@ class Convolution(Law):
         if not self._rule.product or (found[0].low == 0 and least > 0):
             found[0].high = max(found[0].high, least)
         found[-1].low = min(found[-1].low, most)
+        if self._rule.product and abs(found[0].sf - (1 - self._at_zero)) < 1e-12:
+            found[0].low = 0.0  # nothing lies below it but the atom
         for gap in found:  # edges at an atom, or at one that has just vanished, lie there
             for at, _ in self._places:
                 if abs(gap.low - at) <= 1e-11 * self._equations.unit(at):
@@ -164,6 +168,11 @@ class Convolution(Law):
         return sorted(found)
 
     _neutral: float
+
+    @cached_property
+    def _at_zero(self) -> float:
+        """The mass at 0 of a product: the largest of the factors'."""
+        return max((mass for law, _ in self.parts for at, mass in law.atoms() if at == 0), default=0.0)
 
     @staticmethod
     def _combined(here: float, at: float, t: float) -> float:
@@ -569,28 +578,34 @@ class Convolution(Law):
         """
         masses = [(dict(law.atoms()).get(0.0, 0.0), t) for law, t in self.parts]
         largest = max(mass for mass, _ in masses)
-        hidden = largest > 0 and sum(t for mass, t in masses if mass > largest - 1e-9) > 1
+        shared = largest > 0 and sum(t for mass, t in masses if mass > largest - 1e-9) > 1
         # A density that reaches 0 is resolved by a series of cosines only so far.
-        hidden |= any(
+        hidden = any(
             isinstance(each, Series | Panels | Halves) and each.hull[0] == 0 for each, _ in self._equations.implicit
         )
         # And where that density does not diverge, the angle of omega falls like x, down to rounding.
         flat = any(isinstance(each, Panels | Halves) and each.hull[0] == 0 for each, _ in self._equations.implicit)
+        if shared:  # there the mass from the angles is good to 1e-8; what is not at 0 has the scale mean / mass
+            return max(1e-12 / (1 - largest), self._vanishing()) * self._scale
         if hidden:
             return (max(1e-13, self._vanishing()) if flat else max(1e-20, self._vanishing())) * self._scale
         # Far below 0.1^100 the equations are not solved next to a power, and logarithms, at 0.
         return 1e-100 * self._scale if any(isinstance(each, Slopes) for each, _ in self._equations.implicit) else _LEAST
 
     def _vanishing(self) -> float:
-        """From where on the angle of omega is no rounding: x^(1 + g) for a density like x^g, the rest away from 0."""
+        """From where on the angle of omega is no rounding: it goes like x f(x) of the factor with a density f at 0.
+
+        For a power x^g that is x^(1 + g), but densities may also fall faster than any power. The rest is away from 0.
+        """
         sources = [each for each, _ in self._equations.parts]
         (first, *others) = sorted(sources, key=lambda each: each.hull[0])
         if first.hull[0] != 0 or any(at == 0 for at, _ in first.atoms) or any(each.hull[0] == 0 for each in others):
             return 0.0
-        x = first.hull[1] * np.array([1e-8, 1e-6])
-        low, high = first.law._logpdf(x)
-        power = (high - low) / math.log(100)
-        return float(10.0 ** (-13 / (1 + max(power, 0.0)))) if math.isfinite(power) else 1e-3
+        high = first.hull[1]
+        shares = 10.0 ** np.arange(-20, -2.9, 0.25)
+        angle = shares * high * first.law._pdf(shares * high)
+        known = np.flatnonzero(~(angle <= 1e-13))
+        return float(shares[known[0]]) if known.size else 1e-3
 
     def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
         """The density of a product close to 0 where the support begins there, and the mass below."""
@@ -610,7 +625,14 @@ class Convolution(Law):
 
     def _below_least(self, i: int, above: float) -> float:
         """The mass of an interval that begins at 0 below `_least`, where the mass above that is known."""
-        return max(self._intervals_with_sf[i][2] - dict(self._atoms).get(0.0, 0.0) - above, 0.0)
+        below = self._intervals_with_sf[i][2] - self._at_zero - above
+        if below < -_LOST:
+            raise ConvergenceError(
+                f"{self._name}: above x = {self._least:.3g} there is more mass than there can be, by {-below:.3g}: the"
+                " factors have masses at 0 that are too close to each other for the digits of doubles",
+                {**self.report.to_dict(), "x": self._least, "mass": -below},
+            )
+        return max(below, 0.0)
 
     def _pdf(self, x: Array) -> Array:
         return self._both(x)[0].copy()
@@ -913,9 +935,27 @@ class FreeProduct(Convolution):
 
     @cached_property
     def _atoms(self) -> list[tuple[float, float]]:
-        at_zero = max((mass for law, _ in self.parts for at, mass in law.atoms() if at == 0), default=0.0)
         found = [(at, left) for at, left in self._places if at > 0 and left > 1e-14]
-        return [(0.0, at_zero), *found] if at_zero > 0 else found
+        return [(0.0, self._at_zero), *found] if self._at_zero > 0 else found
+
+    def _transform_at(self, z: Complex, slope: bool) -> Complex:
+        """Next to an atom at 0 in a gap: the atom, and the line of what is left over at two points of the gap."""
+        gap = self._gaps[0]
+        room = _BESIDE_ZERO * gap.high if self._at_zero > 0 and gap.low == 0 else 0.0
+        close = np.abs(z) < room
+        out = np.empty(z.shape, np.complex128)
+        if not close.all():
+            out[~close] = super()._transform_at(z[~close], slope)
+        if close.any():
+            near = z[close]
+            below, above = super()._transform_at(np.array([-room, room], np.complex128), False).real
+            bend = (above - below + 2 * self._at_zero / room) / (2 * room)
+            with np.errstate(all="ignore"):  # next to the range of doubles
+                if slope:
+                    out[close] = self._at_zero / near**2 + bend
+                else:
+                    out[close] = (above + below) / 2 + bend * near - self._at_zero / near
+        return out
 
     def _moment(self, k: int) -> float:
         if k > _SERIES:

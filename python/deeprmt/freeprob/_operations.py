@@ -12,8 +12,9 @@ from ..laws import Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Mixtu
 from ..laws._affine import Affine
 from ..laws._point_masses import PointMasses
 from ._convolution import FreeProduct, FreeSum
+from ._split_product import SplitProduct, split
 
-__all__ = ["checked_law", "compression", "free_add", "free_multiply", "free_power", "refuse_below_zero"]
+__all__ = ["checked_law", "compression", "free_add", "free_multiply", "free_power", "product", "refuse_below_zero"]
 
 Parts = list[tuple[Law, float]]
 
@@ -136,7 +137,7 @@ def free_multiply(a: Law, b: Law, *more: Law) -> Law:
     if signed:
         (k,) = signed
         return _signed_product(laws[k], [(law, 1.0) for i, law in enumerate(laws) if i != k])
-    return _product([(law, 1.0) for law in laws])
+    return product([(law, 1.0) for law in laws])
 
 
 def free_power(law: Law, t: float, kind: str = "sum") -> Law:
@@ -183,7 +184,7 @@ def free_power(law: Law, t: float, kind: str = "sum") -> Law:
     if as_choice("free_power", "kind", kind, ("sum", "product")) == "sum":
         return _sum([(law, t)])
     refuse_below_zero("free_power", "law", law)
-    return _product([(law, t)])
+    return product([(law, t)])
 
 
 def compression(law: Law, t: float) -> Law:
@@ -336,7 +337,8 @@ def _scaled(law: Law, factor: float) -> Law:
     return law.scale(factor)
 
 
-def _product(parts: Parts) -> Law:
+def product(parts: Parts) -> Law:
+    """The law of a free product of laws, each with its power."""
     flat: Parts = []
     factor = 1.0
     for law, t in parts:
@@ -344,7 +346,10 @@ def _product(parts: Parts) -> Law:
     flat = _merged(flat)
     if factor == 0 or not flat:
         return Empirical([factor])
-    out = flat[0][0] if len(flat) == 1 and flat[0][1] == 1 else FreeProduct(flat)
+    if len(flat) == 1 and flat[0][1] == 1:
+        out = flat[0][0]
+    else:
+        out = SplitProduct(flat) if split(flat) is not None else FreeProduct(flat)
     return _scaled(out, factor) if factor != 1 else out
 
 
@@ -356,12 +361,12 @@ def _signed_product(law: Law, others: Parts) -> Law:
     """
     point = _point(law)
     if point is not None:
-        rest = _product(others)
+        rest = product(others)
         return _scaled(rest, point) if point != 0 else Empirical([0.0])
     if _is_even(law):
-        root = _product([(law.power(2), 1.0), *((each, 2 * t) for each, t in others)]).power(0.5)
+        root = product([(law.power(2), 1.0), *((each, 2 * t) for each, t in others)]).power(0.5)
         return Mixture([(0.5, root), (0.5, root.scale(-1.0))])
-    rest = _product(others)
+    rest = product(others)
     at = _point(rest)
     if at is not None:
         return _scaled(law, at) if at != 0 else Empirical([0.0])

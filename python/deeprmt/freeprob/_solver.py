@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -459,7 +460,21 @@ class Equations:
     def _high(self, place: Complex) -> complex:
         """A place high above the given ones."""
         middle = (place.real.min() + place.real.max()) / 2
-        return complex(middle, 2 * self.scale) if not self.rule.product else complex(place.real.max() + 2, 2.0)
+        if not self.rule.product:
+            return complex(middle, 2 * self.scale)
+        return complex(max(place.real.max(), self._upper) + 2, 2.0)
+
+    @cached_property
+    def _upper(self) -> float:
+        """ln of a point above the support of a product with explicit factors alone: there y is known to be small.
+
+        The upper edge is the least z on y > 0.
+        """
+        if self.implicit:
+            return -math.inf
+        (a, s2), t = self._bundle, self._weights[:, None]
+        y = np.geomspace(max(1e-3 / max(float((t * a).sum()), 1.0), 1e-300), 1e3, 241)  # least from 1 / sum t a on
+        return float((np.log1p(1 / y) + (t * (np.log(s2) + np.log1p(a * y))).sum(axis=0)).min())
 
     def solve(self, place: Complex, guess: State | None = None) -> tuple[State, NDArray[np.bool_]]:
         """Solutions at P = place in the closed upper half-plane, from a guess where it is good, else from afar."""

@@ -26,6 +26,7 @@ __all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
+_SOLVED = ("deeprmt.freeprob._convolution", "deeprmt.freeprob._split_product")
 _MOST_COEFFICIENTS = 4096
 _FAR_OUT, _MOMENTS = 16.0, 15  # radii, beyond which that many moments are exact to 16^-15
 _SETTLED = 1e-13
@@ -371,7 +372,7 @@ def _made(law: Law) -> Source:
     if not all(math.isfinite(end) for pair in law.support() for end in pair):
         return Panels(law)
     out = Series(law)
-    if out.accuracy < _RESOLVED or type(law).__module__ == "deeprmt.freeprob._convolution":  # these solve themselves
+    if out.accuracy < _RESOLVED or type(law).__module__ in _SOLVED:  # these solve themselves
         return out
     try:
         other: Source = Panels(law) if not isinstance(law, Beta) or law.b >= 1 else Halves(law)
