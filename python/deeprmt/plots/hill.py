@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ._axes import ESTIMATE, estimate_over_k
+from ._axes import ESTIMATE, estimate_over_k, nothing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def hill(
     given: object = estimate
     curve = getattr(estimate, "hill", estimate)
     if curve is None:
-        raise ValueError("hill: the layer has too few levels")
+        raise nothing("hill", cast("LayerAnalysis", given), "tail")
     estimate = cast("Hill", curve)
     # Of a layer, half of the eigenvalues: the bulk is no tail, and the smallest would hide it.
     most = estimate.xi.size if curve is given else max(2, estimate.xi.size // 2)

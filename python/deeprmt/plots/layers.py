@@ -37,6 +37,8 @@ def layers(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
     >>> layers(rmt.weights.analyze({"a": noise, "b": noise.T})).get_ylabel()
     'eigenvalue / upper edge'
     """
+    from matplotlib.ticker import MaxNLocator
+
     ax = as_axes(ax)
     for index, row in enumerate(analysis.rows):
         if row.upper_edge is None or row.outliers is None:
@@ -48,6 +50,7 @@ def layers(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
     ax.axhline(1, color="black", linewidth=0.8, linestyle=":")
     ax.set_yscale("log")
     ax.set_ylim(bottom=max(1e-3, ax.get_ylim()[0]))  # the hard edge of square matrices reaches far down
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_xlim(-0.7, max(len(analysis.rows), 1) - 0.3)
     ax.set_xlabel("layer, in the order of the rows")
     ax.set_ylabel("eigenvalue / upper edge")

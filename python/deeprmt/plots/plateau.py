@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from ._axes import LAW, QUIET, as_axes
+from ._axes import LAW, QUIET, as_axes, nothing
 from .hill import hill
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plateau(result: Plateau | LayerAnalysis, *, ax: Axes | None = None, color: s
         ax.set_title("no tail")
         return ax
     if of_row is None:
-        raise ValueError("plateau: the layer has too few levels")
+        raise nothing("plateau", cast("LayerAnalysis", given), "tail")
     result = cast("Plateau", of_row)
     ax = as_axes(ax)
     hill(result.estimate if of_row is given else cast("LayerAnalysis", given), ax=ax)

@@ -42,6 +42,9 @@ def series(found: Series, *, value: str = "outliers", ax: Axes | None = None) ->
     'relative change'
     """
     table = found.table(value)
+    if not all(_is_number(x) for row in table.values() for x in row):
+        numbers = [key for key, each in found.rows[0].to_dict().items() if _is_number(each) and key not in ("k", "at")]
+        raise ValueError(f"series: value must be a number, such as {', '.join(numbers)}, got {value!r}")
     cells = np.array([[np.nan if x is None else float(x) for x in row] for row in table.values()])
     if ax is None:
         ax = as_axes(None, size=(min(12.0, 3.5 + 0.7 * len(found.checkpoints)), min(40.0, 1.5 + 0.28 * len(table))))
@@ -59,3 +62,7 @@ def series(found: Series, *, value: str = "outliers", ax: Axes | None = None) ->
     ax.set_xlabel("checkpoint")
     ax.set_title(value.replace("_", " "), fontsize=10)
     return ax
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float)

@@ -13,7 +13,8 @@ from ._metrics import Metrics, metrics
 from ._metrics_table import MetricsTable
 from ._phase import Phase, phase
 from ._row import LayerAnalysis
-from ._series import Series, SeriesRow, series
+from ._series import Series, series
+from ._series_row import SeriesRow
 
 __all__ = [
     "Analysis",

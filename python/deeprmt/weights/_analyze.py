@@ -19,7 +19,7 @@ from ._analysis import Analysis
 from ._journal import Journal, fingerprint
 from ._layer import Layer, ReadError, Skipped
 from ._load import Layers, prepared
-from ._measure import measure, measure_estimated
+from ._measure import failed, measure, measure_estimated
 from ._roles import SPLITS
 from ._room import as_bytes, chosen, too_large
 from ._row import LayerAnalysis
@@ -75,7 +75,8 @@ def analyze(
         Noise spectra, 19 or more, for the p-values of spacings, `spacing_p` and `spacing_ratio_p`; 0 for none. They are
         kept for bulks of one size, but most layers have one of their own: half a second each for 512 levels and 199.
     rng : int, SeedSequence or Generator, default 0
-        For both, as `numpy.random.default_rng` takes it. A seed, also the default, gives the same numbers each time.
+        For samples, permutations and the probes of Lanczos' method, as `numpy.random.default_rng` takes it. A seed,
+        also the default, gives the same numbers each time.
     max_memory : int or str, optional
         Bytes, or a size such as "2GiB", for the layers that are worked on at once, beside what this process holds
         already. A matrix whose decomposition does not fit is estimated by Lanczos' method, with error bars: its row
@@ -257,9 +258,17 @@ def _analyze(task: _Task, *, conv: str, **options: Any) -> list[LayerAnalysis | 
         why = f"{what.source}: tensor {what.name!r}: {too_large(task.needs, task.room)}"
         return [Skipped(what.name, what.shape, what.dtype, why, what.source)]
     do = measure if task.method == "dense" else measure_estimated
+
+    def row(layer: Layer) -> LayerAnalysis:
+        try:
+            return do(layer, **options)
+        except Exception as error:  # one layer never costs the others
+            return failed(layer, options["window"], error)
+
     if isinstance(what, Layer):
-        return [do(what, **options)]
+        return [row(what)]
     try:
-        return [do(layer, **options) for layer in what.layers(conv)]
-    except ReadError as error:
-        return [Skipped(what.name, what.shape, what.dtype, str(error), what.source)]
+        return [row(layer) for layer in what.layers(conv)]
+    except Exception as error:
+        why = str(error) if isinstance(error, ReadError) else f"{what.source}: tensor {what.name!r}: {error!r:.300}"
+        return [Skipped(what.name, what.shape, what.dtype, why, what.source)]

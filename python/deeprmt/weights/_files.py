@@ -169,7 +169,13 @@ def _weight_map(path: Path) -> dict[str, str]:
         # An index may come from anywhere: it must not lead out of its own folder.
         if not isinstance(shard, str) or Path(shard).name != shard or Path(shard).suffix.lower() not in _READERS:
             raise ReadError(f"{path}: tensor {name!r}: the shard must be a file beside the index, got {shard!r:.200}")
-        if (target := (path.parent / shard).resolve()).parent not in folders:
+        try:
+            target = (path.parent / shard).resolve()
+            os.fsencode(target)
+        except (OSError, ValueError, RuntimeError) as error:  # a byte 0, half of a character, links in a circle
+            why = getattr(error, "strerror", None) or str(error).partition(":")[0]
+            raise ReadError(f"{path}: tensor {name!r}: shard {shard!r:.200} is no file: {why}") from None
+        if target.parent not in folders:
             raise ReadError(f"{path}: tensor {name!r}: shard {shard!r} is a link out of the folder, to {target}")
     return entries
 

@@ -17,16 +17,20 @@ import numpy as np
 from .._arguments import as_path
 from .._info import versions
 from ..spectra import PorterThomas
+from ._change import LayerChange
 from ._estimate import Estimated
 from ._layer import Layer, Skipped
 from ._metrics import Metrics
 from ._row import LayerAnalysis
+from ._series_row import SeriesRow
 from ._tensor import Tensor
 
-Result = LayerAnalysis | Skipped
+Result = LayerAnalysis | Skipped | SeriesRow
 
 _FORMAT = "deeprmt journal 1"
-_KINDS: dict[str, Any] = {each.__name__: each for each in (LayerAnalysis, Skipped, Estimated, Metrics, PorterThomas)}
+_KINDS: dict[str, Any] = {
+    each.__name__: each for each in (LayerAnalysis, Skipped, Estimated, Metrics, PorterThomas, SeriesRow, LayerChange)
+}
 
 
 class Journal:
@@ -42,48 +46,67 @@ class Journal:
         Made if it is not there.
     belongs : dict
         Of the source and the settings; a journal of anything else is refused, and left as it is.
+    function : str, default "analyze"
+        Who asks; for messages, and a journal belongs to one function.
     """
 
-    def __init__(self, path: str | os.PathLike[str], belongs: dict[str, Any]) -> None:
-        self.path = as_path("analyze", "journal", path)
-        self.found: dict[int, list[Result]] = {}
+    def __init__(self, path: str | os.PathLike[str], belongs: dict[str, Any], function: str = "analyze") -> None:
+        self.path = as_path(function, "journal", path)
+        self.function = function
+        self.found: dict[int, list[Any]] = {}
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise ValueError(f"analyze: journal {self.path} is in use by another run") from None
+                raise ValueError(f"{function}: journal {self.path} is in use by another run") from None
             self._open(belongs)
         except BaseException:
             self.close()
             raise
 
     def _open(self, belongs: dict[str, Any]) -> None:
+        belongs = belongs if self.function == "analyze" else {"function": self.function} | belongs
         with open(self.path, "rb") as file:
             first = file.readline(2**20)
             whole = len(first)
             header = _content(first)
             if header is None and first and not _begun(first):
                 raise ValueError(
-                    f"analyze: journal {self.path} is none: its first line is another. It is left as it is"
+                    f"{self.function}: journal {self.path} is none: its first line is another. It is left as it is"
                 )
             if header is not None:
-                _refuse_other(self.path, header, belongs)
-                for line in file:
+                _refuse_other(self.function, self.path, header, belongs)
+                for number, line in enumerate(file, 2):
                     if not line.endswith(b"\n"):
                         break
                     whole += len(line)
                     entry = _content(line)
                     if entry is not None:
-                        self.found[entry["task"]] = [_revived(each) for each in entry["results"]]
+                        self._keep(entry, number)
         if header is None:  # new, or interrupted while its first line was written
             os.ftruncate(self._file, 0)
             self._append({"format": _FORMAT, **belongs})
         else:
             os.ftruncate(self._file, whole)
 
+    def _keep(self, entry: dict[str, Any], number: int) -> None:
+        """A line whose checksum is right was written on purpose: what it does not say is no accident of the disk."""
+        try:
+            task, results = entry["task"], [_revived(each) for each in entry["results"]]
+            if type(task) is not int or task < 0 or not results or not all(map(_is_result, results)):
+                raise ValueError
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
+            raise ValueError(
+                f"{self.function}: journal {self.path}, line {number}: its checksum is right, but it holds no results "
+                "of a task: something else wrote it. It is left as it is"
+            ) from None
+        self.found[task] = results
+
     def add(self, task: int, results: Sequence[Result]) -> None:
-        """Append what was found, and wait until it is on the disk."""
+        """Append what was found, if anything, and wait until it is on the disk."""
+        if not results:
+            return
         self.found[task] = list(results)
         self._append({"task": task, "results": [_plain(each) for each in results]})
 
@@ -136,21 +159,32 @@ def _entries(task: Tensor | Layer) -> bytes:
         return b"unreadable"
 
 
-def _refuse_other(path: Path, header: dict[str, Any], belongs: dict[str, Any]) -> None:
+def _is_result(value: Any) -> bool:
+    if isinstance(value, SeriesRow):
+        return isinstance(value.name, str) and type(value.at) is int and _is_result(value.analysis)
+    if isinstance(value, LayerAnalysis):
+        return isinstance(value.name, str) and isinstance(value.singular_values, np.ndarray) and len(value.shape) == 2
+    return isinstance(value, Skipped) and isinstance(value.reason, str)
+
+
+def _refuse_other(function: str, path: Path, header: dict[str, Any], belongs: dict[str, Any]) -> None:
     found = {key: header.get(key) for key in belongs}
-    if header.get("format") == _FORMAT and found == belongs:
+    if header.get("format") == _FORMAT and found == belongs and ("function" in belongs or "function" not in header):
         return
     if header.get("format") != _FORMAT:
         what = f"has the format {header.get('format')!r}, not {_FORMAT!r}"
+    elif found.get("function") != belongs.get("function") or ("function" in header) > ("function" in belongs):
+        what = f"is one of {header.get('function', 'analyze')}"
     elif found["deeprmt"] != belongs["deeprmt"]:
         what = f"was written by deeprmt {found['deeprmt']}, this is {belongs['deeprmt']}"
     elif found["settings"] != belongs["settings"]:
-        old, new = found["settings"] or {}, belongs["settings"]
+        old, new = found["settings"], belongs["settings"]
+        old = old if isinstance(old, dict) else {}
         other = [f"{key} = {old.get(key)!r}, now {new[key]!r}" for key in new if old.get(key) != new[key]]
         what = f"belongs to other settings: {', '.join(other)}"
     else:
         what = "belongs to another source, or to one that has changed since"
-    raise ValueError(f"analyze: journal {path} {what}. Give another path, or remove it")
+    raise ValueError(f"{function}: journal {path} {what}. Give another path, or remove it")
 
 
 # ---- lines ----
@@ -167,7 +201,7 @@ def _content(line: bytes) -> dict[str, Any] | None:
         if not text.endswith("\n") or check != _sum(text[:-1]):
             return None
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 

@@ -25,6 +25,12 @@ from ._row import LayerAnalysis, raw_spacings
 from ._tensor import PRECISION
 
 LEAST_SPACINGS = 10
+_EQUAL = 1e-10
+"""Levels this close, over the largest, are one level twice: what a decomposition in double precision tells apart, and
+far below the spacing of 10^5 levels."""
+_SHARED = math.sqrt(1 + 2 * 0.2417)
+"""Neighbouring ratios share a spacing. Those of repelling levels (GOE) have the correlation 0.2417, as simulated, of
+independent levels 0.154; those further apart are uncorrelated to 0.005. The larger one widens the standard error."""
 _LARGEST = 1e140
 """Entries between this and its inverse have squares, and sums of squares, that double precision can hold."""
 
@@ -47,19 +53,32 @@ def measure(
 
 
 def _with_spacing_test(row: LayerAnalysis, trials: int) -> LayerAnalysis:
-    found = row.spacing_test(trials=trials)
+    try:
+        found = row.spacing_test(trials=trials)
+    except (ValueError, ConvergenceError) as error:
+        note = f"spacings cannot be tested: {error}"
+        return replace(row, note=f"{row.note}; {note}" if row.note else note)
     return row if found is None else replace(row, spacing_p=found.p_exact, spacing_ratio_p=found.p_ratio)
 
 
-def measure_estimated(layer: Layer, *, window: int = 15, threads: int | None = None, **_: int) -> LayerAnalysis:
+def measure_estimated(
+    layer: Layer, *, window: int = 15, key: int = 0, threads: int | None = None, **_: int
+) -> LayerAnalysis:
     """As `measure`, without a decomposition and without a copy: what Lanczos' method tells, with standard errors."""
     with default_threads(threads):
         facts = _names(layer, window)
         fault = _fault(layer.weight)
         if fault is not None:
             return _faulty(layer, facts, *fault)
-        facts |= estimated(layer.weight, PRECISION.get(layer.dtype, PRECISION["float32"]))
+        facts |= estimated(layer.weight, PRECISION.get(layer.dtype, PRECISION["float32"]), key)
         return LayerAnalysis(**facts, status="estimated", note=_errors(facts))
+
+
+def failed(layer: Layer, window: int, error: Exception) -> LayerAnalysis:
+    """The row of a layer that ended in an error nobody thought of: the others go on."""
+    why = " ".join(str(error).split())
+    note = f"the analysis ended in {type(error).__name__}{f': {why:.300}' if why else ''}"
+    return LayerAnalysis(**_names(layer, window), status="failed", note=note)
 
 
 def _errors(facts: dict[str, Any]) -> str:
@@ -189,15 +208,15 @@ def _spectrum(
         status = "small" if status == "ok" else status
         notes.append(f"{rank} level{'' if rank == 1 else 's'}: a law needs {LEAST_LEVELS}")
     elif m > 1:
-        note = _laws(facts, levels, fitted())
+        special, note = _laws(facts, levels, fitted())
         if note:
-            status = "small" if status == "ok" else status
+            status = special if status == "ok" else status
             notes.append(note)
     return LayerAnalysis(**facts, status=status, note="; ".join(notes))
 
 
-def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], fitted: Bulk) -> str:
-    """Add the fitted law, the spacings and the tail; return what could not be had."""
+def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], fitted: Bulk) -> tuple[str, str]:
+    """Add the fitted law, the spacings and the tail; return what could not be had, as a status and in words."""
     n = max(facts["shape"])
     low, high = (edge**2 / n for edge in fitted.law.support()[0])
     k = max(1, round(levels.size / 10))
@@ -222,18 +241,22 @@ def _laws(facts: dict[str, Any], levels: np.ndarray[Any, Any], fitted: Bulk) -> 
     window = facts["window"]
     bulk = facts["singular_values"][fitted.outliers : levels.size][::-1]
     if bulk.size < 2 * window + LEAST_SPACINGS + 1:
-        return f"{bulk.size} bulk level{'' if bulk.size == 1 else 's'}: spacings need {2 * window + LEAST_SPACINGS + 1}"
+        few = f"{bulk.size} bulk level{'' if bulk.size == 1 else 's'}"
+        return "small", f"{few}: spacings need {2 * window + LEAST_SPACINGS + 1}"
+    equal = int(np.count_nonzero(np.diff(bulk) <= _EQUAL * bulk[-1]))
+    if 4 * equal >= bulk.size:
+        return "degenerate", f"{equal} of {bulk.size} bulk levels equal the next one: no spacings"
     raw = raw_spacings(bulk, window)
     ratios = spacing_ratio(bulk[window:-window])
     ratios = ratios[np.isfinite(ratios)]  # 0/0 where three levels coincide
     if raw.mean() <= 0 or ratios.size < 2:
-        return "levels coincide: no spacings"
+        return "degenerate", "levels coincide: no spacings"
     facts |= {
         "spacing_count": raw.size,
         "mean_spacing": float(raw.mean()),
         "spacing_variance": float(np.var(raw / raw.mean())),
         "spacing_ks": wigner_surmise(1).ks_distance(raw / raw.mean()),
         "spacing_ratio": float(ratios.mean()),
-        "spacing_ratio_stderr": float(ratios.std(ddof=1) / math.sqrt(ratios.size)),
+        "spacing_ratio_stderr": _SHARED * float(ratios.std(ddof=1) / math.sqrt(ratios.size)),
     }
-    return ""
+    return "ok", ""

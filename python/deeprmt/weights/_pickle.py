@@ -2,7 +2,7 @@
 
 Python's own unpickler calls what a file names. Even with its table of names cut down, a few bytes can make it set aside
 gigabytes (an index into its memo, a length). Here nothing is looked up and nothing is called but a table of functions
-of our own; lengths are held against what the file still has; memory is what the file's bytes become.
+of our own; lengths are held against what the file still has; what all objects together take has a bound.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 _LONGEST_LINE = 2**16
+_LEAST, _MOST, _A_BYTE = 2**24, 2**29, 32
+"""What the objects of a pickle may take in memory: 32 bytes for each byte that the file has on disk (a tensor with its
+name takes 8), and never more than 512 MiB: some 290 000 tensors."""
 
 
 class Stand:
@@ -47,7 +50,7 @@ Known = Mapping[str, Callable[..., Any]]
 _MARK = object()
 
 
-def read(file: IO[bytes], known: Known, persistent: Callable[[Any], Any]) -> Any:
+def read(file: IO[bytes], known: Known, persistent: Callable[[Any], Any], stored: int | None = None) -> Any:
     """The next pickle in `file`.
 
     Parameters
@@ -58,8 +61,11 @@ def read(file: IO[bytes], known: Known, persistent: Callable[[Any], Any]) -> Any
         What to do when the pickle calls one of these names; every other call gives a `Stand`.
     persistent : callable
         From a persistent identifier to its object.
+    stored : int, optional
+        The bytes on disk that all of it comes from. Default: the length of `file`.
     """
     machine = _Machine(file, known, persistent)
+    machine.room = machine.most = min(_MOST, _LEAST + _A_BYTE * (machine.size if stored is None else stored))
     try:
         return machine.run()
     except Broken:
@@ -86,6 +92,7 @@ class _Machine:
         here = file.tell()
         self.size = file.seek(0, os.SEEK_END)
         file.seek(here)
+        self.room = self.most = _MOST
 
     def run(self) -> Any:
         while True:
@@ -95,11 +102,19 @@ class _Machine:
             step = _STEPS.get(opcode)
             if step is None:
                 raise Broken(f"opcode {opcode!r} is none that is read, at byte {self.file.tell() - 1}")
+            self.room -= _COST.get(opcode, 64)
+            if self.room < 0:
+                raise Broken(
+                    f"its objects would take more than {self.most} bytes of memory, which no checkpoint of this size "
+                    f"needs, at byte {self.file.tell() - 1}"
+                )
             step(self)
 
     # ---- bytes ----
 
     def bytes(self, count: int) -> bytes:
+        if count > 64:
+            self.room -= count
         if count > 64 and count > self.size - self.file.tell():
             raise EOFError(f"truncated: {count} bytes are wanted, {self.size - self.file.tell()} are left")
         found = self.file.read(count)
@@ -171,6 +186,7 @@ class _Machine:
     def set(self, values: list[Any]) -> None:
         target = self.stack[-1]
         entries = target.entries if isinstance(target, Stand) else target
+        self.room -= 50 * len(values)
         for key, value in zip(values[::2], values[1::2], strict=True):
             # No other key is hashed: the hash of a tuple runs as deep as the tuple, and that is the file's choice.
             plain = isinstance(key, str | int | float | bytes) or key is None
@@ -275,3 +291,22 @@ _STEPS: dict[bytes, Callable[[_Machine], None]] = {
 
 def void(_: object) -> None:
     """Drops what an opcode read."""
+
+
+_COST: dict[bytes, int] = {
+    **dict.fromkeys(
+        (
+            *(pickle.PROTO, pickle.FRAME, pickle.MARK, pickle.POP, pickle.POP_MARK, pickle.DUP, pickle.NONE),
+            *(pickle.NEWTRUE, pickle.NEWFALSE, pickle.BININT1, pickle.GET, pickle.BINGET, pickle.LONG_BINGET),
+            *(pickle.EMPTY_TUPLE, pickle.APPEND, pickle.APPENDS, pickle.ADDITEMS, pickle.SETITEM, pickle.SETITEMS),
+            *(pickle.BUILD, pickle.STOP),
+        ),
+        10,
+    ),
+    **dict.fromkeys((pickle.PUT, pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE), 100),
+    **dict.fromkeys((pickle.REDUCE, pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.INST, pickle.OBJ), 250),
+    **dict.fromkeys((pickle.PERSID, pickle.BINPERSID), 250),
+    **dict.fromkeys((pickle.GLOBAL, pickle.STACK_GLOBAL, pickle.STRING, pickle.UNICODE), 150),
+}
+"""Bytes that an opcode takes for good: a place on the stack or in a list, a stand-in with its containers, an entry of
+the memo with its key; 64 for the others."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from .._memory import available_memory
 from ..linalg._room import entries_for_values, entries_for_vectors
@@ -30,7 +33,7 @@ def as_bytes(function: str, value: int | str | None) -> int | None:
         free = min((room for room, _ in available_memory()), default=None)
         return None if free is None else int(SHARE * free)
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", value.lower())
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:e\+?\d{1,2})?)\s*([kmgt]?i?)b?\s*", value.lower())
         if match is None or match[2] not in _UNITS:
             raise ValueError(
                 f"{function}: max_memory must be bytes, or a size such as '2GiB' or '800MB', got {value!r}"
@@ -38,6 +41,8 @@ def as_bytes(function: str, value: int | str | None) -> int | None:
         size = float(match[1]) * _UNITS[match[2]]
     else:
         try:
+            if isinstance(value, bool | np.bool_ | bytes | bytearray):
+                raise TypeError
             size = float(value)
         except (TypeError, ValueError):
             raise TypeError(f"{function}: max_memory must be bytes or text such as '2GiB', got {value!r}") from None
@@ -60,6 +65,19 @@ def chosen(
     """How the task is done, "dense", "lanczos" or, where neither fits, "none"; and the bytes that takes."""
     dense, lanczos = needs(task, conv, permutations > 0, vectors)
     dense += _SIMULATION if samples or spacing_trials else 0
+    if room is None or dense <= room:
+        return "dense", dense
+    return ("lanczos", lanczos) if lanczos <= room else ("none", lanczos)
+
+
+def chosen_series(
+    tensors: Sequence[Tensor | Layer], room: int | None, conv: str, *, samples: int = 0
+) -> tuple[str, int]:
+    """As `chosen`, of one tensor that is followed over checkpoints: the first, the last and a difference stay."""
+    sizes = [needs(each, conv, vectors=True) for each in tensors]
+    entries = max(math.prod(each.weight.shape if isinstance(each, Layer) else each.shape) for each in tensors)
+    dense = max(size for size, _ in sizes) + 3 * 8 * entries + (_SIMULATION if samples else 0)
+    lanczos = max(size for _, size in sizes)
     if room is None or dense <= room:
         return "dense", dense
     return ("lanczos", lanczos) if lanczos <= room else ("none", lanczos)

@@ -25,7 +25,7 @@ STATUSES = {
     "small": "too few levels for some of the statistics",
     "estimated": "too large for a decomposition within max_memory: estimated by Lanczos' method",
     "orthogonal": "all singular values are equal: there is no bulk to fit",
-    "degenerate": "singular values coincide up to rounding, but for fewer than 10: there is no bulk to fit",
+    "degenerate": "singular values coincide up to rounding: there are no spacings, and below 10 different ones no bulk",
     "rank deficient": "levels that are zero up to rounding are left out",
     "vector": "one row or one column: one singular value",
     "zero": "every entry is zero",
@@ -99,7 +99,7 @@ class LayerAnalysis:
         too good: see `spacing_p`.
     spacing_ratio, spacing_ratio_stderr : float
         The mean ratio of neighbouring spacings, smaller over larger, of the same levels before unfolding, with its
-        standard error. 0.5306 for the GOE, 0.3863 for independent levels.
+        standard error, in which neighbours' common spacing counts. 0.5306 for the GOE, 0.3863 for independent levels.
     spacing_p, spacing_ratio_p : float
         With ``spacing_trials``: how often noise of the same shape, unfolded in the same way, has spacings as far from
         the exact law, and a mean ratio as far off on either side. See `spacing_test`.

@@ -6,8 +6,11 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._arguments import RNG, as_choice, as_count, as_key, as_threads, default_threads
 from .._display import Displayed
@@ -15,93 +18,22 @@ from .._info import versions
 from .._write import write
 from ..run import Progress
 from ..run._progress import reporting
-from ._change import LayerChange, Side, difference, overlaps
+from ..run._within import within
+from ._change import Side, difference, overlaps
 from ._compare import layers_of, shape_of, tensors_of
-from ._measure import measure
+from ._journal import Journal, fingerprint
+from ._layer import Layer, ReadError, Skipped
+from ._measure import measure, measure_estimated
 from ._roles import SPLITS
+from ._room import as_bytes, chosen_series, too_large
 from ._row import LayerAnalysis
-from ._tensor import CONVENTIONS
+from ._series_row import SeriesRow
+from ._tensor import CONVENTIONS, Tensor
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-OF_ANALYSIS = (
-    "status", "sigma", "outliers", "edge_ratio", "bulk_ks", "spacing_ratio", "stable_rank", "spectral_norm",
-    "frobenius_norm",
-)  # fmt: skip
-OF_CHANGE = ("relative_change", "change_rank", "change_stable_rank", "change_outliers")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SeriesRow(Displayed):
-    """One layer at one checkpoint.
-
-    Attributes
-    ----------
-    name : str
-        Of the layer.
-    checkpoint : str
-        Its label.
-    at : int
-        Its place in the series, from 0.
-    analysis : LayerAnalysis
-        The spectrum, as `analyze` gives it.
-    change : LayerChange or None
-        From the first checkpoint to this one, with the spectrum of the difference; None for the first.
-    k : int or None
-        The number of leading singular vectors that are compared with those of the last checkpoint.
-    left_overlap, right_overlap : float or None
-        The mean squared cosine between the spans of the leading k singular vectors here and at the last checkpoint.
-    left_chance, right_chance : float or None
-        What random spans give.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from deeprmt import weights
-    >>> start = np.random.default_rng(0).normal(size=(60, 50))
-    >>> first, last = weights.series([{"w": start}, {"w": start + 40 / np.sqrt(3000)}]).rows
-    >>> first.outliers, last.outliers, last.change.change_rank, round(last.left_overlap, 9)
-    (0, 1, 1, 1.0)
-    """
-
-    name: str
-    checkpoint: str
-    at: int
-    analysis: LayerAnalysis
-    change: LayerChange | None = None
-    k: int | None = None
-    left_overlap: float | None = None
-    right_overlap: float | None = None
-    left_chance: float | None = None
-    right_chance: float | None = None
-
-    @property
-    def outliers(self) -> int | None:
-        """Singular values beyond the noise; None where there is no bulk."""
-        return self.analysis.outliers
-
-    @property
-    def relative_change(self) -> float | None:
-        """The norm of the difference from the first checkpoint over that of the first."""
-        return 0.0 if self.at == 0 else None if self.change is None else self.change.relative_change
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers: those of the spectrum, of the change from the first checkpoint, and the overlaps."""
-        out: dict[str, Any] = {"name": self.name, "checkpoint": self.checkpoint, "at": self.at}
-        out["shape"] = list(self.analysis.shape)
-        out |= {name: getattr(self.analysis, name) for name in OF_ANALYSIS}
-        metrics = self.analysis.metrics
-        out |= {name: getattr(metrics, name, None) for name in ("alpha", "alpha_verdict")}
-        out |= {name: getattr(self.change, name, None) for name in OF_CHANGE}
-        out["relative_change"] = self.relative_change
-        names = ("k", "left_overlap", "left_chance", "right_overlap", "right_chance")
-        out |= {name: getattr(self, name) for name in names}
-        notes = (self.analysis.note, "" if self.change is None else self.change.note)
-        out["note"] = "; ".join(note for note in dict.fromkeys(notes) if note)
-        return out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,6 +50,8 @@ class Series(Displayed):
         Names of layers that are not in every checkpoint, or not in one shape.
     versions : dict
         See `deeprmt.versions`.
+    skipped : list of Skipped
+        Layers of all checkpoints that could not be followed, each with its reason.
 
     Examples
     --------
@@ -135,6 +69,7 @@ class Series(Displayed):
     rows: list[SeriesRow]
     left_out: list[str]
     versions: dict[str, Any]
+    skipped: list[Skipped] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -182,6 +117,7 @@ class Series(Displayed):
             "rows": [_plain(row.to_dict()) for row in self.rows],
             "left_bulk": self.left_bulk,
             "left_out": self.left_out,
+            "skipped": [{"name": each.name, "reason": each.reason} for each in self.skipped],
             "versions": self.versions,
         }
 
@@ -245,6 +181,9 @@ def series(
     window: int = 15,
     samples: int = 0,
     rng: RNG = 0,
+    max_memory: int | str | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
     progress: Progress = None,
     threads: int | None = None,
 ) -> Series:
@@ -259,7 +198,7 @@ def series(
         Names of the checkpoints, such as epochs. Default: paths, or 0, 1, 2, ...
     k : int, optional
         How many leading singular vectors are compared with those of the last checkpoint. Default: as many as the last
-        one has outliers, at least one.
+        one has outliers, at least one. Of a layer with fewer singular values all are, and its rows say so.
     conv : "flatten", "slices" or "channels"
         How convolutions become matrices, see `load`.
     split : "parts", "heads" or "none"
@@ -268,10 +207,17 @@ def series(
         The number of attention heads, see `load`.
     window, samples, rng
         See `analyze`; no noise is simulated by default.
+    max_memory : int or str, optional
+        As for `analyze`. A layer whose decompositions do not fit is estimated by Lanczos' method at each checkpoint,
+        and has neither changes nor overlaps; one that does not fit even so is in `.skipped`.
+    journal : path, optional
+        As for `analyze`: a run that was interrupted goes on from it.
+    executor : concurrent.futures.Executor, optional
+        Spreads layers over workers, the largest first. Never changes the result.
     progress : None, True or callable
         See `deeprmt.run.map`; counts tensors.
     threads : int, optional
-        Default: every core this process may use. Never changes the result.
+        Default: every core this process may use, or 1 in each task of an executor. Never changes the result.
 
     Returns
     -------
@@ -282,8 +228,8 @@ def series(
     Raises
     ------
     ReadError, ValueError, TypeError
-        If there are fewer than two checkpoints, a source is none, or a tensor cannot be read; if not all share a layer;
-        if there are not as many labels as checkpoints.
+        If there are fewer than two checkpoints, or a source is none; if not all share a layer, or none that they share
+        can be read; if there are not as many labels as checkpoints; if the journal is of something else.
 
     Notes
     -----
@@ -313,7 +259,8 @@ def series(
         "samples": as_count(name, "samples", samples, least=0),
         "key": as_key(name, rng),
     }
-    inner = as_threads(name, threads)
+    inner = 1 if executor is not None and threads is None else as_threads(name, threads)
+    room = as_bytes(name, max_memory)
     found = [tensors_of(each, split, heads, name) for each in sources]
     last = found[-1]
     shared = [
@@ -323,13 +270,88 @@ def series(
     ]
     if not shared:
         raise ValueError(f"{name}: the checkpoints must share a layer of one name and shape, found none")
-    rows: list[SeriesRow] = []
-    with default_threads(inner), reporting(progress, len(shared)) as report:
-        for done, each in enumerate(shared, 1):
-            rows += _over_time([tensors[each] for tensors in found], names, count, conv, settings)
-            report(done)
+    results: dict[int, list[SeriesRow | Skipped]] = {}
+    with ExitStack() as stack:
+        book = None
+        if journal is not None:
+            told = settings | {"k": count, "conv": conv, "split": split, "heads": heads, "labels": names}
+            belongs = fingerprint([tensors[each] for each in shared for tensors in found], told)
+            book = stack.enter_context(Journal(journal, belongs, name))
+        jobs = []
+        for at, each in enumerate(shared):
+            tensors = [of[each] for of in found]
+            jobs.append(_Job(at, tensors, *chosen_series(tensors, room, conv, samples=settings["samples"]), room))
+        if book is not None:
+            results |= {job.at: book.found[job.at] for job in jobs if _stands(book.found.get(job.at, []), job)}
+        jobs = sorted((job for job in jobs if job.at not in results), key=lambda job: -job.needs)
+        report = stack.enter_context(reporting(progress, len(shared)))
+
+        def finished(job: _Job, rows: list[SeriesRow | Skipped]) -> None:
+            results[job.at] = rows
+            if book is not None:
+                book.add(job.at, rows)
+            report(len(results))
+
+        if results:
+            report(len(results))
+        do = partial(_follow, names=names, k=count, conv=conv, settings=settings, threads=inner)
+        within(do, jobs, finished, cost=lambda job: job.needs, room=room, executor=executor)
+    in_order = [each for _, rows in sorted(results.items()) for each in rows]
+    skipped = [each for each in in_order if isinstance(each, Skipped)]
+    if len(skipped) == len(in_order):
+        raise ReadError(skipped[0].reason)
     rest = list(dict.fromkeys(each for tensors in found for each in tensors if each not in set(shared)))
-    return Series(names, rows, rest, versions())
+    rows = [each for each in in_order if isinstance(each, SeriesRow)]
+    return Series(names, rows, rest, versions(), skipped)
+
+
+class _Job(NamedTuple):
+    """One tensor at all checkpoints."""
+
+    at: int
+    tensors: list[Tensor | Layer]
+    method: str
+    needs: int
+    room: int | None
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.tensors[-1].name
+
+
+def _stands(rows: list[Any], job: _Job) -> bool:
+    """Whether what a journal holds is as good as what would be found now."""
+    if not rows or any(not isinstance(row, SeriesRow) or row.analysis.status == "failed" for row in rows):
+        return False
+    return job.method != "dense" or all(row.analysis.estimate is None for row in rows)
+
+
+def _follow(job: _Job, *, threads: int, **options: Any) -> list[SeriesRow | Skipped]:
+    what = job.tensors[-1]
+    shape = what.shape
+    if job.method == "none":
+        why = f"{what.source}: tensor {what.name!r}: {too_large(job.needs, job.room)}"
+        return [Skipped(what.name, shape, what.dtype, why, what.source)]
+    try:
+        with default_threads(threads):
+            return [*(_over_time if job.method == "dense" else _estimated_over_time)(job.tensors, **options)]
+    except Exception as error:  # one layer never costs the others
+        found = error if isinstance(error, ReadError) else f"{what.source}: tensor {what.name!r}: {error!r:.300}"
+        return [Skipped(what.name, shape, what.dtype, str(found), what.source)]
+
+
+def _estimated_over_time(
+    tensors: list[Any], names: list[str], k: int | None, conv: str, settings: dict[str, Any]
+) -> list[SeriesRow]:
+    """As `_over_time`, of what does not fit: no differences and no vectors."""
+    options = {"window": settings["window"], "key": settings["key"]}
+    parts: dict[str, list[SeriesRow]] = {}
+    for at, what in enumerate(tensors):
+        for layer in layers_of(what, conv):
+            row = SeriesRow(name=layer.name, checkpoint=names[at], at=at, analysis=measure_estimated(layer, **options))
+            parts.setdefault(layer.name, []).append(row)
+    return [row for rows in parts.values() for row in rows]
 
 
 def _labelled(checkpoints: Any, labels: Iterable[Any] | None) -> tuple[list[str], list[Any]]:
@@ -378,6 +400,8 @@ def _row(first: Side, now: Side, last: Side, k: int | None) -> dict[str, Any]:
         return found
     count = min(k or max(last.outliers or 0, 1), min(now.shape))
     found["k"] = count
+    if k is not None and k > count:
+        found["note"] = f"k = {k}, but there are {count} singular values: all are compared"
     found["left_overlap"], found["right_overlap"] = overlaps(now, last, count)
     return found | {"left_chance": count / now.shape[0], "right_chance": count / now.shape[1]}
 

@@ -122,8 +122,10 @@ def _unpickled(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) ->
     if member.file_size > _LONGEST_PICKLE:
         raise ReadError(f"{where}: {member.file_size} bytes: more than {_LONGEST_PICKLE}, which no checkpoint needs")
     try:
+        refuse_bomb(member.file_size, member.compress_size)
         with archive.open(member) as file:
-            return _pickle.read(io.BytesIO(file.read(_LONGEST_PICKLE)), _KNOWN, _persistent)
+            data = io.BytesIO(file.read(_LONGEST_PICKLE))
+            return _pickle.read(data, _KNOWN, _persistent, path.stat().st_size)
     except _pickle.Broken as error:
         raise ReadError(f"{where}: not a readable pickle: {error}") from error
     except BROKEN as error:

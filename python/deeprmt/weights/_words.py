@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 GOE_RATIO = 0.53064
 """The mean ratio of neighbouring spacings of large GOE matrices (Atas et al. 2013; 4 - 2 sqrt 3 = 0.536 at 3 x 3)."""
 POISSON_RATIO = 0.38629
+GOE_SCATTER, POISSON_SCATTER = 0.310, 0.320
+"""The standard error of either mean times the root of the number of ratios: 0.2544 sqrt(1 + 2 x 0.2417), and for
+independent levels 0.2796 sqrt(1 + 2 x 0.1543), where 0.2796^2 = 3 - 4 ln 2 - (2 ln 2 - 1)^2."""
 NOISE_XI = (0.14, 0.19)
 """What the largest tenth of pure noise gives for xi (aspects 1/2 and 1)."""
 
@@ -70,10 +74,13 @@ def _times(ratio: float) -> str:
 
 def _spacings(row: LayerAnalysis) -> str:
     r, error = row.spacing_ratio, row.spacing_ratio_stderr
-    if r is None or error is None:
+    if r is None or error is None or row.spacing_count is None:
         return ""
     evidence = f"(mean spacing ratio {r:.3f} ± {error:.3f})"
-    repel, independent = abs(r - GOE_RATIO) < 3 * error, abs(r - POISSON_RATIO) < 3 * error
+    # Against what either law itself scatters, which is known; a standard error from ten ratios is not.
+    width = 3 / math.sqrt(max(row.spacing_count - 1, 1))
+    repel = abs(r - GOE_RATIO) < GOE_SCATTER * width
+    independent = abs(r - POISSON_RATIO) < POISSON_SCATTER * width
     if repel and independent:
         return f"too few spacings to tell repelling levels from independent ones {evidence}"
     if repel:

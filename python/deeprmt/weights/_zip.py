@@ -33,5 +33,11 @@ def words(error: BaseException) -> str:
     """An error in one line, without the name of the file, which the caller gives."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return f"its directory is damaged: the bytes of a name at {error.start} of {len(error.object)} are no text"
     text = re.sub(r"(?<=^Bad CRC-32) for file .*", "", " ".join(str(error).split()))
+    if isinstance(error, zipfile.BadZipFile | zipfile.LargeZipFile) and (
+        "irectory" in text or "File is not a zip" in text
+    ):
+        return f"its directory is damaged: {text}"
     return text or type(error).__name__

@@ -1,6 +1,7 @@
 """Runs that stop: they go on from their journal, lose nothing, and mix with nothing else."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from deeprmt.cli import main
 from deeprmt.weights import _analyze, analyze
+from deeprmt.weights._journal import _sum
 
 COUNT = 6
 
@@ -92,7 +94,7 @@ def test_a_killed_run_goes_on(checkpoint, tmp_path, which, monkeypatch):
     assert same(found, run(checkpoint))
 
 
-def test_what_ended_before_another_layer_failed_is_kept(checkpoint, tmp_path, monkeypatch):
+def test_a_layer_that_ends_in_an_error_costs_no_other(checkpoint, tmp_path, monkeypatch):
     measure = _analyze.measure
 
     def fails(layer, **options):
@@ -102,10 +104,38 @@ def test_what_ended_before_another_layer_failed_is_kept(checkpoint, tmp_path, mo
         return measure(layer, **options)
 
     monkeypatch.setattr(_analyze, "measure", fails)
-    with ThreadPoolExecutor(2) as pool, pytest.raises(RuntimeError, match="no more") as raised:
-        run(checkpoint, journal=tmp_path / "journal", executor=pool)
-    assert "layer2" in raised.value.__notes__[0]
-    assert len((tmp_path / "journal").read_bytes().splitlines()) >= 1 + 3
+    with ThreadPoolExecutor(2) as pool:
+        found = run(checkpoint, journal=tmp_path / "journal", executor=pool)
+    (bad,) = (row for row in found.rows if row.status == "failed")
+    assert (bad.name, bad.note) == ("layer2", "the analysis ended in RuntimeError: no more")
+    assert not found.complete
+    monkeypatch.undo()
+    assert same(run(checkpoint, journal=tmp_path / "journal"), run(checkpoint))  # tried again
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"task": 0, "results": []},
+        {"results": []},
+        {"task": 0},
+        {"task": "0", "results": [{"is": "Skipped", "has": {}}]},
+        {"task": 0, "results": [{"is": "LayerAnalysis", "has": {"name": "w"}}]},
+        {"task": 0, "results": [{"is": "os", "has": {}}]},
+        {"task": 0, "results": [3]},
+        {"task": 0, "results": 3},
+    ],
+)
+def test_a_line_of_right_checksum_and_wrong_content(checkpoint, tmp_path, content):
+    journal = tmp_path / "journal"
+    run(checkpoint, journal=journal)
+    text = json.dumps(content)
+    with journal.open("a") as file:
+        file.write(f"{_sum(text)} {text}\n")
+    before = journal.read_bytes()
+    with pytest.raises(ValueError, match=rf"analyze: journal .*, line {COUNT + 3}: its checksum is right, but"):
+        run(checkpoint, journal=journal)
+    assert journal.read_bytes() == before
 
 
 @pytest.mark.parametrize("at", [0.03, 0.3, 0.6, 0.99])

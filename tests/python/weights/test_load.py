@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deeprmt.weights import Layer, ReadError, load
+from deeprmt import cli
+from deeprmt.weights import Layer, ReadError, analyze, apply_filter, load
 
 rng = np.random.default_rng(1)
 DENSE = rng.normal(size=(5, 3)).astype(np.float32)
@@ -238,6 +239,24 @@ def test_a_tensor_that_its_shard_does_not_hold_is_listed(tmp_path):
     content["weight_map"]["w3"] = "a.safetensors"
     index.write_text(json.dumps(content))
     assert "places it in a.safetensors, which does not hold it" in reasons(load(index))["w3"]
+
+
+@pytest.mark.parametrize("shard", ["a\0.safetensors", "\ud800.safetensors", "loop.safetensors"])
+def test_shards_that_are_no_files_cost_no_other(tmp_path, shard):
+    """A byte that no name has, half of a character, a link to itself."""
+    (tmp_path / "model").mkdir()
+    index = sharded(tmp_path / "model")
+    np.save(tmp_path / "model" / "other.npy", np.eye(3))
+    (tmp_path / "model" / "loop.safetensors").symlink_to("loop.safetensors")
+    index.write_text(json.dumps({"weight_map": {"w": shard}}))
+    with pytest.raises(ReadError, match=r"index\.json: tensor 'w': shard .* is no file|loop\.safetensors: "):
+        load(index)
+    with pytest.raises(ReadError):
+        apply_filter(index, out=tmp_path / "out.safetensors")
+    found = analyze(tmp_path / "model", samples=0)
+    assert "other" in [row.name for row in found.rows]
+    assert any("no file" in each.reason or "loop.safetensors" in each.reason for each in found.skipped)
+    assert cli.main(["analyze", str(tmp_path / "model")]) == 1
 
 
 @pytest.mark.parametrize("shard", ["../a.safetensors", "/etc/passwd", "x/a.safetensors", 3, "passwd", None])

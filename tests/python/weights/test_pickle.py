@@ -327,3 +327,25 @@ layers = load({str(tmp_path / "m.pt")!r})"""
     (growth,) = peak_growth(setup, "[next(layers).weight.sum() for _ in range(2)]")
     # One tensor, a piece of 4 MiB of it and what it is widened from, and 4 MiB for Python's own.
     assert growth < size + 3 * 2**22
+
+
+@pytest.mark.parametrize(
+    ("what", "compression"),
+    [
+        *((what, zipfile.ZIP_DEFLATED) for what in (b"]", b"K\x00\x94", b"cos\nx\n)R")),
+        (b"]", zipfile.ZIP_STORED),
+    ],
+)
+def test_many_objects_of_few_bytes_are_refused(tmp_path, what, compression):
+    """By what they would take in memory, before they take it."""
+    path = archive(tmp_path / "a.pt", b"\x80\x02" + what * 800_000 + b".", compression)
+    with pytest.raises(ReadError, match=r"a\.pt: net/data\.pkl: .*(more than \d+ bytes of memory|decompression bomb)"):
+        load(path)
+
+
+def test_many_tensors_are_read(tmp_path):
+    count = 1000
+    content = dictionary(**{f"block.{i}.weight": tensor("0", (5, 3), (3, 1)) for i in range(count)})
+    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        found = load(archive(tmp_path / "a.pt", content, compression))
+        assert len([*found, *found.skipped]) == count

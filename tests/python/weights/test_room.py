@@ -184,3 +184,35 @@ def test_refuses_sizes(given):
 def test_refuses_what_is_no_size():
     with pytest.raises(TypeError, match="max_memory must be bytes"):
         analyze(np.ones((3, 2)), max_memory=[])
+
+
+@pytest.mark.parametrize("value", [True, np.True_, b"3", bytearray(b"3")])
+def test_no_size(value):
+    with pytest.raises(TypeError, match="max_memory must be bytes or text"):
+        as_bytes("analyze", value)
+
+
+def test_sizes_with_exponents():
+    assert as_bytes("analyze", "1e3") == as_bytes("analyze", "1 KB") == 1000
+    assert as_bytes("analyze", "1.5e3 KiB") == 1_536_000
+
+
+def test_the_seed_reaches_the_probes():
+    layer = Layer("w", "dense", np.random.default_rng(0).normal(size=(60, 50)))
+    one, other, same = (measure_estimated(layer, key=seed, threads=1) for seed in (1, 2, 1))
+    assert one.status == "estimated"
+    assert one.sigma == same.sigma != other.sigma
+
+
+@pytest.mark.slow
+def test_estimates_are_as_far_off_as_they_say():
+    """Ten matrices of noise: the mean of z is within five of its errors, and its square."""
+    z = {name: [] for name in ("bulk_ks", "entropy", "sigma")}
+    for seed in range(10):
+        layer = Layer("w", "dense", np.random.default_rng(seed).normal(size=(250, 200)))
+        dense, row = measure(layer, samples=0, threads=1), measure_estimated(layer, key=seed, threads=1)
+        for name, values in z.items():
+            values.append((getattr(row, name) - getattr(dense, name)) / row.estimate.stderr[name])
+    for name, values in z.items():
+        assert abs(np.mean(values)) < 1, name
+        assert np.sqrt(np.mean(np.square(values))) < 1 + 5 / math.sqrt(20), name  # a rms of ten is off by 1 / sqrt(20)

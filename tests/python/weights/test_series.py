@@ -2,13 +2,15 @@
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from deeprmt import cli
 from deeprmt.networks import MLP
-from deeprmt.weights import ReadError, Series, compare, series
+from deeprmt.weights import Layer, ReadError, Series, _series, analyze, compare, series
+from deeprmt.weights._room import chosen_series, needs
 
 
 def gaussian(m, n, seed=0):
@@ -175,6 +177,48 @@ def test_the_command_says_what_is_missing(files, tmp_path, capsys):
     assert cli.main(["compare", *files, "--labels", "a,b"]) == 2
     assert "--labels must name 4 checkpoints, got 2" in capsys.readouterr().err
     assert cli.main(["compare", files[0], "/no/such.npz"]) == 2
+
+
+def test_an_interrupted_series_goes_on(files, tmp_path, monkeypatch):
+    journal, options = tmp_path / "journal", {"k": 100, "labels": range(4)}
+    plain = series(files, **options)
+    assert plain.rows[0].note == "k = 100, but there are 80 singular values: all are compared"
+    assert series(files, journal=journal, **options).to_json() == plain.to_json()
+    monkeypatch.setattr(_series, "_over_time", None)
+    again = series(files, journal=journal, **options)
+    assert again.to_json() == plain.to_json()
+    change, before = again.rows[2].change, plain.rows[2].change
+    assert change.change_singular_values.tobytes() == before.change_singular_values.tobytes()
+    with pytest.raises(ValueError, match=r"series: journal .* belongs to other settings: k = 100, now 3"):
+        series(files, journal=journal, k=3, labels=range(4))
+    with pytest.raises(ValueError, match=r"analyze: journal .* is one of series"):
+        analyze(files[0], journal=journal)
+    with pytest.raises(ReadError, match="NoneType"):  # nothing is left to show
+        series(files, **options)
+
+
+def test_executors_and_memory(files):
+    checkpoints = [{"w": START + t * LEARNT, "large": gaussian(200, 160) + t} for t in (0.0, 1.0)]
+    plain = series(checkpoints)
+    with ThreadPoolExecutor(2) as pool:
+        assert series(checkpoints, executor=pool).to_json() == plain.to_json()
+    large = [Layer("large", "dense", each["large"]) for each in checkpoints]
+    (method, decomposed), (_, lanczos) = chosen_series(large, None, "flatten"), needs(large[0], "flatten")
+    assert method == "dense"
+    found = series(checkpoints, max_memory=decomposed - 1)
+    assert [row.analysis.status for row in found.rows] == ["ok", "ok", "estimated", "estimated"]
+    assert found.layer("large")[1].change is None
+    assert found.left_bulk == plain.left_bulk
+    small = series(checkpoints, max_memory=lanczos - 1)
+    assert [each.name for each in small.skipped] == ["large"]
+    assert "more than max_memory" in small.to_dict()["skipped"][0]["reason"]
+
+
+def test_only_numbers_are_drawn(found):
+    pytest.importorskip("matplotlib")
+    for value in ("status", "name", "shape", "note"):
+        with pytest.raises(ValueError, match=f"value must be a number, such as sigma, .* got '{value}'"):
+            found.plot(value=value)
 
 
 def test_what_three_or_more_give_is_a_series():
