@@ -161,6 +161,10 @@ class JacobianLaw(SolvedLaw):
         made = self._chain
         if self._is_zero:
             return 0.0
+        if k > 64:  # m_j / m_(j-1) rises with j: what is sure to be beyond doubles need not be added up
+            before, at = self._moment(31), self._moment(32)
+            if 0 < before <= at < math.inf and math.log(at) + (k - 32) * math.log(at / before) > 710:
+                return math.inf
         factors = [(each.moments(k), each.power, each.width) for each in made.factors]
         return moment(k, made.log_scale, made.poles, factors, made.jumps)
 

@@ -451,6 +451,10 @@ def test_universal_law_refuses(arguments, says):
         universal_law(*arguments)
 
 
+def test_moments_beyond_doubles_are_infinite_at_once():
+    assert law(MLP([9] * 11, "tanh", sigma_w=1.3, sigma_b=0.1)).moment(5000) == math.inf
+
+
 def test_signals_that_explode_are_named():
     with pytest.raises(ValueError, match="beyond 1e150 in layer"):
         law(MLP([9] * 3000, "softplus", sigma_w=3.0), q0=1.0)
