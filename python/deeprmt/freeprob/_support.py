@@ -281,7 +281,7 @@ class Piece:
                     d = c - a * s2
                     v = a * s2 * s2 / (d * d)
                     p = c + (rest[0] + a * s2 * s2 / d)
-                inside = (p > self.low) & (p < self.high)
+                inside = self._holds(p, np.abs(c))
             else:
                 middle = self.cell == "mid"
                 y = -1 / (1 + np.exp(c)) if middle else 1 / np.expm1(c)
@@ -291,12 +291,18 @@ class Piece:
                 p = c + np.log(s2 * np.abs(q))
                 omega = np.exp(p) * (-1 if self.high <= 0 else 1)
                 # The sign of omega is that of q, but where y lies between -1 and 0.
-                inside = (omega > self.low) & (omega < self.high) & ((q > 0) != (middle and self.low >= 0))
+                inside = self._holds(omega, np.abs(omega)) & ((q > 0) != (middle and self.low >= 0))
                 inside &= np.isfinite(p)
             # On the piece p grows with c, or falls where a product lies between -1 and 0 with omega above 0.
             rising = 1 - v
             inside &= (rising > 0) if not self.product or self._rises else (rising < 0)
         return np.where(inside, p, np.nan), np.where(inside, 1 - v, np.nan), np.where(inside, v, np.nan)
+
+    def _holds(self, omega: Array, size: Array) -> NDArray[np.bool_]:
+        """Whether omega lies in the gap, as far as rounding tells: at an end it is stationary, and `rises` decides."""
+        felt = 1e-15 * size
+        low, high = (felt * (end != 0 and math.isfinite(end)) for end in (self.low, self.high))
+        return np.asarray((omega > self.low - low) & (omega < self.high + high))
 
     @property
     def _rises(self) -> bool:
@@ -438,7 +444,7 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
     numbers = equations.rule.explicit(source)
     out = []
     many = equations.many
-    far = max(_FAR, math.log(equations.total) / 2 + 10) if many else _FAR
+    far = max(_FAR, math.log(equations.total) / 2 + 10) if many else _FAR + _beyond(equations, source)
     for gap, low, high in windows:
         begin, end = -_END, _END
         if math.isinf(high):
@@ -476,6 +482,18 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
             # An outer piece of a product ends at 0 with c infinite too.
             out.append(Piece(source, product, numbers, gap, low, high, name, a, b, (first, last), many))
     return out
+
+
+def _beyond(equations: Equations, source: Source) -> float:
+    """How much further, as a logarithm, omega goes than for laws as wide as this one: in a sum as far as the others."""
+    if equations.rule.product:
+        return 0.0
+    low, high = source.hull
+    mine = max(high - low, 1e-3 * abs(low), 1e-3 * abs(high), 1e-300)
+    widest = max(other.hull[1] - other.hull[0] for other, _ in equations.parts)
+    if not (math.isfinite(mine) and math.isfinite(widest) and widest > mine):
+        return 0.0
+    return min(math.log(widest) - math.log(mine), 300.0)
 
 
 def _crossing(piece: Piece, s: Array, level: float) -> float | None:
@@ -868,14 +886,16 @@ def _joined(found: list[_Part], product: bool, equations: Equations) -> list[Gap
         if low == high and all(not gap.low - 1e-6 * unit(low) <= low <= gap.high + 1e-6 * unit(low) for gap in out):
             out.append(Gap(low, high, sf, key))
     out.sort(key=lambda gap: gap.low)
-    if not out or out[-1].sf > 1e-9:
+    if not out or out[-1].sf > 1e-15:
         raise _lost("above all mass")
     out[-1].high = math.inf
     if product:
         if out[0].sf > 1 - 1e-12 or out[0].low < 1e-12 * min(out[0].high, scale):
             out[0].low = 0.0
+        elif all(source.hull[0] > 0 for source, _ in equations.parts):
+            raise _lost("below all mass")
     else:
-        if out[0].sf < 1 - 1e-9:
+        if out[0].sf < 1 - 1e-15:
             raise _lost("below all mass")
         out[0].low = -math.inf
     return out

@@ -333,3 +333,106 @@ def test_a_product_of_square_matrices_and_a_coin_by_two_ways():
     np.testing.assert_allclose(one.support(), two.support(), rtol=1e-12)
     x = np.linspace(0.1, 7, 50)
     np.testing.assert_allclose(one.pdf(x), two.pdf(x), rtol=1e-11)
+
+
+# ---- rare atoms, and laws of very different widths: edges against roots of polynomials in 60 digits ----
+
+
+def roots(*factors_and_weights):
+    """The real roots of sum weight * prod of polynomials, given by coefficients from the highest on, ascending."""
+    mp = pytest.importorskip("mpmath")
+    with mp.workdps(60):
+        total = [mp.mpf(0)] * 5
+        for weight, *factors in factors_and_weights:
+            product = [mp.mpf(weight)]
+            for factor in factors:
+                longer = [mp.mpf(0)] * (len(product) + len(factor) - 1)
+                for i, a in enumerate(product):
+                    for j, b in enumerate(factor):
+                        longer[i + j] += a * b
+                product = longer
+            for k, each in enumerate(reversed(product)):
+                total[4 - k] += each
+        companion = mp.matrix(4)
+        for k in range(4):
+            companion[0, k] = -total[k + 1] / total[0]
+            if k < 3:
+                companion[k + 1, k] = 1
+        found = mp.eig(companion, left=False, right=False)
+        return sorted(mp.re(each) for each in found if abs(mp.im(each)) < mp.mpf(10) ** -25)
+
+
+def edges_of_sum(p, size, sigma):
+    """Of (1 - p) delta_0 + p delta_size and a semicircle: x = w + sigma^2 G(w) is stationary where -sigma^2 G' = 1."""
+    mp = pytest.importorskip("mpmath")
+    with mp.workdps(60):
+        p, size, v = mp.mpf(p), mp.mpf(size), mp.mpf(sigma) ** 2
+        w = roots(
+            (1, [1, 0], [1, 0], [1, -size], [1, -size]),
+            (-v * (1 - p), [1, -size], [1, -size]),
+            (-v * p, [1, 0], [1, 0]),
+        )
+        return sorted(float(each + v * ((1 - p) / each + p / (each - size))) for each in w)
+
+
+def edges_of_product(p, size, ratio):
+    """Of (1 - p) delta_1 + p delta_size and Marchenko-Pastur: the stationary points of Silverstein and Choi (1995)."""
+    mp = pytest.importorskip("mpmath")
+    with mp.workdps(60):
+        p, size, a = mp.mpf(p), mp.mpf(size), mp.mpf(ratio)
+        near, far = [1, 1], [size, 1]
+        m = roots(
+            (1, near, near, far, far),
+            (-a * (1 - p), [1, 0], [1, 0], far, far),
+            (-a * p * size**2, [1, 0], [1, 0], near, near),
+        )
+        return sorted(float(-1 / each + a * ((1 - p) / (1 + each) + p * size / (1 + size * each))) for each in m)
+
+
+@pytest.mark.parametrize("size", [5.0, 100.0])
+@pytest.mark.parametrize("p", [1e-5, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-14])
+def test_rare_atoms_of_a_product_keep_their_gap(p, size):
+    law = free_multiply(Discrete([1, size], [1 - p, p]), MarchenkoPastur(0.5))
+    found = np.ravel(law.support())
+    # Slopes are solved to 1e-11 and x is stationary at edges; the rare part is 1e-7 wide, and more.
+    np.testing.assert_allclose(found, edges_of_product(p, size, 0.5), rtol=1e-11)
+    assert law.sf((found[1] + found[2]) / 2) == pytest.approx(p, rel=1e-12)
+
+
+@pytest.mark.parametrize("p", [1e-6, 1e-9, 1e-11, 1e-12, 1e-13, 1e-14])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rare_atoms_of_a_sum_keep_their_interval(p, sign):
+    law = free_add(Bernoulli(p).scale(100.0 * sign), Semicircle())
+    found = np.sort(sign * np.ravel(law.support()))
+    np.testing.assert_allclose(found, edges_of_sum(p, 100, 1), rtol=1e-11)
+    # Below, masses are differences from 1, known to a few times 1e-16.
+    if sign > 0:
+        assert law.sf(50.0) == pytest.approx(p, rel=1e-12)
+    else:
+        assert law.cdf(-50.0) == pytest.approx(p, abs=1e-15)
+    if p >= 1e-12 and sign > 0:  # the rare part is nearly a semicircle of variance p
+        middle = (found[2] + found[3]) / 2
+        assert law.pdf(middle) == pytest.approx(p / (math.pi * math.sqrt(p)), rel=1e-3)
+
+
+def test_a_rare_part_that_is_too_narrow_is_refused():
+    with pytest.raises(ConvergenceError, match="scales differ by more"):
+        free_add(Bernoulli(1e-9).scale(1e9), Semicircle()).support()
+
+
+@pytest.mark.parametrize("sigma", [1e2, 1e5, 1e7, 1e10])
+def test_a_narrow_law_and_a_wide_one(sigma):
+    law = free_add(Bernoulli(0.5), Semicircle(sigma))
+    ((low, high),) = law.support()
+    expected = edges_of_sum(0.5, 1, sigma)
+    assert (low, high) == pytest.approx((expected[0], expected[-1]), rel=1e-14)
+    # To second order in 1 / sigma it is the semicircle around 1/2.
+    x = 0.5 + sigma * np.linspace(-1.9, 1.9, 7)
+    np.testing.assert_allclose(law.cdf(x), Semicircle(sigma).cdf(x - 0.5), atol=2 / sigma**2 + 1e-13)
+
+
+def test_a_narrow_law_next_to_others():
+    narrow = free_add(MarchenkoPastur(0.5), Bernoulli(0.5).scale(1e-6)).support()
+    assert np.ravel(narrow) == pytest.approx(np.ravel(MarchenkoPastur(0.5).support()) + 5e-7, abs=1e-11)
+    wide = free_add(Bernoulli(0.5), MarchenkoPastur(0.5, 500)).support()
+    assert np.ravel(wide) == pytest.approx(np.ravel(MarchenkoPastur(0.5, 500).support()) + 0.5, rel=1e-6)
