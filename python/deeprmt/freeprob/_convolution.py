@@ -437,7 +437,7 @@ class Convolution(Law):
         """For the ends (interval, 0 or 1): (least, distance, density there, exponent).
 
         Closer than `least` the density is const distance^exponent: in units of the end's reach or of the rounding of x,
-        further out where rounding keeps the equations from being solved, and as far as 0.01 in a tail next to empty.
+        further out where rounding keeps the equations from being solved, and as far as 0.1 in a tail next to empty.
         """
         out = {}
         for i, (low, high, *_) in enumerate(self._intervals_with_sf):
@@ -452,16 +452,16 @@ class Convolution(Law):
                     noise = self._equations.rounding(state[-1:] if side == 1 else state[:1])
                     least = min(max(least, 256 * noise * (edge if self._rule.product else 1)), 1e-3 * reach)
                 while True:
-                    step = least * np.array([1.0, 4.0])
+                    step = least * np.array([1.0, 4.0 if least <= far else 1.5])
                     x = low + step if side == 0 else high - step
                     try:
                         density = self._inner(i, x, least > 1e-4 * reach)[0]
                     except ConvergenceError:
-                        if least >= far:
+                        if least > 9 * far:
                             raise
-                        least = 8 * least if least <= far / 10 else far
+                        least = 8 * least if least <= far / 10 else far if least < far else math.sqrt(10) * least
                         continue
-                    if least == far and density[1] * 4 * least > _EMPTY:
+                    if least >= far and density[1] * step[1] > _EMPTY:
                         raise ConvergenceError(
                             f"{self._name}: no point close to the end {edge!r} of the support could be solved",
                             {**self.report.to_dict(), "x": float(x[0])},
@@ -543,7 +543,7 @@ class Convolution(Law):
 
     def _near(self, i: int, side: int, distance: Array) -> float:
         """The distance from an end below which the power law stands; looked for only if a point comes close."""
-        close = self._reach(i, side) * (0.01 if i in self._far_ends else min(0.01, max(1e-4, self._noise(i, side))))
+        close = self._reach(i, side) * (0.1 if i in self._far_ends else min(0.01, max(1e-4, self._noise(i, side))))
         return self._edges[i, side][0] if (distance < close).any() else 0.0
 
     def _noise(self, i: int, side: int) -> float:

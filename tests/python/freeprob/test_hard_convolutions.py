@@ -16,6 +16,7 @@ from deeprmt.laws import (
     Empirical,
     ErfSlope,
     FussCatalan,
+    Gamma,
     MarchenkoPastur,
     Mixture,
     Semicircle,
@@ -436,3 +437,14 @@ def test_a_narrow_law_next_to_others():
     assert np.ravel(narrow) == pytest.approx(np.ravel(MarchenkoPastur(0.5).support()) + 5e-7, abs=1e-11)
     wide = free_add(Bernoulli(0.5), MarchenkoPastur(0.5, 500)).support()
     assert np.ravel(wide) == pytest.approx(np.ravel(MarchenkoPastur(0.5, 500).support()) + 0.5, rel=1e-6)
+
+
+def test_a_tail_below_rounding_does_not_stop_the_rest():
+    law = free_add(Gamma(2.0), Semicircle(0.1))
+    x = np.linspace(-0.3, 40, 60)
+    above = law.sf(x)
+    assert (np.diff(above) <= 0).all()
+    # With r = 0.1, x = w + r^2 G(w), next to w in the tail: 1 / 15 of r^2, times the rate 1 of the tail.
+    far = (x > 10) & (x < 20)
+    np.testing.assert_allclose(above[far], Gamma(2.0).sf(x[far]), rtol=3e-3, atol=1e-11)
+    assert (above[x > 30] < 1e-10).all()
