@@ -444,7 +444,7 @@ def test_a_tail_below_rounding_does_not_stop_the_rest():
     x = np.linspace(-0.3, 40, 60)
     above = law.sf(x)
     assert (np.diff(above) <= 0).all()
-    # With r = 0.1, x = w + r^2 G(w), next to w in the tail: 1 / 15 of r^2, times the rate 1 of the tail.
+    # The tail falls at a rate below 1, and is moved by r^2 G(x) <= 0.01 / 8 + less, with r = 0.1.
     far = (x > 10) & (x < 20)
     np.testing.assert_allclose(above[far], Gamma(2.0).sf(x[far]), rtol=3e-3, atol=1e-11)
     assert (above[x > 30] < 1e-10).all()
