@@ -17,12 +17,15 @@ class Intervals:
     """Finds the intervals between `low` and `high` where the density is above `least`.
 
     `solve` gives density and distribution function. Points where it has no density are compared by their distribution
-    function, which is exact: where that rises between two of them there is a narrow interval, or an atom.
+    function, which is exact: where that rises by more than `rise` between two of them there is a narrow interval, or an
+    atom. What has no more than 10 `rise` is no interval.
     """
 
-    def __init__(self, solve: Solve, low: float, high: float, atoms: Iterable[float], least: float) -> None:
+    def __init__(
+        self, solve: Solve, low: float, high: float, atoms: Iterable[float], least: float, rise: float = 1e-10
+    ) -> None:
         self._solve, self._low, self._high = solve, low, high
-        self._atoms, self._least = np.array(list(atoms), dtype=float), least
+        self._atoms, self._least, self._rise = np.array(list(atoms), dtype=float), least, rise
 
     def find(self) -> list[tuple[float, float]]:
         """The intervals, ascending; ends to about 1e-11 of their interval where the density goes like a root there."""
@@ -39,7 +42,7 @@ class Intervals:
             density, cdf = np.concatenate([more, density]), np.concatenate([below, cdf])
         for _ in range(50):
             inside = density > self._least
-            rises = (np.diff(cdf) > 1e-10) & ~inside[1:] & ~inside[:-1] & (np.diff(x) > 1e-13 * size)
+            rises = (np.diff(cdf) > self._rise) & ~inside[1:] & ~inside[:-1] & (np.diff(x) > 1e-13 * size)
             if self._atoms.size:
                 rises &= ~((x[:-1, None] < self._atoms) & (self._atoms <= x[1:, None])).any(axis=1)
             if not rises.any():
@@ -57,7 +60,7 @@ class Intervals:
             right = (high, high) if j == x.size - 1 else (float(x[j + 1]), float(x[j]))
             a, b = self._interval(left, right)
             below = self._solve(a + (b - a) * np.array([0.01, 0.99]))[1]
-            if below[1] - below[0] > 1e-9:  # what has no mass is rounding
+            if below[1] - below[0] > 10 * self._rise:  # what has no mass is rounding
                 out.append((a, b))
         return out
 

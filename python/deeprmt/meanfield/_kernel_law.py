@@ -30,6 +30,7 @@ _real = 1e-7
 _least, _least_of_linear = 1e-20, 1e-140
 # Layers whose share is less do not count; and the solver of chains has to tell the share of each.
 _not_felt, _told = 1e-16, 1e-12
+_least_share = 1e-12  # of the eigenvalues, moved by a layer
 _panels = 48  # of 20 nodes, for each interval of a continuous law of the inputs
 
 
@@ -198,7 +199,7 @@ class KernelLaw(Reported):
         u = np.asarray(mean * 2.0 ** np.arange(3, 60), dtype=np.float64)
         u = u[2 * u < most]
         _, cdf, _ = self._solver.evaluate(u, available_threads())
-        all_below = np.flatnonzero(cdf > 1 - 1e-12)
+        all_below = np.flatnonzero(cdf >= 1 - 1e-12 * self._share)
         return least, 2 * float(u[all_below[0]]) if all_below.size else most
 
     def _solve(self, u: Array) -> tuple[Array, Array]:
@@ -266,9 +267,19 @@ class KernelLaw(Reported):
                 out += [(low, start)] if start > low else []
                 low = end
             return out
-        floor, least = self._floor, _real / self._bounds[1]
+        floor, share = self._floor, self._share
+        if share < _least_share:
+            raise ConvergenceError(
+                f"KernelLaw: the support is not resolved where gammas, or the aspect of the inputs, are above"
+                f" {1 / _least_share:g}, got {1 / share:g}: rounding hides the few eigenvalues that such a layer moves",
+                {"gammas": self.gammas},
+            )
         places = [location - floor for location, _ in self._atoms]
-        found = [(floor + a, floor + b) for a, b in Intervals(self._solve, *self._bounds, places, least).find()]
+        # Sums of angles over gamma: rounding of the distribution function grows where a layer is wide.
+        rise = max(1e-10 * share, min(1e-10, 1e-14 * (1 + 1 / min(layer[0] for layer in self._layers[4]))))
+        search = Intervals(self._solve, *self._bounds, places, _real * share / self._bounds[1], rise)
+        excess = search.find()
+        found = [(floor + a, floor + b) for a, b in excess]
         left = 1 - math.fsum(mass for _, mass in self._atoms)
         if not found and left > 1e-9:
             raise ConvergenceError(
@@ -276,7 +287,38 @@ class KernelLaw(Reported):
                 f" which have a mass of {left:g} between them",
                 self.report,
             )
+        self._check_mean(excess)
         return found
+
+    @property
+    def _share(self) -> float:
+        """The least part of the eigenvalues that a layer, of few units, moves far from the others."""
+        return 1 / max(1.0, *(layer[0] for layer in self._layers[4]))
+
+    def _check_mean(self, intervals: list[tuple[float, float]]) -> None:
+        """Refuses intervals of u that leave out what the mean, which is known, feels."""
+        mean = self._mean_of_sum - (self._floor - self.ridge)
+        ends = np.array([(a + 1e-9 * (b - a), b - 1e-9 * (b - a)) for a, b in intervals]).reshape(-1)
+        cdf = np.concatenate([[0.0], self._solve(ends)[1], [1.0]]).reshape(-1, 2)
+        edges = np.concatenate([[0.0], ends, [self._bounds[1]]]).reshape(-1, 2)
+        atoms = [(location - self._floor, mass) for location, mass in self._atoms]
+        lost = [
+            after - before - math.fsum(mass for u, mass in atoms if start <= u <= end)
+            for (start, end), (before, after) in zip(edges, cdf, strict=True)
+        ]
+        if max(mass * end for mass, (_, end) in zip(lost, edges, strict=True)) < 1e-4 * mean:
+            return
+        # That may be rounding of the distribution function; the integral decides.
+        found = math.fsum(u * mass for u, mass in atoms)
+        for low, high in intervals:
+            u, weights = _nodes(low, high)
+            found += float((u * weights) @ self._solve(u)[0])
+        if not abs(found - mean) < 1e-4 * mean:
+            raise ConvergenceError(
+                f"KernelLaw: what was found of the support has a mean of {self._floor + found:.9g}, but the law has"
+                f" {self._floor + mean:.9g}: intervals are missing, where layers have few units for their inputs",
+                {"mean": self._floor + mean, "found": self._floor + found, "support": intervals},
+            )
 
     def _pdf(self, x: Array) -> Array:
         density = self._solve(x - self._floor)[0]
@@ -343,18 +385,24 @@ class KernelLaw(Reported):
         return float(-np.mean((z**k * self._stieltjes(z) * radius * turn).real))
 
 
+def _nodes(low: float, high: float) -> tuple[Array, Array]:
+    """Gauss nodes and weights for an interval of a support."""
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    half = math.pi / 4 / _panels
+    angles = (np.arange(_panels)[:, None] * 2 * half + half * (1 + nodes)).ravel()
+    x, slope = Interval(low, high).point(angles)
+    return x, slope * np.tile(half * weights, _panels)
+
+
 def _points(law: Law) -> tuple[Array, Array]:
     """A law as masses on points: its atoms, and Gauss nodes on its continuous part."""
     if isinstance(law, Empirical):
         values, counts = np.unique(law.values, return_counts=True)
         return np.maximum(values, 0.0), np.asarray(counts / counts.sum(), dtype=np.float64)
     parts = [np.array(law.atoms()).reshape(-1, 2)]
-    nodes, weights = np.polynomial.legendre.leggauss(20)
-    half = math.pi / 4 / _panels
-    angles = (np.arange(_panels)[:, None] * 2 * half + half * (1 + nodes)).ravel()
     for low, high in law.support():
-        x, slope = Interval(low, high).point(angles)
-        parts.append(np.stack([x, np.asarray(law.pdf(x)) * slope * np.tile(half * weights, _panels)], axis=1))
+        x, weights = _nodes(low, high)
+        parts.append(np.stack([x, np.asarray(law.pdf(x)) * weights], axis=1))
     x, mass = np.concatenate(parts).T
     if not abs(mass.sum() - 1) < 1e-8:
         raise ConvergenceError(f"KernelLaw: {law!r} is not resolved", {"mass": float(mass.sum())})

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deeprmt.activations import Activation
+from deeprmt.errors import ConvergenceError
 from deeprmt.laws import Empirical, FussCatalan, MarchenkoPastur, Semicircle
 from deeprmt.meanfield import conjugate_kernel_law, gauss_moment, ntk_law
 
@@ -432,3 +433,32 @@ def test_a_ridge_that_hides_the_law_is_an_error():
     x = np.linspace(*shallow.support()[0], 9)
     np.testing.assert_allclose(shallow.without_ridge().cdf(x - shallow.ridge), shallow.cdf(x), atol=1e-12)
     assert math.isinf(ntk_law("tanh", 0.5, depth=8192).ridge)
+
+
+@pytest.mark.parametrize("gamma", [1e6, 1e9])
+def test_layers_of_few_units_move_few_eigenvalues_far(gamma):
+    """1 / gamma of them per layer, to multiples of gamma; up to terms of relative size 1 / gamma.
+
+    The squares of b^2 K_1 + K_2 have means gamma (b^4 + 2 b^4 + b^4 + 1). K_1 is gamma times a projection, K_2 gamma
+    times the Gram matrix of rows that have a part b s in it and sqrt(1 - b^2) outside, s the singular values of a
+    Gaussian square matrix, up to 2: 2 x 2 matrices of trace 1 + b^2 s^2 and determinant b^2 (1 - b^2).
+    """
+    law = ntk_law("tanh", [gamma, gamma], inputs=MarchenkoPastur(1.0))
+    b2 = law.b**2
+    trace, determinant = 1 + 4 * b2, b2 * (1 - b2)
+    assert len(law.support()) == 3
+    assert law.expect(lambda x: x) == pytest.approx(law.mean(), rel=1e-7)
+    assert law.var() / gamma == pytest.approx(1 + 4 * b2**2, rel=20 / gamma + 1e-8)
+    end = (trace + math.sqrt(trace**2 - 4 * determinant)) / 2
+    assert law.support()[-1][1] / gamma == pytest.approx(end, rel=20 / gamma + 1e-8)
+
+
+def test_intervals_too_small_to_find_are_refused(monkeypatch):
+    wide = ntk_law("tanh", [1e-8, 1e8])  # rounding of the distribution function alone is no loss
+    assert wide.expect(lambda x: x) == pytest.approx(wide.mean(), rel=1e-7)
+    with pytest.raises(ConvergenceError, match=r"gammas, or the aspect of the inputs, are above 1e\+12, got 1e\+13"):
+        ntk_law("tanh", [1e13, 1e13], inputs=MarchenkoPastur(1.0)).support()
+    law = ntk_law("tanh", [1e8, 1e8], inputs=MarchenkoPastur(1.0))
+    monkeypatch.setattr(type(law), "_share", 1.0)  # as if no layer were narrow
+    with pytest.raises(ConvergenceError, match=r"has a mean of .* intervals are missing"):
+        law.support()
