@@ -417,7 +417,10 @@ DEEPRMT_LEAF void wave_row(const Step<T>* step) {
     const T inverse = s.own[inverse_f] * s.other[inverse_f][j], r = (Odd ? odd : even) * inverse;
     // 1 - r^2: sinh(a) sinh(b) - sinh(c)^2 is sinh((a + b) / 2 + c) sinh((a + b) / 2 - c) - sinh((a - b) / 2)^2.
     const T squares = std::max(whole * below * (2 - below) + (Odd ? -lengths : lengths), T(0)) / 4;
-    const T to_one = r < T(0.5) ? 1 - r : squares * inverse * inverse / (1 + r);
+    // Of variances of other sizes the difference would cancel, and r is known to rounding.
+    const T plain = std::max(1 - r, T(0)), small = squares * inverse * inverse / (1 + r);
+    const T least = r < T(0.5) ? plain : small, apart_by = Odd ? lengths * inverse * inverse : T(0);
+    const T to_one = apart_by > 4 ? plain : least;
     const T size = s.own[root_second] * s.other[root_second][j];
     const bool upper = !Odd || positive(s.state[j]);
     const T f = upper ? size * (1 - to_one) : size * (to_one - 1);

@@ -95,7 +95,7 @@ class Gamma(Parametric):
         if self.shape not in (1.0, 2.0):
             out = np.empty_like(z)
             left = (z.real < 0) if self.shape < 1 else np.zeros(z.shape, dtype=bool)
-            out[left] = [self._expect(lambda x, at=at: 1 / (x - at)) for at in z[left]]
+            out[left] = [self._expect(_pole(complex(at))) for at in z[left]]
             out[~left] = super()._stieltjes(z[~left])
             return out
         m = _exponential(y)
@@ -103,6 +103,10 @@ class Gamma(Parametric):
             m = np.where(np.abs(y) > 40, _asymptotic(y, 1), 1 + y * m)
             m[y == 0] = 1
         return m / self._scale
+
+
+def _pole(z: complex) -> Callable[[Array], Any]:
+    return lambda x: 1 / (x - z)
 
 
 class Exponential(Gamma):

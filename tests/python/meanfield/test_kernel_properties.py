@@ -91,3 +91,11 @@ def test_two_calls_are_one_of_both(activation):
     options = {"depth": 3, "activation": activation, "sigma_w": 1.3, "sigma_b": 0.1}
     whole = nngp(x, **options)
     np.testing.assert_allclose(nngp(x[:3], x[3:], **options), whole[:3, 3:], rtol=0, atol=1e-13 * whole.max())
+
+
+@pytest.mark.parametrize("least", [0.1, 1e-4, 1e-12])
+def test_waves_of_inputs_of_other_sizes(least):
+    """E sin(u) sin(v) = e^-(a + b)/2 sinh(c), to rounding however small one of the variances is."""
+    found = nngp(np.array([[1.0], [least]]), depth=2, activation="sin", sigma_w=0.3, sigma_b=0.0)[0, 1]
+    a, b, c = 0.09, 0.09 * least**2, 0.09 * least
+    assert found == pytest.approx(0.09 * np.exp(-(a + b) / 2) * np.sinh(c), rel=1e-14)
