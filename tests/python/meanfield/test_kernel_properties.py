@@ -33,7 +33,8 @@ def test_symmetric_and_positive(x, network):
         assert np.isfinite(found).all()
         assert (np.diag(found) >= 0).all()
         # Cauchy's inequality, and eigenvalues, but for tens of roundings of the largest entry.
-        size = np.sqrt(np.outer(np.diag(found), np.diag(found)))
+        roots = np.sqrt(np.diag(found))  # first: the product of two may be below the least double
+        size = np.outer(roots, roots)
         assert (np.abs(found) <= size * (1 + 1e-13) + 1e-300).all()
         assert np.linalg.eigvalsh(found)[0] >= -1e-13 * len(x) * found.max()
 
