@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments import shown
 from .._memory import available_memory
 from ..linalg._room import entries_for_values, entries_for_vectors
 from ._layer import Layer
@@ -44,10 +45,14 @@ def as_bytes(function: str, value: int | str | None) -> int | None:
             if isinstance(value, bool | np.bool_ | bytes | bytearray):
                 raise TypeError
             size = float(value)
+        except OverflowError:  # an integer
+            size = math.inf
         except (TypeError, ValueError):
-            raise TypeError(f"{function}: max_memory must be bytes or text such as '2GiB', got {value!r}") from None
+            raise TypeError(
+                f"{function}: max_memory must be bytes or text such as '2GiB', got {shown(value)}"
+            ) from None
     if not 1 <= size < 2**62:
-        raise ValueError(f"{function}: max_memory must be at least one byte and finite, got {value!r}")
+        raise ValueError(f"{function}: max_memory must be at least one byte and finite, got {shown(value)}")
     return int(size)
 
 

@@ -186,6 +186,11 @@ def test_refuses_what_is_no_size():
         analyze(np.ones((3, 2)), max_memory=[])
 
 
+def test_a_bound_beyond_doubles_is_refused():
+    with pytest.raises(ValueError, match="max_memory must be at least one byte and finite"):
+        analyze({"w": np.eye(12)}, max_memory=10**400)
+
+
 @pytest.mark.parametrize("value", [True, np.True_, b"3", bytearray(b"3")])
 def test_no_size(value):
     with pytest.raises(TypeError, match="max_memory must be bytes or text"):

@@ -36,10 +36,8 @@ def _log_growth(u: Array) -> Array:
 
 
 def _exponential(u: Array, xmin: float) -> Fit:
-    log_excess = _log_growth(u)  # log(x / xmin - 1)
-    log_mean = float(logsumexp(log_excess)) - math.log(u.size)
-    rate = _exp(-log_mean - math.log(xmin))
-    return Fit({"rate": rate}, u - log_mean - np.exp(log_excess - log_mean), False)
+    excess = np.expm1(u)  # x / xmin - 1
+    return Fit({"rate": 1 / (excess.mean() * xmin)}, u - np.log(excess.mean()) - excess / excess.mean(), False)
 
 
 def _stretched_exponential(u: Array, xmin: float) -> Fit:
