@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._law import Array, Law, _times_power
+from ._law import Array, Law
 from ._parametric import Parametric
+from ._times_power import times_power
 
 __all__ = ["Affine"]
 
@@ -96,7 +97,7 @@ class Affine(Parametric):
             if self.offset == 0:
                 value = float(self.base.moment(k))
                 if isfinite(value) and abs(value) > 1e-290:
-                    return _times_power(value, abs(self.factor), k) * (-1 if self.factor < 0 and k % 2 else 1)
+                    return times_power(value, abs(self.factor), k) * (-1 if self.factor < 0 and k % 2 else 1)
             elif k == 1 or (
                 k <= 20 and self.offset > 0 and self.factor > 0 and self.base._hull()[0] >= 0
             ):  # no term cancels another

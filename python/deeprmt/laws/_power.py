@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ._law import Array, Law
 from ._mixture import merged
 from ._parametric import Parametric
+from ._slope import slope_on_circle
+from ._stieltjes import stieltjes_above
 
 __all__ = ["Power"]
 
@@ -232,7 +234,7 @@ class Power(Parametric):
             if inside and not self._folds:  # the density is infinite there
                 m[at] = slope[at] = inf
             else:
-                m[at], slope[at] = self._stieltjes_above(0j), self._slope_on_circle(z[at])
+                m[at], slope[at] = stieltjes_above(self, 0j), slope_on_circle(self, z[at])
         off = (z.imag == 0) & ((z.real < low) | (z.real > high))
         m.imag[off] = slope.imag[off] = 0.0
         return m, slope

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._arguments import as_choice, as_number
 from ..laws import Law
-from ..laws._law import _times_power
+from ..laws._times_power import times_power
 from ._gram_side import ShorterSide
 
 __all__ = ["GramLaw", "gram_law"]
@@ -130,7 +130,7 @@ class GramLaw(Law):
 
     def _moment(self, k: int) -> float:
         size = self.lambda_max
-        return _times_power(float(self._scaled_moments(k, size)[k]), size, k)
+        return times_power(float(self._scaled_moments(k, size)[k]), size, k)
 
     def _scaled_moments(self, k: int, size: float) -> Array:
         """m_j / size^j, j = 0 .. k, from a series without negative terms.
