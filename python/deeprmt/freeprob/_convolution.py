@@ -19,11 +19,12 @@ from ..laws._mixture import merged
 from ..laws._quadrature import Interval, integrate
 from ..laws._quantile_table import tabled
 from ._end_series import EndSeries, end_series
+from ._gap import Gap
 from ._moments import product_moments, sum_moments
 from ._panels import Halves, Panels
 from ._solver import Additive, Equations, Multiplicative, State
 from ._sources import Series, Slopes, Solved, Source, source
-from ._support import Gap, gaps
+from ._support import gaps
 
 __all__ = ["FreeProduct", "FreeSum", "Report"]
 
