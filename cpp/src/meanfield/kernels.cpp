@@ -29,7 +29,7 @@ namespace {
 using Kind = KernelNetwork::Kind;
 constexpr Index side = 256;        // of a tile
 constexpr double near = 1.0 / 64;  // below, 1 - |r| of the first layer is computed from differences
-constexpr int values = 11;         // at most, that are kept of each input in each layer
+constexpr int values = 13;         // at most, that are kept of each input in each layer
 
 // ---- functions of t = sin(angle / 2)^2 <= 1/2: polynomials through Chebyshev points, to rounding ----
 
@@ -144,8 +144,9 @@ struct Step {
 enum Number { root_second, root_next, inverse_next, by_kind };
 enum Homogeneous { root_slope = by_kind, log_a };  // sqrt(D); ln a only of tables
 // sqrt(a), sqrt(F) and its inverse at this a; 1 / sqrt(1 + a), sqrt(1 + 2 a) and a for erf and gelu;
-// 1 - e^-a and e^-2a for waves; for gelu also the root of what its even part has of F, and arcsin(a / (1 + a)).
-enum Smooth { root_a = by_kind, root_f, inverse_f, inverse_a, wide, all_a, root_even, arc };
+// 1 - e^-a and e^-2a for waves; for gelu also the root of what its even part has of F, arcsin(a / (1 + a)),
+// sqrt(1 + a) and a / ((1 + a) sqrt(1 + 2 a)): divisions are what its loop waits for.
+enum Smooth { root_a = by_kind, root_f, inverse_f, inverse_a, wide, all_a, root_even, arc, root_whole, steep };
 enum Wave { fall = inverse_a, twice_fallen = wide };
 
 int count_of(Kind kind) {
@@ -337,6 +338,44 @@ DEEPRMT_LEAF void erf_row(const Step<T>* step) {
   }
 }
 
+constexpr double far = 3.7;  // of roots of F: beyond, differences of what is twice the variances lose a digit
+
+/// ln(arcsin(x) / x) for 0 <= x <= 1 and y = sqrt(1 - x^2), to relative precision.
+template <class T>
+T log_bend(T x, T y) {
+  constexpr T c[] = {T(1.0 / 6),       T(3.0 / 40),      T(5.0 / 112),       T(35.0 / 1152),      T(63.0 / 2816),
+                     T(231.0 / 13312), T(143.0 / 10240), T(6435.0 / 557056), T(12155.0 / 1245184)};
+  const T t = x * x;
+  return t < T(0.03) ? std::log1p(t * polynomial(c, t)) : std::log(std::atan2(x, y) / x);
+}
+
+/// The pairs of a row whose variances are of other sizes, once more: there the row's difference of arcs is as small to
+/// its terms as one length to the other. With l(x) = ln(arcsin(x) / x) the correlation is r e^-k, where k, the mean of
+/// l of the two inputs less that of the pair, is a difference of unlike terms. One by one: a choice in the row's loop
+/// would cost all pairs more than this costs the few.
+template <class T, bool Bias, bool Tangent>
+void erf_far_pairs(const Step<T>& s, const T* states, const T* thetas) {
+  const T own_bend =
+      log_bend(s.own[all_a] * s.own[inverse_a] * s.own[inverse_a], s.own[wide] * s.own[inverse_a] * s.own[inverse_a]);
+  for (Index j = 0; j < s.n; ++j) {
+    const T fa = s.own[root_f], fb = s.other[root_f][j];
+    if (std::max(fa, fb) <= T(far) * std::min(fa, fb)) continue;
+    const T gap = std::abs(states[j]), b = s.other[all_a][j], at_b = s.other[inverse_a][j] * s.other[inverse_a][j];
+    const T both = s.own[inverse_a] * s.other[inverse_a][j];
+    const T det = determinant(s.own[all_a], b, s.own[inverse_a], s.other[inverse_a][j], gap);
+    const T sine = s.own[root_a] * s.other[root_a][j] * both * (1 - gap);
+    const T k = (own_bend + log_bend(b * at_b, s.other[wide][j] * at_b)) / 2 - log_bend(sine, std::sqrt(det));
+    const T size = s.own[root_second] * s.other[root_second][j];
+    const T f = std::copysign(size * (1 - gap) * std::exp(-k), states[j]);
+    s.now[j] = s.weight * f + s.bias;
+    s.state[j] = next_state<Bias>(gap - (1 - gap) * std::expm1(-k), positive(states[j]), size, s, j);
+    if constexpr (Tangent) {
+      const T d = s.first * 4 * std::numbers::inv_pi_v<T> * both / std::sqrt(det);
+      s.theta[j] = s.from * f + s.constant + s.weight * d * thetas[j];
+    }
+  }
+}
+
 template <class T, bool Bias, bool Tangent>
 DEEPRMT_LEAF void bell_row(const Step<T>* step) {
   const Step<T> s = *step;
@@ -373,29 +412,63 @@ DEEPRMT_LEAF void gelu_row(const Step<T>* step) {
     const T arc_a = s.own[arc], arc_b = s.other[arc][j], even_a = s.own[root_even], even_b = s.other[root_even][j];
     // 2 pi E e(u) e(v) = c t + (a b - c^2 + c^2 (1 / (1 + a) + 1 / (1 + b))) / sqrt(d), d = (1 + a) (1 + b) - c^2: how
     // much the mean of those of u and of v is more, term by term as what vanishes at a = b and what does at r = 1.
-    const T root_det = std::sqrt(t.det), root_d = root_det / t.both, w = std::sqrt(1 + a + b);
+    const T root_det = std::sqrt(t.det), by_root_det = 1 / root_det, w = std::sqrt(1 + a + b), by_w = 1 / w;
+    const T root_d = root_det * (s.own[root_whole] * s.other[root_whole][j]);
     const T differ = t.apart * t.sums;
     const T arcs = (t.apart * t.apart / 2 + t.root * gap) * ((arc_a + arc_b) / 2) + t.root * (1 - gap) * t.turn +
                    differ * (arc_a - arc_b) / 4;
-    const T u_a = a * at_a / wa * (1 - b / (w * (w + wa))), u_b = b * at_b / wb * (1 - a / (w * (w + wb)));
+    const T by_both = 1 / ((w + wa) * (w + wb));
+    const T u_a = s.own[steep] * (1 - (b * by_w) * ((w + wb) * by_both)),
+            u_b = s.other[steep][j] * (1 - (a * by_w) * ((w + wa) * by_both));
     const T crossed = b * (a * at_a) + a * (b * at_b);
-    const T bent =
-        t.root * (t.root * t.both) * (gap * (2 - gap)) / root_det * (crossed / (w * (w + root_d)) - (1 - at_a - at_b));
+    const T bent = t.root * (t.root * t.both) * (gap * (2 - gap)) * by_root_det *
+                   (crossed * by_w / (w + root_d) - (1 - at_a - at_b));
     const T evens = even_a - even_b;
     const T even_gap = std::max(over_two_pi * (arcs + differ * (u_a - u_b) + bent) - evens * evens / 2, T(0));
     const T both_even = even_a * even_b, full = s.own[root_f] * s.other[root_f][j];
-    const T cross =
-        (s.own[root_a] * even_b - s.other[root_a][j] * even_a) / 2 / std::sqrt(full + t.root / 4 + both_even);
-    const T linear = cross * cross + t.root * gap / 4;
+    const T cross = s.own[root_a] * even_b - s.other[root_a][j] * even_a;
+    const T linear = cross / 4 * (cross / (full + t.root / 4 + both_even)) + t.root * gap / 4;
     const T to_one =
         (linear + (upper ? even_gap : 2 * both_even - even_gap)) * s.own[inverse_f] * s.other[inverse_f][j];
     const T size = s.own[root_second] * s.other[root_second][j], f = size * (upper ? 1 - to_one : to_one - 1);
     s.now[j] = s.weight * f + s.bias;
     if constexpr (Tangent) {
-      const T inverse = t.both / root_det, r = std::copysign(1 - gap, s.state[j]);
+      const T inverse = t.both * by_root_det, r = std::copysign(1 - gap, s.state[j]);
       const T orthant = T(0.25) + over_two_pi * std::copysign((arc_a + arc_b) / 2 - t.turn, s.state[j]);
       const T d = orthant + r * over_two_pi * inverse * t.root * (at_a + at_b + inverse * inverse);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
+    }
+    s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
+  }
+}
+
+/// As `erf_far_pairs`: the even part of 1 - r from what it is less than.
+template <class T, bool Bias, bool Tangent>
+void gelu_far_pairs(const Step<T>& s, const T* states, const T* thetas) {
+  constexpr T over_two_pi = std::numbers::inv_pi_v<T> / 2;
+  for (Index j = 0; j < s.n; ++j) {
+    const T fa = s.own[root_f], fb = s.other[root_f][j];
+    if (std::max(fa, fb) <= T(far) * std::min(fa, fb)) continue;
+    const T gap = std::abs(states[j]), both = s.own[inverse_a] * s.other[inverse_a][j];
+    const bool upper = positive(states[j]);
+    const T at_a = s.own[inverse_a] * s.own[inverse_a], at_b = s.other[inverse_a][j] * s.other[inverse_a][j];
+    const T det = determinant(s.own[all_a], s.other[all_a][j], s.own[inverse_a], s.other[inverse_a][j], gap);
+    const T sa = s.own[root_a], sb = s.other[root_a][j], root = sa * sb, root_det = std::sqrt(det);
+    const T turned = std::atan2(root * both * (1 - gap), root_det), even_a = s.own[root_even],
+            even_b = s.other[root_even][j];
+    const T even =
+        over_two_pi * root *
+        ((1 - gap) * turned + root * both / root_det * (gap * (2 - gap) + (1 - gap) * (1 - gap) * (at_a + at_b)));
+    const T both_even = even_a * even_b, full = fa * fb, cross = sa * even_b - sb * even_a;
+    const T linear = cross / 4 * (cross / (full + root / 4 + both_even)) + root * gap / 4;
+    const T to_one = (linear + (upper ? std::max(both_even - even, T(0)) : both_even + even)) / full;
+    const T size = s.own[root_second] * s.other[root_second][j], f = size * (upper ? 1 - to_one : to_one - 1);
+    s.now[j] = s.weight * f + s.bias;
+    if constexpr (Tangent) {
+      const T inverse = both / root_det, r = std::copysign(1 - gap, states[j]);
+      const T d = T(0.25) + over_two_pi * std::copysign(turned, states[j]) +
+                  r * over_two_pi * inverse * root * (at_a + at_b + inverse * inverse);
+      s.theta[j] = s.from * f + s.constant + s.weight * d * thetas[j];
     }
     s.state[j] = next_state<Bias>(to_one, upper, size, s, j);
   }
@@ -778,6 +851,8 @@ Numbers<T> numbers(const KernelDiagonals& of, const KernelNetwork& net) {
           if (net.kind == Kind::gelu) {
             put(root_even, std::sqrt(even));
             put(arc, turned);
+            put(root_whole, std::sqrt(1 + a));
+            put(steep, a / (1 + a) / w);
           }
           f = net.kind == Kind::erf ? 2 * std::numbers::inv_pi * turned : net.kind == Kind::gelu ? a / 4 + even : 1 / w;
           break;
@@ -840,6 +915,14 @@ class Task {
     for (Index i = 0; i < of_y.variances.cols(); ++i) first_y_.push_back(std::sqrt(of_y.variances(0, i)));
     of_x_ = numbers<T>(of_x, net);
     if (!symmetric) of_y_ = numbers<T>(of_y, net);
+    for (Index l = 0; (net.kind == Kind::erf || net.kind == Kind::gelu) && l + 1 < layers_; ++l) {
+      T least = std::numeric_limits<T>::max(), most = 0;
+      for (const auto* layer : {&of_x_[l], symmetric ? nullptr : &of_y_[l]}) {
+        if (!layer) continue;
+        least = std::min(least, layer->row(root_f).minCoeff()), most = std::max(most, layer->row(root_f).maxCoeff());
+      }
+      apart_.push_back(most > T(far) * least);
+    }
     if (net.kind == Kind::power) {
       powers_ = {power(net.order), power(net.order - 1)};
     }
@@ -942,6 +1025,10 @@ class Task {
       bias ? (theta ? row.template operator()<true, true>() : row.template operator()<true, false>())
            : (theta ? row.template operator()<false, true>() : row.template operator()<false, false>());
     };
+    if (!apart_.empty() && apart_[l]) {
+      std::copy_n(state, width, strips.a);
+      if (theta) std::copy_n(theta, width, strips.b);
+    }
     switch (net_.kind) {
       case Kind::ramp:
         s.first = static_cast<T>(share_), s.second = static_cast<T>(slope_);
@@ -966,9 +1053,11 @@ class Task {
       case Kind::erf:
         s.first = static_cast<T>(net_.above);
         choose([&]<bool B, bool D>() { clones<erf_row<T, B, D>>(&s); });
+        if (apart_[l]) choose([&]<bool B, bool D>() { erf_far_pairs<T, B, D>(s, strips.a, strips.b); });
         break;
       case Kind::gelu:
         choose([&]<bool B, bool D>() { clones<gelu_row<T, B, D>>(&s); });
+        if (apart_[l]) choose([&]<bool B, bool D>() { gelu_far_pairs<T, B, D>(s, strips.a, strips.b); });
         break;
       case Kind::sine:
         choose([&]<bool B, bool D>() { clones<wave_row<T, true, B, D>>(&s); });
@@ -1021,6 +1110,7 @@ class Task {
   bool from_products_;
   std::vector<double> first_x_, first_y_;
   Numbers<T> of_x_, of_y_;
+  std::vector<bool> apart_;  // of erf and gelu, by layer: whether some inputs have variances of other sizes
   std::vector<Power> powers_;
   std::vector<LayerTable<T>> tables_;
   double share_ = 0, slope_ = 0;

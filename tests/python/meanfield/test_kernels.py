@@ -338,3 +338,21 @@ def test_infinite_moments_are_refused(steep):
         gauss_moment(activation, 1.0)
     # exp(h) at variance 25 rests on |z| = 10 and beyond.
     np.testing.assert_allclose(gauss_moment("exp", [25.0]), np.exp(50.0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["erf", "gelu"])
+def test_inputs_of_other_sizes(name):
+    """To rounding of sqrt(K(x,x) K(y,y)) however large one length is to the other: against 50 digits."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=4)
+    x /= np.linalg.norm(x)
+    options = {"depth": 3, "activation": name, "sigma_w": 1.25, "layers": "all"}
+    for ratio, least in ((8.0, 0.3), (1e2, 1e-2), (1e6, 1e-3), (1e6, 1.0), (1e12, 1e-12), (1e12, 1e-6)):
+        for sign, eps, bias in ((1, 1e-9, 0.0), (-1, 0.5, 0.0), (1, 10.0, 0.1)):
+            one, other = least * x, least * ratio * (sign * x + eps * rng.normal(size=4))
+            found = np.array(kernels(one[None], other[None], sigma_b=bias**0.5, **options))[:, :, 0, 0]
+            cross, *own = (
+                np.array(reference.kernels(*each, 3, name, 1.25**2, bias, digits=50), dtype=float).T
+                for each in ((one, other), (one, one), (other, other))
+            )
+            assert (np.abs(found - cross) <= 1e-14 * np.sqrt(own[0]) * np.sqrt(own[1])).all(), (ratio, least, sign)
