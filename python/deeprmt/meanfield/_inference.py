@@ -215,21 +215,31 @@ def posterior(
         name, x, y, x_new, kernels, depth, activation, sigma_w, sigma_b, threads, kernel == "ntk", covariance
     )
     learns = prior if tangent is None else tangent
-    if time < math.inf:
-        return _at_time(prior, learns, target, time, covariance, columns)
-    factor, used = _factor(name, learns.train, noise, jitter)
-    alpha = linalg.cho_solve((factor, True), target)
-    mean = learns.cross @ alpha
-    likelihood: float | None = None
-    if tangent is None:
-        half = linalg.solve_triangular(factor, learns.cross.T, lower=True)
-        variance = prior.variances - np.einsum("ij,ij->j", half, half)
-        whole = prior.new - half.T @ half if prior.new is not None else None
-        likelihood = _likelihood(factor, target, alpha)
-    else:
-        a = linalg.cho_solve((factor, True), learns.cross.T).T
-        variance, whole = _spread(prior, a)
-    return _made(mean, variance, whole, columns, kernel, time, noise, used, likelihood)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # what is not finite is refused below
+        if time < math.inf:
+            found = _at_time(prior, learns, target, time, covariance, columns)
+        else:
+            factor, used = _factor(name, learns.train, noise, jitter)
+            alpha = linalg.cho_solve((factor, True), target, check_finite=False)
+            mean = learns.cross @ alpha
+            likelihood: float | None = None
+            if tangent is None:
+                half = linalg.solve_triangular(factor, learns.cross.T, lower=True, check_finite=False)
+                variance = prior.variances - np.einsum("ij,ij->j", half, half)
+                whole = prior.new - half.T @ half if prior.new is not None else None
+                likelihood = _likelihood(factor, target, alpha)
+            else:
+                a = linalg.cho_solve((factor, True), learns.cross.T, check_finite=False).T
+                variance, whole = _spread(prior, a)
+            found = _made(mean, variance, whole, columns, kernel, time, noise, used, likelihood)
+    _refuse_overflow(
+        name,
+        mean=found.mean,
+        variance=found.variance,
+        covariance=found.covariance,
+        log_marginal_likelihood=found.log_marginal_likelihood,
+    )
+    return found
 
 
 def _made(
@@ -279,6 +289,7 @@ def _matrices(
     refuse_non_finite(function, "y", target)
     if target.ndim not in (1, 2) or not target.size:
         raise ValueError(f"{function}: y must have the shape (inputs,) or (inputs, outputs), got {target.shape}")
+    _refuse_large(function, target)
     columns = target.ndim == 2
     target = target.reshape(len(target), -1)
     n = len(target)
@@ -364,18 +375,36 @@ def _spread(prior: _Blocks, a: Array) -> tuple[Array, Array | None]:
     return variance, prior.new - mixed - mixed.T + back @ a.T
 
 
+def _refuse_large(function: str, target: Array) -> None:
+    """Losses and likelihoods are sums of squares."""
+    if not float(np.abs(target).max(initial=0.0)) * math.sqrt(target.size) < 1e150:
+        raise ValueError(
+            f"{function}: y must be below {1e150 / math.sqrt(target.size):.3g} in size, so that its squares are finite,"
+            f" found {target.ravel()[np.abs(target).argmax()]:g}"
+        )
+
+
+def _refuse_overflow(function: str, **found: Array | float | None) -> None:
+    for what, values in found.items():
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(
+                f"{function}: the {what.replace('_', ' ')} must stay in the range of float64, found"
+                f" {np.ravel(values)[~np.isfinite(np.ravel(values))][0]:g}; scale y or the inputs"
+            )
+
+
 def _refuse_without_digits(function: str, matrix: Array) -> None:
     largest = float(matrix.diagonal().max())
     if 0 < largest < 1e6 * np.finfo(float).tiny:
         raise ValueError(
-            f"{function}the kernel of the training inputs must be so large that it has digits, found {largest:.3g} as"
+            f"{function}: the kernel of the training inputs must be so large that it has digits, found {largest:.3g} as"
             " its largest entry on the diagonal; scale the inputs up"
         )
 
 
 def _factor(function: str, matrix: Array, noise: float, jitter: float | None) -> tuple[Array, float]:
     """The Cholesky factor, and the jitter that it took."""
-    _refuse_without_digits(f"{function}: ", matrix)
+    _refuse_without_digits(function, matrix)
     n = len(matrix)
     scale = float(matrix.diagonal().mean())
     # Predictions are off by some jitter / lambda, and by rounding / jitter where the kernel is singular.
@@ -417,7 +446,7 @@ def _why(matrix: Array) -> str:
 
 
 def _at_time(prior: _Blocks, learns: _Blocks, target: Array, time: float, covariance: bool, columns: bool) -> Posterior:
-    values, vectors = _decomposed(learns.train)
+    values, vectors = _decomposed("posterior", learns.train)
     a = (_rotated(learns.cross, vectors, values) * _learned_by_flow(values, time)) @ vectors.T
     variance, whole = _spread(prior, a)
     return _made(a @ target, variance, whole, columns, "ntk", time, 0.0, 0.0, None)
@@ -443,6 +472,7 @@ class Learner:
         noise = as_number(function, "noise", noise, least=0)
         if time < math.inf and (kernel == "nngp" or noise > 0):
             raise ValueError(f"{function}: time must be inf unless kernel is 'ntk' and noise 0, got {time:g}")
+        _refuse_large(function, y)
         self.x, self.y, self.network = x, y.reshape(len(y), -1), network
         self.columns, self.tangent = y.ndim == 2, kernel == "ntk"
         prior, theta = _pair(self.tangent, x, None, network, None)
@@ -452,7 +482,7 @@ class Learner:
         self.jitter, self.log_marginal_likelihood = 0.0, None if self.tangent else 0.0
         self.factor: Array | None = None
         if time < math.inf:
-            self.values, self.vectors = _decomposed(learns)
+            self.values, self.vectors = _decomposed(function, learns)
             self.learned = _learned_by_flow(self.values, time)
             return
         self.factor, self.jitter = _factor(function, learns, noise, jitter)
@@ -500,14 +530,14 @@ def _likelihood(factor: Array, target: Array, alpha: Array) -> float:
 # ---- dynamics ----
 
 
-def _decomposed(kernel: Array) -> tuple[Array, Array]:
+def _decomposed(function: str, kernel: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of the kernel that learns."""
-    _refuse_without_digits("", kernel)
+    _refuse_without_digits(function, kernel)
     values, vectors = linalg.eigh(kernel)
     if values[0] < -1e-5 * abs(values[-1]):  # beyond rounding of single precision
         raise np.linalg.LinAlgError(
-            "the kernel of the training inputs must have no negative eigenvalue, but they run from "
-            f"{values[0]:.3g} to {values[-1]:.3g}"
+            f"{function}: the kernel of the training inputs must have no negative eigenvalue, but they run from"
+            f" {values[0]:.3g} to {values[-1]:.3g}"
         )
     return values, vectors
 
@@ -607,7 +637,9 @@ def gradient_flow(
         with np.errstate(under="ignore"):
             return np.asarray(np.exp(-time * resolved))
 
-    return _evolve(prior, tangent, target, columns, at, left, _learned_by_flow, None)
+    found = _evolve(name, prior, tangent, target, columns, at, left, _learned_by_flow, None)
+    _refuse_overflow(name, **_evolving(found))
+    return found
 
 
 def gradient_descent(
@@ -684,18 +716,28 @@ def gradient_descent(
         limit = np.where(part > 0, series, _longest(rate * count, floor) / rate)
         return rate * np.where(small, limit, direct)
 
-    found = _evolve(prior, tangent, target, columns, at, left, learned, rate)
-    if not all(
-        np.isfinite(each).all() for each in (found.train_mean, found.train_variance, found.mean, found.variance)
-    ):
+    found = _evolve(name, prior, tangent, target, columns, at, left, learned, rate)
+    if not found.stable and not all(np.isfinite(each).all() for each in _evolving(found).values()):
         raise ValueError(
             f"{name}: learning_rate must be below 2 / lambda_max = {2 / found.eigenvalues[-1]:.6g} for so many steps:"
             f" with {rate:g} numbers overflow"
         )
+    _refuse_overflow(name, **_evolving(found))
     return found
 
 
+def _evolving(found: Dynamics) -> dict[str, Array]:
+    return {
+        "mean": found.mean,
+        "variance": found.variance,
+        "mean_at_training_inputs": found.train_mean,
+        "variance_at_training_inputs": found.train_variance,
+        "loss": found.loss,
+    }
+
+
 def _evolve(
+    function: str,
     prior: _Blocks,
     tangent: _Blocks,
     target: Array,
@@ -706,7 +748,7 @@ def _evolve(
     rate: float | None,
 ) -> Dynamics:
     """All times in the eigenvectors of Theta: O(n^3) once, O(n^2) for means and O((n + m) n^2) for variances each."""
-    values, vectors = _decomposed(tangent.train)
+    values, vectors = _decomposed(function, tangent.train)
     rotated = vectors.T @ target
     train_k = vectors.T @ prior.train @ vectors
     cross_theta, cross_k = _rotated(tangent.cross, vectors, values), prior.cross @ vectors

@@ -105,7 +105,8 @@ def max_learning_rate(
     Raises
     ------
     ValueError, TypeError
-        If the source is nothing of these, x is missing or not wanted, or lambda_max is not positive.
+        If the source is nothing of these, x is missing or not wanted, lambda_max is not positive, or a matrix has a
+        negative eigenvalue.
 
     Notes
     -----
@@ -168,7 +169,12 @@ def max_learning_rate(
         off = np.abs(kernel - kernel.T).max()
         if off > 1e-5 * np.abs(kernel).max():
             raise ValueError(f"{_name}: source must be symmetric, but entries differ by up to {off:.3g}")
-        largest = float(eigvalsh(kernel.astype(np.float64), threads=threads)[-1])
+        values = eigvalsh(kernel.astype(np.float64), threads=threads)
+        largest = float(values[-1])
+        if values[0] < -1e-5 * abs(largest):  # beyond rounding of single precision; no rate shrinks its direction
+            raise ValueError(
+                f"{_name}: source must have no negative eigenvalue, but they run from {values[0]:.3g} to {largest:.3g}"
+            )
     if not 0 < largest < math.inf:
         raise ValueError(f"{_name}: the largest eigenvalue must be positive and finite, got {largest:g}")
     return MaxLearningRate(float(largest))
