@@ -41,7 +41,7 @@ py::tuple stieltjes(const NestedKernels& law, const std::vector<std::complex<dou
 using meanfield::KernelNetwork;
 
 KernelNetwork network_of(const std::string& kind, double below, double above, int order, double weight, double bias,
-                         double constant, const std::vector<double>& from_inputs,
+                         const std::vector<double>& constants, const std::vector<double>& from_inputs,
                          const std::vector<std::array<Array<double>, 5>>& tables) {
   using Kind = KernelNetwork::Kind;
   static const std::map<std::string, Kind> kinds = {
@@ -51,7 +51,7 @@ KernelNetwork network_of(const std::string& kind, double below, double above, in
   };
   const auto found = kinds.find(kind);
   check::that(found != kinds.end(), "infinite_kernels: no kind of activation is called ", kind);
-  KernelNetwork out{found->second, below, above, order, weight, bias, constant, from_inputs, {}};
+  KernelNetwork out{found->second, below, above, order, weight, bias, constants, from_inputs, {}};
   for (const auto& [x_weights, y_weights, gap, apart, d] : tables)
     out.tables.push_back({view("x_weights", x_weights), view("y_weights", y_weights), view("gap", gap),
                           view("apart", apart), view("d", d)});
@@ -81,7 +81,7 @@ void bind_meanfield(py::module_ m) {
       .def("evaluate", &evaluate, "x"_a.noconvert(), "threads"_a)
       .def("stieltjes", &stieltjes, "z"_a, "threads"_a);
   py::class_<KernelNetwork>(m, "KernelNetwork", plain_class())
-      .def(py::init(&network_of), "kind"_a, "below"_a, "above"_a, "order"_a, "weight"_a, "bias"_a, "constant"_a,
+      .def(py::init(&network_of), "kind"_a, "below"_a, "above"_a, "order"_a, "weight"_a, "bias"_a, "constants"_a,
            "from_inputs"_a, "tables"_a);
   for_types<float, double>([&]<class T>() {
     m.def("infinite_kernels", &infinite_kernels<T>, "x_units"_a.noconvert(), "y_units"_a.noconvert(), "x"_a.noconvert(),

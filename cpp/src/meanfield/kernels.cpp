@@ -910,7 +910,7 @@ class Task {
         k_(k),
         theta_(theta),
         layers_(static_cast<Index>(net.from_inputs.size())),
-        from_products_(net.from_inputs[0] != net.weight || net.constant != net.bias) {
+        from_products_(net.from_inputs[0] != net.weight || net.constants[0] != net.bias) {
     for (Index i = 0; i < of_x.variances.cols(); ++i) first_x_.push_back(std::sqrt(of_x.variances(0, i)));
     for (Index i = 0; i < of_y.variances.cols(); ++i) first_y_.push_back(std::sqrt(of_y.variances(0, i)));
     of_x_ = numbers<T>(of_x, net);
@@ -958,7 +958,7 @@ class Task {
       if (tangent && from_products_) {
         const T* product = products.data() + (i - top) * side + (begin - left);
         for (Index j = 0; j < width; ++j)
-          theta[j] = static_cast<T>(net_.from_inputs[0]) * product[j] + static_cast<T>(net_.constant);
+          theta[j] = static_cast<T>(net_.from_inputs[0]) * product[j] + static_cast<T>(net_.constants[0]);
       } else if (tangent) {
         std::copy_n(now.data(), width, theta.data());
       }
@@ -1019,7 +1019,7 @@ class Task {
       s.other[v] = others.data() + v * others.cols() + begin;
     }
     s.weight = static_cast<T>(net_.weight), s.bias = static_cast<T>(net_.bias);
-    s.from = static_cast<T>(net_.from_inputs[l + 1]), s.constant = static_cast<T>(net_.constant);
+    s.from = static_cast<T>(net_.from_inputs[l + 1]), s.constant = static_cast<T>(net_.constants[l + 1]);
     const bool bias = net_.bias > 0;
     const auto choose = [&](auto row) {
       bias ? (theta ? row.template operator()<true, true>() : row.template operator()<true, false>())
@@ -1125,6 +1125,8 @@ void infinite_kernels(MatIn<T> x_units, MatIn<T> y_units, MatIn<T> x, MatIn<T> y
   const Index n = x_units.rows(), m = y_units.rows(), layers = static_cast<Index>(network.from_inputs.size());
   check::that(x_units.cols() == y_units.cols(), "infinite_kernels: x_units and y_units must be of one width, got ",
               x_units.cols(), " and ", y_units.cols());
+  check::that(static_cast<Index>(network.constants.size()) == layers && layers > 0,
+              "infinite_kernels: constants must be those of ", layers, " layers, got ", network.constants.size());
   check::that(!symmetric || n == m, "infinite_kernels: a symmetric kernel must be square, got ", n, " x ", m);
   for (const auto& [of, count] : {std::pair{&of_x, n}, std::pair{&of_y, m}}) {
     check::shape("infinite_kernels", "variances", of->variances, layers, count);

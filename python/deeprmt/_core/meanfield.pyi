@@ -35,7 +35,7 @@ class KernelNetwork:
         order: int,
         weight: float,
         bias: float,
-        constant: float,
+        constants: Sequence[float],
         from_inputs: Sequence[float],
         tables: Sequence[tuple[_Doubles, _Doubles, _Doubles, _Doubles, _Doubles]],
     ) -> None: ...

@@ -239,7 +239,7 @@ def kernels(
 
 
 class KernelTask:
-    """What is computed from what: K' = weight F + bias, Theta' = from_inputs F + constant + weight D Theta.
+    """What is computed from what: K' = weight F + bias, Theta' = from_inputs F + constants + weight D Theta.
 
     F and D are the duals of phi and of phi'.
     """
@@ -270,14 +270,14 @@ class KernelTask:
         self.bias = sigma_b**2
         self.series: dict[int, list[tuple[HermiteSeries, HermiteSeries]]] = {}
         # Of the tangent kernel: the factor of each layer's inputs, and what biases add.
-        self.from_inputs, self.constant = [self.weight] * self.depth, self.bias
+        self.from_inputs, self.constants = [self.weight] * self.depth, [self.bias] * self.depth
 
     def train(self, parametrization: str, widths: int | Sequence[int] | None, biases: bool) -> None:
         hidden = self.depth - 1
         if as_choice(self.function, "parametrization", parametrization, ("ntk", "standard")) == "ntk":
             if widths is not None:
                 raise ValueError(f"{self.function}: widths must be left out unless parametrization is 'standard'")
-            self.constant = self.bias if biases else 0.0
+            self.constants = [self.bias if biases else 0.0] * self.depth
             return
         if widths is None and hidden:
             raise ValueError(f"{self.function}: widths must be given where parametrization is 'standard'")
@@ -288,7 +288,7 @@ class KernelTask:
         if len(each) != hidden:
             raise ValueError(f"{self.function}: widths must be those of the {hidden} hidden layers, got {len(each)}")
         self.from_inputs = [float(width) for width in (self.x.shape[1], *each)]
-        self.constant = float(biases)
+        self.constants = [float(biases)] * self.depth
 
     def room(self, argument: str, out: Floats | None) -> Floats:
         shape: tuple[int, ...] = (len(self.x), len(self.y))
@@ -323,7 +323,7 @@ class KernelTask:
         )
         with np.errstate(over="ignore", invalid="ignore"):
             q = self.first_weight * square + self.bias
-            theta = self.from_inputs[0] * square + self.constant
+            theta = self.from_inputs[0] * square + self.constants[0]
             # What underflows is not 0: a function that jumps there tells the two apart.
             zeros = (q == 0) & (~x.any(axis=1) | (self.first_weight == 0))
             q[(q == 0) & ~zeros] = np.nextafter(0, 1)
@@ -339,7 +339,7 @@ class KernelTask:
                     seconds[layer][zeros & (q == 0)] = self.at_zero() ** 2
                 if tangent:
                     slopes[layer] = self.family.second(q, 1)
-                    theta = self.weight * slopes[layer] * theta + self.constant
+                    theta = self.weight * slopes[layer] * theta + self.constants[layer + 1]
                     theta += self.from_inputs[layer + 1] * seconds[layer]
                 q = self.weight * seconds[layer] + self.bias
         return variances, seconds, slopes
@@ -389,7 +389,7 @@ class KernelTask:
             jump = jumps(self.family.activation)
             below, order = float(jump), 0 if jump else self.family.activation.parity
         network = _core.meanfield.KernelNetwork(
-            kind, below, above, order, self.weight, self.bias, self.constant, self.from_inputs, tables
+            kind, below, above, order, self.weight, self.bias, self.constants, self.from_inputs, tables
         )
         _core.meanfield.infinite_kernels(
             units,
@@ -493,10 +493,10 @@ class KernelTask:
         state.gap[same] = 0.0
         roots = np.sqrt(of_x[0][0, i]) * np.sqrt(of_y[0][0, j])
         now = roots * state.correlation
-        tangents = now - self.bias + self.constant
+        tangents = now - self.bias + self.constants[0]
         if theta is not None and self.from_inputs[0] != self.weight:
             gram = np.einsum("ij,ij->i", self.x[i], self.y[j], dtype=np.float64) / self.x.shape[1]
-            tangents = self.from_inputs[0] * gram + self.constant
+            tangents = self.from_inputs[0] * gram + self.constants[0]
         for layer in range(self.depth):
             if layer:
                 a, b = of_x[0][layer - 1, i], of_y[0][layer - 1, j]
@@ -506,7 +506,7 @@ class KernelTask:
                 second, state = next_pairs(self.family.activation, a, b, *seconds, mean, state, self.weight, self.bias)
                 state.gap[same] = 0.0
                 if theta is not None:
-                    tangents = self.from_inputs[layer] * second + self.constant + self.weight * slope * tangents
+                    tangents = self.from_inputs[layer] * second + self.constants[layer] + self.weight * slope * tangents
                 now = self.weight * second + self.bias
             for out, values in ((k, now), (theta, tangents)):
                 if out is not None and (self.all or layer == self.depth - 1):

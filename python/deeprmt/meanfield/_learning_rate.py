@@ -220,18 +220,12 @@ def _of_mlp(mlp: MLP, x: ArrayLike | None, q0: float | None, biases: bool | None
 def _wide_kernel(mlp: MLP, rows: NDArray[np.float64], biases: bool, threads: int | None) -> NDArray[np.float64]:
     """The tangent kernel, in the limit of wide hidden layers, at the widths there are."""
     task = KernelTask(_name, rows, None, mlp.depth, mlp.activation, mlp.sigma_w, mlp.sigma_b, "last")
-    hidden, last = mlp.widths[1:-1], 0.0
+    hidden = mlp.widths[1:-1]
     if mlp.parametrization == "ntk":
         task.train("ntk", None, biases)
     else:
         task.train("standard", hidden or None, biases)
     if mlp.parametrization == "mup" and hidden:
-        if biases and len(set(hidden)) != 1:
-            raise ValueError(
-                f'{_name}: hidden widths must be equal where biases of "mup" are trained, because each has the rate of'
-                f" its width, and the kernel has one number for all, got {list(hidden)}. Give biases=False, or a"
-                " network drawn from the MLP for its own kernel"
-            )
         # The last layer's weights are smaller by 1 / sqrt(n), which all that passes them has squared.
         of_weights, of_biases = mlp.rates
         passed = [mlp._last_scale**2] * (mlp.depth - 1) + [1.0]
@@ -239,8 +233,7 @@ def _wide_kernel(mlp: MLP, rows: NDArray[np.float64], biases: bool, threads: int
             n * rate * scale for n, rate, scale in zip(task.from_inputs, of_weights, passed, strict=True)
         ]
         if biases:
-            task.constant = of_biases[0] * passed[0]
-            last = of_biases[-1] - task.constant
+            task.constants = [rate * scale for rate, scale in zip(of_biases, passed, strict=True)]
     theta = task.room("theta", None)
     task.run(None, theta, threads)
-    return np.asarray(theta + last, dtype=np.float64)
+    return np.asarray(theta, dtype=np.float64)

@@ -201,3 +201,53 @@ def test_a_kernel_without_digits_is_refused():
         gradient_flow(x, [1.0, 0.0], times=1.0, **network)
     found = posterior(1e10 * x, [1.0, 0.0], 1e10 * x, **network)
     np.testing.assert_allclose(found.mean, [1.0, 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e150, -1e200, 1.7e308])
+def test_targets_whose_squares_overflow_are_refused(size):
+    for call in (
+        lambda: posterior(X, size * Y, NEW, **NETWORK),
+        lambda: posterior(X, size * Y, NEW, kernel="ntk", time=1.0, **NETWORK),
+        lambda: gradient_flow(X, size * Y, times=1.0, **NETWORK),
+        lambda: gradient_descent(X, size * Y, steps=1, learning_rate=0.1, **NETWORK),
+    ):
+        with pytest.raises(ValueError, match=r"y must be below 5.77e\+149 in size, so that its squares are finite"):
+            call()
+
+
+def test_large_targets_small_kernels_and_long_times():
+    """All is linear in y, and what leaves the range says so."""
+    large = gradient_flow(X, 1e140 * Y, NEW, times=[0.0, 0.5, 1e300, np.inf], **NETWORK)
+    ones = gradient_flow(X, Y, NEW, times=[0.0, 0.5, 1e300, np.inf], **NETWORK)
+    np.testing.assert_allclose(large.mean, 1e140 * ones.mean, rtol=1e-12)
+    np.testing.assert_allclose(large.loss, 1e280 * ones.loss, rtol=1e-12)
+    tiny = 1e-250 * np.eye(4)  # K^-1 y is 1e390
+    with pytest.raises(ValueError, match="posterior: the mean must stay in the range of float64"):
+        posterior(None, 1e140 * Y, kernels=(tiny, tiny))
+    steps = [0, 1, 10**6, 10**15, 1e300]
+    border = 2 / ones.eigenvalues[-1]
+    just = gradient_descent(X, Y, NEW, steps=steps, learning_rate=border * (1 - 1e-12), **NETWORK)
+    assert just.stable
+    assert (np.diff(just.loss) <= 0).all()
+    assert just.loss[-1] == 0
+    with pytest.raises(ValueError, match=r"learning_rate must be below 2 / lambda_max = 0.209031 for so many steps"):
+        gradient_descent(X, Y, NEW, steps=steps, learning_rate=border * (1 + 1e-12), **NETWORK)
+    with pytest.raises(ValueError, match="learning_rate must be below"):
+        gradient_descent(X, Y, NEW, steps=2, learning_rate=1e300, **NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"times": [-1.0]}, "times must be at least 0, found -1"),
+        ({"times": [np.nan]}, "times must be at least 0, found nan"),
+        ({"y": [1.0, np.inf, 0.0]}, "y must be finite, found inf at index 1"),
+        ({"y": np.ones((3, 2, 1))}, r"y must have the shape \(inputs,\) or"),
+        ({"y": np.ones((3, 0))}, r"y must have the shape \(inputs,\) or"),
+        ({"y": np.ones(4)}, "x must have a row for each of the 4 entries of y"),
+    ],
+)
+def test_hostile_targets_and_times(change, says):
+    given = {"x": X, "y": Y, "times": [1.0], **NETWORK, **change}
+    with pytest.raises(ValueError, match=says):
+        gradient_flow(**given)

@@ -1,7 +1,7 @@
 // Covariance (K) and tangent kernel (Theta) of networks of infinite width, between all pairs of two sets of inputs.
 //
 //   K^1 = w x.y / n_0 + s,              K^{l+1} = w F_l + s
-//   Theta^1 = e_1 x.y / n_0 + t,        Theta^{l+1} = e_{l+1} F_l + t + w D_l Theta^l
+//   Theta^1 = e_1 x.y / n_0 + t_1,      Theta^{l+1} = e_{l+1} F_l + t_{l+1} + w D_l Theta^l
 //
 // F_l = E phi(u) phi(v) and D_l = E phi'(u) phi'(v) for Gaussian u and v with the covariance K^l of the pair.
 //
@@ -37,8 +37,8 @@ struct KernelNetwork {
   Kind kind;
   double below = 0, above = 1;
   int order = 0;
-  double weight, bias, constant;    // w, s, t above
-  std::vector<double> from_inputs;  // e_l, as many as layers
+  double weight, bias;                         // w, s above
+  std::vector<double> constants, from_inputs;  // t_l, e_l above, as many as layers
 
   /// One for each layer but the last, if kind is table. At variances a_r and a_s, with f = F / (F(u, u) F(v, v))^(1/2):
   /// 1 - f = (1 - cos(angle)) sum over d of gap(r p + s, d) T_d(2 angle / pi - 1) + ln(a_r / a_s)^2 apart(r p + s, 0);
@@ -57,12 +57,13 @@ struct KernelDiagonals {
 };
 
 /// @param x_units, y_units  (n, k), (m, k)  rows of length 1, whose products are the correlations of layer 1
-/// @param x, y              (n, n_0), (m, n_0)  the inputs; only read unless e_1 = w and t = s, else they may be empty
+/// @param x, y              (n, n_0), (m, n_0)  the inputs; only read unless e_1 = w and t_1 = s, else they may be
+/// empty
 /// @param symmetric         y is x: pairs are computed once
 /// @param k, theta          (n, m), or (layers n, m) for all layers one below the other; empty if not wanted
 /// @param threads           >= 1, never changes the result
 /// Cost: n m (k multiplications and about 50 flops a layer); in the worst case, of inputs that are all nearly parallel,
-/// 3 n m k flops more. Memory: 0.6 MiB a thread, up to 11 (n + m) sizeof(T) bytes a layer.
+/// 3 n m k flops more. Memory: 0.6 MiB a thread, up to 13 (n + m) sizeof(T) bytes a layer.
 template <class T>
 void infinite_kernels(MatIn<T> x_units, MatIn<T> y_units, MatIn<T> x, MatIn<T> y, const KernelDiagonals& of_x,
                       const KernelDiagonals& of_y, const KernelNetwork& network, bool symmetric, MatOut<T> k,
