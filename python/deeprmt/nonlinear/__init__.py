@@ -7,6 +7,7 @@ from ._constants import Constants, constants
 from ._errors import AutoencoderErrors, autoencoder_errors, test_error, training_error
 from ._feature_kernel import feature_kernel
 from ._fisher import FisherSpectrum, fisher_matrix, fisher_spectrum
+from ._fisher_law import FisherLaw, fisher_law
 from ._gram_law import GramLaw, gram_law
 from ._gram_matrix import gram_eigenvalues, gram_matrix
 from ._heavy_tails import HeavyTailedKernel, heavy_tailed_kernel
@@ -21,6 +22,7 @@ __all__ = [
     "AutoencoderErrors",
     "Constants",
     "DoubleDescent",
+    "FisherLaw",
     "FisherSpectrum",
     "GramLaw",
     "HeavyTailedKernel",
@@ -36,6 +38,7 @@ __all__ = [
     "critical_energy",
     "double_descent",
     "feature_kernel",
+    "fisher_law",
     "fisher_matrix",
     "fisher_spectrum",
     "gram_eigenvalues",

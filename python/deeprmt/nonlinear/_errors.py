@@ -39,7 +39,8 @@ def _point(
     a, b = as_ratio(function, "phi", phi), as_ratio(function, "psi", psi)
     s = as_share(function, "signal", signal)
     shape = np.broadcast_shapes(ridge.shape, e.shape, z.shape, d.shape, a.shape, b.shape, s.shape)
-    scaled, a, b, z, d, s = shared(in_range(ridge / e), a, b, z, d, s)
+    with np.errstate(over="ignore", under="ignore"):
+        scaled, a, b, z, d, s = shared(in_range(ridge / e), a, b, z, d, s)
     return ridge_point(function, scaled, a, b, z, d), scaled, s, shape
 
 

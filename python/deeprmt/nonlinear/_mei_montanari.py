@@ -118,7 +118,8 @@ def _points(
     eta = line + rest
     shape = np.broadcast_shapes(psi1.shape, psi2.shape, lam.shape)
     n, m, ridge, z, d = shared(psi1, psi2, lam, np.array(line / eta), np.array(rest / eta))
-    gamma = in_range(ridge * n / eta)
+    with np.errstate(over="ignore", under="ignore"):
+        gamma = in_range(ridge * n / eta)
     return ridge_point(function, gamma, 1 / m, 1 / n, z, d), gamma, rest / eta, shape
 
 

@@ -17,6 +17,8 @@ from ._ridge_point import Array, as_positive, as_ratio
 __all__ = ["MixtureErrors", "mixture_errors"]
 
 _LEAST = 1e-100
+_ROUNDING = 4 * 2.0**-52
+_WORST = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,7 +140,7 @@ def mixture_errors(
         If the lists have different lengths, or entries out of range; if gamma is not between 1e-100
         and 1e100 times the mean of eta.
     ConvergenceError
-        If no fixed point is found.
+        If no fixed point is found, or less than 6 digits are left.
 
     Notes
     -----
@@ -216,18 +218,28 @@ def mixture_errors(
         new_g, new_k, gg, gk, kg, kk, _, _ = mapped(g, k)
         det = (1 - gg) * (1 - kk) - gk * kg
         r1, r2 = new_g / g - 1, new_k / k - 1
-        with np.errstate(divide="ignore", invalid="ignore"):  # det is 0 by rounding alone
+        with np.errstate(all="ignore"):  # det is 0 by rounding alone
             s1, s2 = ((1 - kk) * r1 + gk * k / g * r2) / det, (kg * g / k * r1 + (1 - gg) * r2) / det
         good = (det > 0) & (s1 > -0.999) & (s2 > -0.999) & (s1 < 1) & (s2 < 1)
+        g, k = np.where(good, g * (1 + s1), new_g), np.where(good, k * (1 + s2), new_k)
         s1, s2 = np.where(good, s1, r1), np.where(good, s2, r2)
-        g, k = g * (1 + s1), k * (1 + s2)
         previous, worst = worst, max(float(np.abs(s1).max()), float(np.abs(s2).max()))
         if worst <= 1e-15 or (worst < 1e-6 and worst >= previous / 2):  # at the level of rounding
             break
     else:
-        raise ConvergenceError(f"{name}: no fixed point after 1000 steps", {"gamma": c, "step": worst})
+        at = float(c[np.argmax(np.maximum(np.abs(s1), np.abs(s2)))])
+        message = f"{name}: no fixed point after 1000 steps for gamma = {at:g}"
+        raise ConvergenceError(message, {"gamma": c, "step": worst})
     _, _, gg, gk, kg, kk, g_c, k_c = mapped(g, k)
     det = (1 - gg) * (1 - kk) - gk * kg
+    # Rounding of the map's slopes, of order 1, is what the determinant has lost.
+    lost = ~(det > _ROUNDING / _WORST)
+    if lost.any():
+        raise ConvergenceError(
+            f"{name}: gamma = {c[lost][0]:g} is so small, where the errors at ridge 0 are singular, that their digits"
+            " are lost; training_error and test_error, of one kind of features, keep them",
+            {"gamma": c[lost], "determinant": det[lost]},
+        )
     slope_g, slope_k = ((1 - kk) * g_c + gk * k_c) / det, (kg * g_c + (1 - gg) * k_c) / det
     train = -c * c * (s * slope_k + (1 - s) * slope_g)
     test = train / (c * g) ** 2

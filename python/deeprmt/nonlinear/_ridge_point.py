@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 _LEAST = 1e-150  # t at ridge 0: its square does not underflow
 _SMALLEST = 1e-120
+_LARGEST = 1e220
 _NOTHING = 1e-140  # what is below it there is 0, and what is above its reciprocal infinite
 _ROUNDING = 1e-12
 _MOST = 1e70
@@ -78,7 +79,7 @@ def as_shares(
 
 def _root(c: Array, zeta: Array, delta: Array) -> tuple[Array, Array]:
     """Both roots, y_c >= 0 and -y'_c <= 0, of y^2 + (zeta - c) y - c zeta delta = 0, where eta = 1."""
-    b = (c - 1) + delta  # c - zeta
+    b = np.where(delta < 0.5, (c - 1) + delta, c - zeta)  # equal: whichever subtracts numbers as they were given
     wide = np.sqrt(b * b + 4 * c * zeta * delta)
     larger = (np.abs(b) + wide) / 2
     smaller = np.where(larger > 0, c * zeta * delta / np.where(larger > 0, larger, 1.0), 0.0)
@@ -186,8 +187,11 @@ def shared(*arrays: Array) -> list[Array]:
 
 
 def in_range(gamma: Array) -> Array:
-    """Ridges in units of eta; those so small that their square roots would underflow in what follows are 0."""
-    return np.where(gamma < _SMALLEST, 0.0, gamma)
+    """Ridges in units of eta; those so small that their square roots would underflow in what follows are 0.
+
+    Those that would overflow are so large that nothing is fitted.
+    """
+    return np.where(gamma < _SMALLEST, 0.0, np.minimum(gamma, _LARGEST))
 
 
 def limit(value: Array, gamma: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..nonlinear import FisherSpectrum, fisher_spectrum
+from ..nonlinear import FisherSpectrum, fisher_law, fisher_spectrum
 from ._experiment import Experiment
 from ._result import Check, Reproduction
 
@@ -29,6 +29,20 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     }
     spreads = {name: float(np.mean([each.spread for each in rows])) for name, rows in found.items()}
     others = _NAMES[1:]
+    laws = {name: fisher_law(name) for name in _NAMES}
+    half = [
+        fisher_spectrum(n // 2, samples=8 * n, activation="tanh", rng=[seed, draws + each], threads=threads)
+        for each in range(4 * draws)
+    ]
+    many = [
+        fisher_spectrum(n, samples=16 * n, activation="tanh", rng=[seed, 5 * draws + each], threads=threads)
+        for each in range(draws)
+    ]
+    distances = {
+        "linear": laws["linear"].ks_distance(np.concatenate([each.eigenvalues for each in found["linear"]])),
+        "tanh, half as wide": laws["tanh"].ks_distance(np.concatenate([each.eigenvalues for each in half])),
+        "tanh": laws["tanh"].ks_distance(np.concatenate([each.eigenvalues for each in many])),
+    }
     checks = (
         Check.near("share of zeros, linear", zeros["linear"], 0.5, 0.0),
         Check.most("largest share of zeros, nonlinear", max(zeros[name] for name in others), 0.0),
@@ -42,15 +56,25 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
             spreads["linear"] / max(spreads[name] for name in others),
             1.0,
         ),
+        Check.most("distance to the limit law, linear", distances["linear"], 1 / n),
+        Check.most(
+            "distance to the limit law, tanh: over that at half the width",
+            distances["tanh"] / distances["tanh, half as wide"],
+            1.0,
+        ),
     )
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         for name, rows in found.items():
             values = np.sort(np.concatenate([each.eigenvalues / each.eigenvalues.mean() for each in rows]))
-            left.plot(np.maximum(values, 1e-6), np.linspace(0, 1, values.size), label=name)
+            (line,) = left.plot(np.maximum(values, 1e-6), np.linspace(0, 1, values.size), label=name)
+            mean = float(laws[name].mean())
+            low, high = laws[name]._hull()
+            x = np.geomspace(max(low, 1e-6 * mean), high, 300)
+            left.plot(x / mean, laws[name].cdf(x), "--", color=line.get_color(), linewidth=1)
         left.set_xscale("log")
-        left.set_xlabel("eigenvalue over the mean (zeros at 1e-6)")
+        left.set_xlabel("eigenvalue over the mean (zeros at 1e-6; dashed: the limit)")
         left.set_ylabel("share below")
         left.legend(fontsize="small")
         heights, bars = ([each[name] for name in _NAMES] for each in (conditions, errors))
@@ -58,7 +82,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         right.set_ylabel("largest eigenvalue over the mean")
 
     settings = {"seed": seed, "quick": quick, "n": n, "draws": draws}
-    content = {"zeros": zeros, "conditions": conditions, "stderr": errors, "spreads": spreads}
+    content = {"zeros": zeros, "conditions": conditions, "stderr": errors, "spreads": spreads, "distances": distances}
     return Reproduction(experiment.name, experiment.claim, experiment.source, checks, content, settings, draw)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeprmt import nonlinear
-from deeprmt.nonlinear import autoencoder_errors, training_error
+from deeprmt.nonlinear import autoencoder_errors, mei_montanari, training_error
 
 RIDGES = (1e-8, 1e-4, 1e-2, 1.0)
 # Rows of panels phi = 1/2, psi = 1/2 and 3/4 by log10(eta / zeta - 1): 14 digits of the training error of pure noise.
@@ -184,3 +184,15 @@ def test_refuses_words_and_shares_beyond_one():
         training_error(0.1, 1.0, 0.5, 1.0, 1.0, nonlinearity=0.4)
     with pytest.raises(ValueError, match="noise must be at least 0"):
         autoencoder_errors(0.1, 1.0, 0.5, 1.0, 1.0, noise=-1.0)
+
+
+def test_small_ratios_keep_their_digits():
+    """With zeta = 0 phi / psi alone counts: 1e-12 or 1; published at 1."""
+    for ratio in (1.0, 1e-3, 1e-12, 1e-60):
+        assert training_error(1e-3, 1.0, 0.0, ratio, ratio) == pytest.approx(0.015809412247807, rel=1e-13)
+
+
+def test_ridges_beyond_doubles_fit_nothing():
+    for phi, psi in ((1e-12, 1e12), (1e12, 1e12), (1e12, 1e-12)):
+        assert training_error([1e300, 1.7e308], 1e-200, 5e-201, phi, psi, signal=0.3) == pytest.approx([1.0, 1.0])
+    assert mei_montanari(1e12, 1e-3, 1e300).risk(noise=0.5) == pytest.approx(1.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deeprmt import nonlinear
+from deeprmt.errors import ConvergenceError
 from deeprmt.nonlinear import mixture_errors
 
 
@@ -118,3 +119,15 @@ def test_refuses(change, says):
     }  # fmt: skip
     with pytest.raises(ValueError, match=says):
         mixture_errors(**(arguments | change))
+
+
+def test_lost_digits_are_an_error():
+    """As many features as samples: traces grow like gamma^(-1/2), and the map's slopes at the fixed point tend to 1."""
+    with pytest.raises(ConvergenceError, match="gamma = 1e-60 is so small, where the errors at ridge 0 are singular"):
+        mixture_errors(1e-60, [0.5, 0.5], [1.0, 1.0], [0.0, 1.0], 0.5, 0.5)
+
+
+def test_very_many_features():
+    """1e24 features a sample: the trace, 1e-24, is below the last digit of where the iteration starts."""
+    found = mixture_errors(1e-3, [1.0], [1.0], [0.5], 1e12, 1e-12)
+    assert found.train == pytest.approx(nonlinear.training_error(1e-3, 1.0, 0.5, 1e12, 1e-12), rel=1e-12)

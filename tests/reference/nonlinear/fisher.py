@@ -20,3 +20,13 @@ def fisher_matrix(w1, w2, x, f, step=1e-5):
             jacobian[:, i] = (outputs(weights + e, sample) - outputs(weights - e, sample)) / (2 * step)
         total += jacobian.T @ jacobian
     return total / len(x)
+
+
+def leading_part(w1, w2, eta, zeta, slope, slope_variance):
+    """The matrix whose spectrum has the limit law, entry by entry; f is centred."""
+    (n1, n0), n2 = w1.shape, len(w2)
+    gram = w2.T @ w2
+    first = slope**2 * gram + slope_variance * n2 / n1 * np.eye(n1)
+    second = zeta * w1 @ w1.T + (eta - zeta) * np.eye(n1)
+    cross = slope * zeta**0.5 * np.kron(w2.T, w1.T)  # rows (b, i), columns (o, a)
+    return np.block([[np.kron(first, np.eye(n0)), cross], [cross.T, np.kron(np.eye(n2), second)]])
