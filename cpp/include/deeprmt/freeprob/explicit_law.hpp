@@ -24,9 +24,7 @@
 #pragma once
 
 #include <complex>
-#include <limits>
 #include <memory>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -83,7 +81,7 @@ class ExplicitLaw {
     double low, high, cdf;
   };
   /// Ascending, within (0, right end); the last one starts at the right end and has high = inf.
-  const std::vector<Gap>& gaps() const { return gaps_; }
+  const std::vector<Gap>& gaps() const;
 
   using Report = SolveReport;
 
@@ -97,95 +95,8 @@ class ExplicitLaw {
   Report resolvent(const std::vector<std::complex<double>>& z, std::vector<std::complex<double>>& g, int threads) const;
 
  private:
-  using Complex = std::complex<double>;
-  /// A subordination point; it moves by to_lead times the lead's step, and by `lack`.
-  struct Place : SquaredSlopes::Point {
-    Complex to_lead, lack;
-  };
-  struct Point {
-    SquaredSlopes::Point lead;
-    std::vector<Place> rest;
-  };
-  /// The last two solutions along the axis, with the derivatives of all unknowns, the lead's first, to ln x.
-  struct Trail {
-    Tally tally;  // of the present point
-    int known = 0;
-    double log_x[2];
-    std::vector<Complex> at[2], slope[2];
-  };
-  struct Term {
-    double a, power;
-  };
-  struct Group {
-    std::shared_ptr<const SquaredSlopes> law;
-    double power, width;
-  };
-  /// What happens up to the next affine map: ln z += log_scale + log_y ln y + sum of terms and groups.
-  struct Segment {
-    double log_scale = 0, log_y = 0, total = 0;  // total: log_y and all powers of terms
-    double smooth = 0, jumps = 0;
-    std::vector<Term> terms;
-    std::vector<Jump> projections;
-    std::vector<Group> groups;
-    double factor = 1, offset = 0;
-  };
-  struct Value {
-    Complex log_z, lack, slope, y, one_plus_y, y_slope, y_lack;
-    double rounding;  // of log_z
-  };
-  struct RealValue {
-    bool exists = false;
-    double turns = 0;                    // arg z / pi
-    double log_z = 0, slope = 0, y = 0;  // ln |z| and its derivative to the lead
-    double one_plus_y = 0, phase = 0;    // Im U / pi
-    /// Whether the point is one of an interval free of mass, seen from above.
-    bool free() const;
-  };
-  /// A simple end of the support: ln z = log_x + curvature (lead - its end)^2 / 2.
-  struct Edge {
-    double log_x, curvature;
-    Point at;
-  };
-
-  void add(const std::vector<Step>& steps);
-  void choose_lead();
-  Point point() const;
-  Complex one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m, Complex y) const;
-  static Complex one_plus(double a, Complex y, Complex one_plus_y);
-  static Complex log_ratio(double flat, Complex one_plus_by, Complex kept);
-  Complex kept(const Jump& jump, bool first, const SquaredSlopes::Point& lead, Complex one_plus_by) const;
-  Complex log_lead(Complex omega, Complex& slope) const;
-  Value value(Point& p) const;
-  double angle(const Point& p) const;
-  RealValue real(Point& p, const std::vector<int>& branches) const;
-  bool move(Point& p, Complex step, double& size) const;
-  bool newton(Point& p, Complex log_z, int steps, Tally& tally, Value* found = nullptr) const;
-  bool along(Point& p, Trail& trail, double log_x, Value& found) const;
-  void keep(Trail& trail, const Point& p, double log_x, Complex slope) const;
-  bool negative_root(Point& p, double log_modulus) const;
-  bool from_afar(Point& p, double log_modulus, double argument, Tally& tally) const;
-  bool in_bulk(Point& p, Trail& trail, double log_x, Value& found) const;
-  bool solve(double low, double high, double x, Point& p, Trail& trail, Value& found) const;
-  void find_right_end(bool known);
-  void find_gaps(double low, double high, const std::vector<int>& branches);
-  bool is_physical(const std::vector<RealValue>& run) const;
-  bool is_physical(const RealValue& v) const;
-  void find_floor();
-  void snap_to_atoms();
-  Edge refine(Point outside, Point inside, const std::vector<int>& branches) const;
-  double snapped(double log_x) const;
-
-  std::vector<Segment> segments_;
-  std::shared_ptr<const SquaredSlopes> lead_;
-  double lead_power_ = 0, lead_width_ = 1;
-  std::size_t rest_ = 0;  // subordination points beside the lead
-  std::vector<const SquaredSlopes*> rest_laws_;
-  std::vector<Atom> atoms_;
-  bool affine_ = false, lead_is_single_ = false, lead_is_jump_ = false;
-  double lead_flat_ = 0;
-  double log_floor_ = -std::numeric_limits<double>::infinity();  // below it the mass is not resolved
-  std::vector<Gap> gaps_;
-  std::vector<Edge> edges_;
+  struct Solved;
+  std::shared_ptr<const Solved> solved_;
 };
 
 }  // namespace deeprmt::freeprob
