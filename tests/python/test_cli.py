@@ -215,7 +215,7 @@ def test_what_the_machine_or_a_solver_cannot_do_is_one_line(monkeypatch, capsys,
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(cli, "analyze", fail)
+    monkeypatch.setattr(cli._analyze, "analyze", fail)
     assert cli.main(["analyze", str(net)]) == 2
     assert capsys.readouterr() == ("", f"deeprmt analyze: {says}\n")
 
