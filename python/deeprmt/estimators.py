@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from .activations import Activation
-from .meanfield import _inference as inference
 from .meanfield import nngp, ntk
+from .meanfield._learner import Learner
 
 __all__ = ["gaussian_process_kernel", "regressor"]
 
@@ -176,7 +176,7 @@ def _regressor_class() -> Any:
         def fit(self, X: Any, y: Any) -> Any:
             """Learns y at X."""
             X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
-            self._model = inference.Learner(
+            self._model = Learner(
                 "InfiniteWidthRegressor",
                 X,
                 np.asarray(y, dtype=np.float64),

@@ -7,8 +7,8 @@ the weights' entries have variance sigma_w^2 / n_in, the biases sigma_b^2.
 
 from ._correlation import DepthScales, correlation_map, correlations, depth_scales
 from ._critical import CriticalLine, CriticalPoint, critical_line, critical_point
+from ._dynamics import Dynamics, gradient_descent, gradient_flow
 from ._fixed_point import FixedPoint, fixed_point, fixed_points
-from ._inference import Dynamics, Posterior, gradient_descent, gradient_flow, posterior
 from ._kernel_law import KernelLaw, conjugate_kernel_law, ntk_law
 from ._kernel_spectrum import KernelSpectrum, kernel_spectrum
 from ._kernels import Kernels, kernels, nngp, ntk
@@ -16,6 +16,7 @@ from ._learning_rate import MaxLearningRate, max_learning_rate
 from ._moments import gauss_moment
 from ._one_sample import OneSampleNTKLaw, one_sample_ntk_law
 from ._phase_diagram import PhaseDiagram, phase_diagram
+from ._posterior import Posterior, posterior
 from ._products import gauss_product
 from ._slope_law import SlopeLaw, slope_law
 from ._variances import variance_map, variances

@@ -1,0 +1,269 @@
+"""Gradient flow and gradient descent of infinitely wide networks, in function space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import as_number, as_real
+from .._display import Displayed
+from ..activations import Activation
+from ._blocks import Blocks, Given, blocks_of
+from ._flow import decomposed, learned_by_flow, longest, resolved_values, rotated_to
+from ._overflow import refuse_overflow
+
+__all__ = ["Dynamics", "gradient_descent", "gradient_flow"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Dynamics(Displayed):
+    """Means and variances of an ensemble of networks while it is trained; by `gradient_flow` and `gradient_descent`.
+
+    Attributes
+    ----------
+    times : (k,) ndarray
+        Or numbers of steps.
+    train_mean, train_variance : (k, n), or (k, n, outputs) and (k, n), ndarrays
+        At the training inputs.
+    mean, variance : (k, m), or (k, m, outputs) and (k, m), ndarrays
+        At the new inputs.
+    loss : (k,) ndarray
+        Of the mean: sum over inputs and outputs of (mean - y)^2 / 2.
+    eigenvalues : (n,) ndarray
+        Of the tangent kernel of the training inputs, ascending.
+    learning_rate : float or None
+        Of gradient descent.
+    stable : bool
+        Whether learning_rate < 2 / lambda_max.
+
+    Examples
+    --------
+    >>> found = gradient_flow([[0.0], [1.0]], [0.0, 1.0], times=[0, 1e9], depth=2, activation="relu", sigma_w=1.0,
+    ...                       sigma_b=0.5)
+    >>> (found.train_mean.round(6) + 0.0).tolist(), found.mean.shape
+    ([[0.0, 0.0], [0.0, 1.0]], (2, 0))
+    """
+
+    times: Array
+    train_mean: Array
+    train_variance: Array
+    mean: Array
+    variance: Array
+    loss: Array
+    eigenvalues: Array
+    learning_rate: float | None
+    stable: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The arrays as lists."""
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+
+
+def gradient_flow(
+    x: ArrayLike | None,
+    y: ArrayLike,
+    x_new: ArrayLike | None = None,
+    *,
+    times: ArrayLike,
+    depth: int | None = None,
+    activation: str | Activation | None = None,
+    sigma_w: float | None = None,
+    sigma_b: float = 0.0,
+    kernels: Given | None = None,
+    threads: int | None = None,
+) -> Dynamics:
+    """Mean and variance of an ensemble of infinitely wide networks under gradient flow on sum |f - y|^2 / 2.
+
+    Parameters
+    ----------
+    x, y, x_new, depth, activation, sigma_w, sigma_b, kernels, threads
+        As for `posterior`; x_new may be left out.
+    times : array_like of real
+        >= 0; inf is the end.
+
+    Returns
+    -------
+    Dynamics
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `posterior`; if times are negative.
+
+    Notes
+    -----
+    The residual of the mean is exp(-t Theta) y, and the covariance at training inputs exp(-t Theta) K exp(-t Theta),
+    Theta in the NTK parametrization [1]_. Directions in which Theta is 0 to rounding (duplicates) stay as they are.
+
+    References
+    ----------
+    .. [1] J. Lee, L. Xiao et al., NeurIPS (2019), arXiv:1902.06720.
+
+    Examples
+    --------
+    >>> found = gradient_flow([[1.0, 1.0], [1.0, -1.0]], [1.0, -1.0], times=[0.1, 1.0], depth=3, activation="relu",
+    ...                       sigma_w=2**0.5)
+    >>> found.train_mean.round(4).tolist()
+    [[0.3705, -0.3705], [0.9902, -0.9902]]
+    """
+    name = "gradient_flow"
+    at = as_real(name, "times", times).astype(float).ravel()
+    bad = at[~(at >= 0)]
+    if bad.size:
+        raise ValueError(f"{name}: times must be at least 0, found {bad[0]:g}")
+    prior, tangent, target, columns = blocks_of(
+        name, x, y, x_new, kernels, depth, activation, sigma_w, sigma_b, threads, True, False
+    )
+    assert tangent is not None
+
+    def left(values: Array, time: float) -> Array:
+        resolved = resolved_values(values)[0]
+        if time == math.inf:
+            return np.asarray(resolved == 0, dtype=float)
+        with np.errstate(under="ignore"):
+            return np.asarray(np.exp(-time * resolved))
+
+    found = _evolve(name, prior, tangent, target, columns, at, left, learned_by_flow, None)
+    refuse_overflow(name, **_evolving(found))
+    return found
+
+
+def gradient_descent(
+    x: ArrayLike | None,
+    y: ArrayLike,
+    x_new: ArrayLike | None = None,
+    *,
+    steps: ArrayLike,
+    learning_rate: float,
+    depth: int | None = None,
+    activation: str | Activation | None = None,
+    sigma_w: float | None = None,
+    sigma_b: float = 0.0,
+    kernels: Given | None = None,
+    threads: int | None = None,
+) -> Dynamics:
+    """Mean and variance of an ensemble of infinitely wide networks after steps of gradient descent.
+
+    Parameters
+    ----------
+    x, y, x_new, depth, activation, sigma_w, sigma_b, kernels, threads
+        As for `posterior`; x_new may be left out.
+    steps : array_like of int
+        Numbers of steps, >= 0.
+    learning_rate : float
+        Of the loss sum |f - y|^2 / 2, positive. It converges below 2 / lambda_max: `max_learning_rate`.
+
+    Returns
+    -------
+    Dynamics
+        With `stable`; beyond the border numbers grow.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `posterior`; if steps are no whole numbers, or the learning rate is so large that numbers overflow.
+
+    Notes
+    -----
+    A step takes the residual r = f - y to (1 - eta Theta) r.
+
+    Examples
+    --------
+    >>> found = gradient_descent([[1.0, 1.0], [1.0, -1.0]], [1.0, -1.0], steps=[0, 1, 100], learning_rate=0.1, depth=3,
+    ...                          activation="relu", sigma_w=2**0.5)
+    >>> (found.train_mean[:, 0].round(4) + 0.0).tolist(), found.stable
+    ([0.0, 0.4629, 1.0], True)
+    """
+    name = "gradient_descent"
+    rate = as_number(name, "learning_rate", learning_rate, above=0)
+    given = as_real(name, "steps", steps)
+    at = given.astype(float).ravel()
+    bad = at[~((at >= 0) & (at == np.floor(at)) & np.isfinite(at))]
+    if bad.size:
+        raise ValueError(f"{name}: steps must be whole numbers of at least 0, found {bad[0]:g}")
+    prior, tangent, target, columns = blocks_of(
+        name, x, y, x_new, kernels, depth, activation, sigma_w, sigma_b, threads, True, False
+    )
+    assert tangent is not None
+
+    def left(values: Array, count: float) -> Array:
+        factor = 1 - rate * resolved_values(values)[0]
+        with np.errstate(over="ignore", under="ignore"):
+            return np.where(count % 2 == 1, np.sign(factor), 1.0) * np.abs(factor) ** count if count else factor**0
+
+    def learned(values: Array, count: float) -> Array:
+        """(1 - (1 - eta lambda)^k) / lambda, without cancellation for small eta lambda."""
+        resolved, floor = resolved_values(values)
+        part = rate * resolved
+        small = part < 0.5
+        with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+            direct = (1 - left(values, count)) / np.where(small, 1.0, part)
+            series = -np.expm1(count * np.log1p(-np.where(small, part, 0.0))) / np.where(part > 0, part, 1.0)
+        limit = np.where(part > 0, series, longest(rate * count, floor) / rate)
+        return rate * np.where(small, limit, direct)
+
+    found = _evolve(name, prior, tangent, target, columns, at, left, learned, rate)
+    if not found.stable and not all(np.isfinite(each).all() for each in _evolving(found).values()):
+        raise ValueError(
+            f"{name}: learning_rate must be below 2 / lambda_max = {2 / found.eigenvalues[-1]:.6g} for so many steps:"
+            f" with {rate:g} numbers overflow"
+        )
+    refuse_overflow(name, **_evolving(found))
+    return found
+
+
+def _evolving(found: Dynamics) -> dict[str, Array]:
+    return {
+        "mean": found.mean,
+        "variance": found.variance,
+        "mean_at_training_inputs": found.train_mean,
+        "variance_at_training_inputs": found.train_variance,
+        "loss": found.loss,
+    }
+
+
+def _evolve(
+    function: str,
+    prior: Blocks,
+    tangent: Blocks,
+    target: Array,
+    columns: bool,
+    at: Array,
+    left: Callable[[Array, float], Array],
+    learned: Callable[[Array, float], Array],
+    rate: float | None,
+) -> Dynamics:
+    """All times in the eigenvectors of Theta: O(n^3) once, O(n^2) for means and O((n + m) n^2) for variances each."""
+    values, vectors = decomposed(function, tangent.train)
+    rotated = vectors.T @ target
+    train_k = vectors.T @ prior.train @ vectors
+    cross_theta, cross_k = rotated_to(tangent.cross, vectors, values), prior.cross @ vectors
+    n, m, outputs = len(target), len(prior.cross), target.shape[1]
+    train_mean, mean = np.empty((len(at), n, outputs)), np.empty((len(at), m, outputs))
+    train_variance, variance = np.empty((len(at), n)), np.empty((len(at), m))
+    loss = np.empty(len(at))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for i, time in enumerate(at.tolist()):
+            stays, part = left(values, time), learned(values, time)
+            residual = stays[:, None] * rotated
+            loss[i] = float((residual**2).sum()) / 2
+            train_mean[i] = target - vectors @ residual
+            back = vectors * stays
+            train_variance[i] = np.einsum("ij,ij->i", back @ train_k, back)
+            a = cross_theta * part
+            mean[i] = a @ rotated
+            variance[i] = (
+                prior.variances - 2 * np.einsum("ij,ij->i", a, cross_k) + np.einsum("ij,ij->i", a @ train_k, a)
+            )
+    train_mean, mean = (each if columns else each[:, :, 0] for each in (train_mean, mean))
+    stable = rate is None or rate * float(values[-1]) < 2
+    return Dynamics(
+        at, train_mean, np.maximum(train_variance, 0), mean, np.maximum(variance, 0), loss, values, rate, stable
+    )
