@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.linalg import eigsh
 
-from deeprmt import _tangent_kernel
 from deeprmt.activations import names
-from deeprmt.networks import MLP, Network
+from deeprmt.networks import MLP, Network, _tangent_kernel
 
 rng = np.random.default_rng(0)
 

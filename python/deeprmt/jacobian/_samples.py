@@ -22,7 +22,8 @@ from .._arguments import (
     refuse_beyond_memory,
     refuse_non_finite,
 )
-from ..networks import MLP, Output
+from ..networks import MLP
+from ..networks._network import Output
 from ..run import Progress
 from ._layers import variances
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from .._tangent_kernel import signals
-from ..networks import MLP, Network, Parametrization
+from ..networks import MLP, Network
+from ..networks._mlp import Parametrization
+from ..networks._tangent_kernel import signals
 from ..training import Trainer
 from ._experiment import Experiment
 from ._fits import exponent

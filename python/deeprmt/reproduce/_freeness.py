@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import _core
-from .._tangent_kernel import signals
 from ..meanfield import critical_point
 from ..networks import MLP, Network, fixing_rotation
+from ..networks._tangent_kernel import signals
 from ._experiment import Experiment
 from ._fits import exponent
 from ._result import Check, Reproduction

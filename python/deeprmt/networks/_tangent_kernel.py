@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
-from . import _core
-from ._arguments import Floats, as_choice, as_real, refuse_beyond_memory, refuse_non_finite
+from .. import _core
+from .._arguments import Floats, as_choice, as_real, refuse_beyond_memory, refuse_non_finite
 
 if TYPE_CHECKING:
-    from .networks import Network
+    from ._network import Network
 
 Outputs = Literal["trace", "diagonal", "full"]
 _AT_ONCE = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import Floats, as_choice, as_count, refuse_non_finite
+from .._arguments import Floats, as_choice, as_count, refuse_non_finite
 from ._tangent_kernel import Outputs
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
-from ._arguments import RNG, Floats, as_choice, as_real, refuse_beyond_memory, refuse_non_finite
-from .ensembles import HaarOperator
+from .._arguments import RNG, Floats, as_choice, as_real, refuse_beyond_memory, refuse_non_finite
+from ..ensembles import HaarOperator
 
 __all__ = ["FixingRotation", "fixing_rotation"]
 
