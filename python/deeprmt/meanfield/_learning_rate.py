@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import as_real, refuse_non_finite, shown
+from .._arguments import as_number, as_real, refuse_non_finite, shown
 from .._display import Displayed
 from ..laws import Law
 from ..linalg import eigvalsh
 from ..linalg._largest import largest_eigenvalue
 from ..networks import MLP, Network, TangentOperator
 from ._kernels import KernelTask
-from ._one_sample import OneSampleNTKLaw, one_sample_ntk_law
+from ._moments import gauss_moment
+from ._one_sample import OneSampleNTKLaw, _stationary, one_sample_ntk_law
+from ._unequal_widths import Layer, largest_at_one_input
 
 __all__ = ["MaxLearningRate", "max_learning_rate"]
 
@@ -112,7 +114,8 @@ def max_learning_rate(
     -----
     The loss fixes the unit of eta.
 
-    - One input: |f - y|^2 / (2 n_L) [1]_. A loss without 1 / n_L bears an eta that is n_L times smaller.
+    - One input: |f - y|^2 / (2 n_L) [1]_. A loss without 1 / n_L bears an eta that is n_L times smaller. Widths may
+      differ: the limit is that of widths which grow in their proportions.
     - A training set: the mean over inputs of |f - y|^2 / 2, as `training.train` has it with ``loss="squared"``, whose
       `rate` this is then. Theta / n is never formed: Lanczos' method finds its largest eigenvalue.
     - With "mup" the terms of the kernel differ by powers of the width, and each is taken in its leading order at the
@@ -195,11 +198,7 @@ def _of_mlp(mlp: MLP, x: ArrayLike | None, q0: float | None, biases: bool | None
         refuse_non_finite(_name, "x", row)
         q0 = float(np.mean(row.astype(np.float64) ** 2))
     if len(set(mlp.widths[1:])) != 1:
-        raise ValueError(
-            f"{_name}: mlp.widths must be equal from the first hidden layer on, got {list(mlp.widths)}: the law at one"
-            f" input is that of square layers. Give x as a row, of shape (1, {mlp.widths[0]}), for hidden layers much"
-            " wider than the output, or a network drawn from the MLP for its own kernel"
-        )
+        return _of_unequal_widths(mlp, q0, bool(biases))
     standard = MLP(mlp.widths, mlp.activation, weights=mlp.weights, sigma_w=mlp.sigma_w, sigma_b=mlp.sigma_b)
     if mlp.parametrization == "standard":
         return one_sample_ntk_law(standard, q0=q0, biases=bool(biases)).lambda_max
@@ -215,6 +214,26 @@ def _of_mlp(mlp: MLP, x: ArrayLike | None, q0: float | None, biases: bool | None
         )
     ]
     return passed * OneSampleNTKLaw(standard, law.q, np.array(terms)).lambda_max
+
+
+def _of_unequal_widths(mlp: MLP, q0: float | None, biases: bool) -> float:
+    second = _stationary(_name, mlp) if q0 is None else as_number(_name, "q0", q0, above=0)
+    weight, bias = mlp.sigma_w**2, mlp.sigma_b**2
+    own: list[float] = []
+    q: list[float] = []
+    for n, of_weights, of_biases in zip(mlp.widths, *mlp.rates, strict=False):
+        if own:
+            q.append(weight * second + bias)
+            second = float(gauss_moment(mlp.activation, q[-1]))
+        if not 1e-100 < second < 1e100:
+            raise ValueError(f"{_name}: the signal must stay between 1e-100 and 1e100, got {second:g}")
+        own.append((of_weights * second * n + (of_biases if biases else 0.0)) / mlp.widths[-1])
+    layers = [
+        Layer(each, after / before, weight, adds)
+        for each, before, after, adds in zip(q, mlp.widths[1:-1], mlp.widths[2:], own[1:], strict=True)
+    ]
+    layers[-1] = replace(layers[-1], weight=weight * mlp._last_scale**2)
+    return largest_at_one_input(mlp.activation, own[0], layers, mlp.weights == "haar")
 
 
 def _wide_kernel(mlp: MLP, rows: NDArray[np.float64], biases: bool, threads: int | None) -> NDArray[np.float64]:

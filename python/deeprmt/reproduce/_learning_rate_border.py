@@ -22,7 +22,7 @@ _Q = 0.05
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
-    width, depths, count, steps = (40, (2, 4), 6, 8) if quick else (200, (2, 4, 8, 16, 32), 14, 30)
+    width, depths, count, steps = (40, (2, 4), 6, 8) if quick else (300, (2, 4, 8, 16, 32), 14, 30)
     point = critical_point("hard_tanh", q_star=_Q)
     checks: list[Check] = []
     content: dict[str, Any] = {"depths": list(depths)}

@@ -48,6 +48,11 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
                 checks.append(
                     Check.near(f"depth {depth}: mass of the law at its maximum", top, 1 - (depth - 1) * flat, 1e-8)
                 )
+                grow = float(point.sigma_w) ** 2
+                wanted = second * sum(grow**k for k in range(depth))  # of the units that are open in every layer
+                checks.append(
+                    Check.near(f"depth {depth}: maximum of the law over its formula", largest[-1] / wanted, 1.0, 1e-8)
+                )
                 checks.append(
                     Check.near(f"depth {depth}: largest eigenvalue of a network over that of the law",
                                measured[-1] / largest[-1], 1.0, 0.01)

@@ -12,6 +12,7 @@ from deeprmt.meanfield import (
     ntk,
     one_sample_ntk_law,
 )
+from deeprmt.meanfield._unequal_widths import Layer, largest_at_one_input
 from deeprmt.networks import MLP
 from deeprmt.training import Trainer
 
@@ -121,6 +122,41 @@ def test_every_parametrization_at_one_input(kind, inputs):
         assert abs(finite / limit - 1) < 0.1  # of 100 units 50 +- 5 are open, in six draws +- 2: 4 %, times 2.5
 
 
+@pytest.mark.parametrize("weights", ["gaussian", "haar"])
+@pytest.mark.parametrize("name", ["relu", "tanh", "gelu", "hard_tanh", "linear"])
+def test_the_curve_of_unequal_widths_where_they_are_equal(name, weights):
+    """Two ways to one number: the law's support, and the least point of its inverse curve."""
+    for depth in (2, 3, 6):
+        mlp = MLP([80] * (depth + 1), name, weights=weights, sigma_w=1.3, sigma_b=0.2)
+        law = one_sample_ntk_law(mlp, q0=0.7)
+        layers = [Layer(q, 1.0, 1.3**2, own) for q, own in zip(law.q, law.second_moments[1:], strict=True)]
+        found = largest_at_one_input(mlp.activation, 0.7, layers, weights == "haar")
+        np.testing.assert_allclose(found, law.lambda_max, rtol=1e-9)  # of what both promise at a hard edge
+
+
+@pytest.mark.parametrize("kind", ["standard", "ntk", "mup"])
+@pytest.mark.parametrize("weights", ["gaussian", "haar"])
+@pytest.mark.parametrize("widths", [[80, 240, 160, 80], [160, 80, 240, 160], [100, 400, 200, 20]])
+def test_unequal_widths_at_one_input(widths, weights, kind):
+    x = np.random.default_rng(6).normal(size=widths[0])
+    mlp = MLP(widths, "tanh", weights=weights, sigma_w=1.3, sigma_b=0.3, parametrization=kind)
+    for biases in (True, False):
+        limit = max_learning_rate(mlp, x, biases=biases).lambda_max
+        finite = np.mean([max_learning_rate(mlp.sample(i), x, biases=biases).lambda_max for i in range(8)])
+        # A soft edge is low by some 2 / n^(2/3) of the bulk's spread: 11 % at 80, 27 % of a part at 20.
+        assert -0.2 < finite / limit - 1 < 0.06
+
+
+def test_unequal_widths_in_closed_form():
+    """Linear, Haar, 1:2:1: W_2 is half of an orthogonal matrix, and W_1 an isometry: all of Theta is one number."""
+    mlp = MLP([50, 100, 50], "linear", weights="haar", sigma_w=1.0)
+    # own: n_0 / n_L of the first layer's weights times W_2 W_2^T = 1; the last layer's |x_1|^2 / n_L is 2.
+    np.testing.assert_allclose(max_learning_rate(mlp, q0=1.0).lambda_max, 1 + 2, rtol=1e-9)
+    gauss = MLP([50, 100, 50], "linear", sigma_w=1.0)
+    # W_2 W_2^T is Marchenko and Pastur's of ratio 1/2, up to (1 + 2^-1/2)^2.
+    np.testing.assert_allclose(max_learning_rate(gauss, q0=1.0).lambda_max, 2 + (1 + 0.5**0.5) ** 2, rtol=1e-9)
+
+
 def test_spectra_beside_laws():
     """Fan and Wang's setting, arXiv:2005.11879: conjugate kernels of Gaussian inputs, a centred activation."""
     n = 300
@@ -173,9 +209,10 @@ def test_bad_input_is_refused():
         max_learning_rate(net)
     with pytest.raises(ValueError, match="no negative eigenvalue, but they run from -1 to 3"):
         max_learning_rate([[1.0, 2.0], [2.0, 1.0]])
-    for kind in ("standard", "ntk", "mup"):
-        with pytest.raises(ValueError, match="widths must be equal from the first hidden layer on"):
-            max_learning_rate(MLP([5, 20, 2], "relu", sigma_w=1.4, parametrization=kind), x[0])
+    with pytest.raises(ValueError, match="q0 must be finite and above 0"):
+        max_learning_rate(MLP([5, 20, 2], "relu", sigma_w=1.4), np.zeros(5))
+    with pytest.raises(ValueError, match="the signal must stay between 1e-100 and 1e100"):
+        max_learning_rate(MLP([5, 20, 2], "relu", sigma_w=1.4), q0=1e120)
     with pytest.raises(ValueError, match="largest eigenvalue must be positive"):
         max_learning_rate(net, np.zeros((2, 5)), biases=False)
     with pytest.raises(ValueError, match="kernel must be a square matrix"):
