@@ -75,8 +75,8 @@ def largest_at_one_input(activation: Activation, first: float, layers: list[Laye
     """The upper end of the limit law of Theta, which is `first` times the identity before the `layers`.
 
     With M(z) the mean of t / (z - t), Theta' = own + W D Theta D W^T takes a point (y, z) of the curve y = M(z) to one
-    of the next curve (free multiplication: the S-transforms of D^2 and W^T W are factors; then zeros are added or removed,
-    and the kernel is shifted). z falls as y rises from 0, down to the end of the law.
+    of the next curve: the S-transforms of D^2 and W^T W are factors, then zeros are added or removed, and the kernel
+    is shifted. z falls as y rises from 0, down to the end of the law.
     """
     slopes = {layer.q: _Slopes(activation, layer.q) for layer in layers}
 
