@@ -19,6 +19,7 @@ __all__ = ["GramLaw", "gram_law"]
 
 Array = NDArray[np.float64]
 _sides = ("features", "samples")
+_most = 1e70  # products of a few ratios are doubles
 
 
 class GramLaw(Law):
@@ -167,11 +168,11 @@ def gram_law(
     Parameters
     ----------
     eta : float
-        E f^2 at N(0, sigma_w^2 sigma_x^2), above 0; see `constants`.
+        E f^2 at N(0, sigma_w^2 sigma_x^2), from 1e-70 to 1e70; see `constants`.
     zeta : float
         (E z f)^2, from 0 to eta.
     phi, psi : float
-        n_0 / m and n_0 / n_1, above 0.
+        n_0 / m and n_0 / n_1, from 1e-70 to 1e70; beyond 1e-15 and 1e15 some combinations are not solved.
     side : {"features", "samples"}
         The n_1 x n_1 matrix Y Y^T / m, or the m x m matrix Y^T Y / m.
     nonlinearity : float, optional
@@ -185,7 +186,7 @@ def gram_law(
     Raises
     ------
     ValueError, TypeError
-        If zeta is more than eta, or a ratio is not above 0.
+        If zeta is more than eta, or a number out of range.
     ConvergenceError
         From the law's methods, where the solver fails.
 
@@ -215,6 +216,11 @@ def gram_law(
     zeta = as_number("gram_law", "zeta", zeta, least=0)
     phi = as_number("gram_law", "phi", phi, above=0)
     psi = as_number("gram_law", "psi", psi, above=0)
+    for argument, ratio in (("phi", phi), ("psi", psi)):
+        if not 1 / _most <= ratio <= _most:
+            raise ValueError(f"gram_law: {argument} must lie between {1 / _most:g} and {_most:g}, got {ratio:g}")
+    if not 1 / _most <= eta <= _most:
+        raise ValueError(f"gram_law: eta must lie between {1 / _most:g} and {_most:g}, got {eta:g}")
     side = as_choice("gram_law", "side", side, _sides)
     if zeta > eta * (1 + 1e-13):
         raise ValueError(f"gram_law: zeta must be at most eta, {eta!r}, got {zeta!r}")

@@ -65,7 +65,7 @@ def hessian_law(phi: float, energy: float) -> Law:
     Parameters
     ----------
     phi : float
-        Parameters over data, above 0.
+        Parameters over data, between 1e-28 and 1e28.
     energy : float
         The loss per sample: 0, or between 1e-28 and 1e28.
 
@@ -77,7 +77,8 @@ def hessian_law(phi: float, energy: float) -> Law:
     Raises
     ------
     ValueError, TypeError
-        If phi is not above 0, or energy below 0; if either is out of range.
+        If phi is not above 0, or energy below 0; if either is out of range, where doubles do not tell the ends of a
+        part of the spectrum apart.
     ConvergenceError
         If the law cannot be solved: where sqrt(energy) and what it is added to differ by some 1e6 or more. Ends are
         compared with those that the sum of both R-transforms has.
@@ -99,6 +100,8 @@ def hessian_law(phi: float, energy: float) -> Law:
     """
     phi = as_number("hessian_law", "phi", phi, above=0.0)
     energy = as_number("hessian_law", "energy", energy, least=0.0)
+    if not 1e-28 <= phi <= 1e28:
+        raise ValueError(f"hessian_law: phi must be between 1e-28 and 1e28, got {phi:g}")
     first = MarchenkoPastur(phi)
     if energy == 0:
         return first
@@ -109,7 +112,11 @@ def hessian_law(phi: float, energy: float) -> Law:
     try:
         found = [end for pair in law.support() for end in pair]
     except ConvergenceError as error:
-        raise ConvergenceError(f"hessian_law: phi = {phi:g}, energy = {energy:g}: {error}", error.report) from error
+        raise ConvergenceError(
+            f"hessian_law: phi = {phi:g}, energy = {energy:g}: the support was not found, its scales differ by more"
+            f" than the equations of free sums resolve: {error}",
+            error.report,
+        ) from error
     # To a part in 1e9 of the interval's own ends, or to rounding of the whole.
     size = max(map(abs, expected))
     own = [max(map(abs, expected[i // 2 * 2 : i // 2 * 2 + 2])) for i in range(len(expected))]

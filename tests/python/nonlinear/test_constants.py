@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from deeprmt.activations import Activation, as_activation
 from deeprmt.meanfield import gauss_moment
@@ -150,3 +151,17 @@ def test_shows_itself():
     assert found.to_dict()["activation"] == "tanh"
     assert set(found.to_dict()) == {"mean", "eta", "zeta", "nonlinearity", "slope", "sigma", "ratio", "activation"}
     assert "tanh" in found._repr_html_()
+
+
+@pytest.mark.parametrize("height", [1e-3, 1e-5, 1e-9])
+def test_small_jumps_have_no_slope_of_finite_square(height):
+    f = Activation(lambda z: z + height * np.sign(z), kinks=(0.0,))
+    assert constants(f).eta_prime == np.inf
+    kinked = Activation(lambda z: z + height * np.abs(z), kinks=(0.0,))
+    assert constants(kinked).eta_prime == pytest.approx(1 + height**2, rel=1e-6)
+
+
+def test_declared_windows_are_seen():
+    """z + 1 on a window of 3e-4: the mean is the window's probability."""
+    f = Activation(lambda z: z + ((z > 0.5) & (z < 0.5003)), kinks=(0.5, 0.5003))
+    assert constants(f).mean == pytest.approx(special.ndtr(0.5003) - special.ndtr(0.5), rel=1e-10)

@@ -262,3 +262,10 @@ def test_narrow_bulks_match_the_quartic_at_the_same_doubles(case):
     low, high = law.support()[-1]
     x = low + 0.4 * (high - low)
     assert law.pdf(x) == pytest.approx(density(x, rest + zeta, zeta, phi, psi, rest, digits=45), rel=1e-13)
+
+
+def test_numbers_out_of_range_are_refused_by_name():
+    for numbers, says in (((1.0, 0.5, 1e-150, 1.0), "phi must lie"), ((1.0, 0.5, 1.0, 1e300), "psi must lie"),
+                          ((1e-200, 0.0, 1.0, 1.0), "eta must lie")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"gram_law: {says} between 1e-70 and 1e\\+70"):
+            gram_law(*numbers)

@@ -84,3 +84,8 @@ def test_refuses():
         hessian_eigenvalues(10, 0.1, 1e308)
     with pytest.raises(ValueError, match="energy must be 0 or between 1e-28 and 1e28"):
         hessian_law(0.1, 1e-300)
+    for phi in (1e-300, 1e300):
+        with pytest.raises(ValueError, match="hessian_law: phi must be between 1e-28 and 1e28"):
+            hessian_law(phi, 1.0)
+    with pytest.raises(ConvergenceError, match="scales differ by more than the equations of free sums resolve"):
+        hessian_law(1e20, 1.0)
