@@ -10,6 +10,7 @@
 #include "bind.hpp"
 #include "deeprmt/freeprob/atom_sums.hpp"
 #include "deeprmt/freeprob/explicit_law.hpp"
+#include "deeprmt/freeprob/panels.hpp"
 #include "deeprmt/freeprob/power_series.hpp"
 #include "deeprmt/freeprob/subordination.hpp"
 
@@ -17,6 +18,7 @@ namespace deeprmt::bind {
 namespace {
 
 using freeprob::ExplicitLaw;
+using freeprob::Panels;
 using freeprob::SquaredSlopes;
 using freeprob::Subordination;
 
@@ -123,6 +125,27 @@ py::tuple power_series(const Array<double>& f, const Array<std::complex<double>>
   return py::make_tuple(value, slope);
 }
 
+std::shared_ptr<Panels> make_panels(const Array<double>& low, const Array<double>& high, const Array<double>& series) {
+  const auto first = vector_view("low", low), last = vector_view("high", high);
+  const auto rows = view("series", series);
+  return without_gil([&] { return std::make_shared<Panels>(first, last, rows); });
+}
+
+py::tuple sums(const Panels& panels, const Array<std::complex<double>>& w, int threads) {
+  const auto points = vector_view("w", w);
+  auto value = empty<std::complex<double>>(points.size()), slope = empty<std::complex<double>>(points.size());
+  without_gil(
+      [&, a = vector_view_mut(value), b = vector_view_mut(slope)]() mutable { panels.sums(points, a, b, threads); });
+  return py::make_tuple(value, slope);
+}
+
+Array<double> arguments(const Panels& panels, const Array<std::complex<double>>& w, int threads) {
+  const auto points = vector_view("w", w);
+  auto out = empty<double>(points.size());
+  without_gil([&, o = vector_view_mut(out)]() mutable { panels.arguments(points, o, threads); });
+  return out;
+}
+
 Subordination make_subordination(bool product, const std::vector<std::tuple<double, double, double, double>>& known,
                                  double scale) {
   std::vector<Subordination::Explicit> laws;
@@ -185,6 +208,11 @@ void bind_freeprob(py::module_ m) {
       .def("resolvent", &resolvent, "z"_a, "threads"_a)
       .def("gaps", &gaps);
   m.def("power_series", &power_series, "f"_a.noconvert(), "v"_a.noconvert(), "threads"_a);
+  py::class_<Panels, std::shared_ptr<Panels>>(m, "Panels", plain_class())
+      .def(py::init(&make_panels), "low"_a.noconvert(), "high"_a.noconvert(), "series"_a.noconvert())
+      .def_property_readonly("mass", &Panels::mass)
+      .def("sums", &sums, "w"_a.noconvert(), "threads"_a)
+      .def("arguments", &arguments, "w"_a.noconvert(), "threads"_a);
   py::class_<Subordination>(m, "Subordination", plain_class())
       .def(py::init(&make_subordination), "product"_a, "known"_a, "scale"_a)
       .def("add", &add_atoms, "at"_a.noconvert(), "mass"_a.noconvert(), "power"_a)

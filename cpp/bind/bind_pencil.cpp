@@ -1,6 +1,8 @@
 #include <pybind11/complex.h>
 
 #include <complex>
+#include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -11,13 +13,17 @@ namespace deeprmt::bind {
 namespace {
 
 using freeprob::LetterLaw;
+using freeprob::Panels;
 using freeprob::Pencil;
 using Complex = std::complex<double>;
 
 LetterLaw general(const Array<double>& locations, const Array<double>& masses, const Array<double>& intervals,
-                  std::vector<std::vector<double>> series) {
+                  std::vector<std::vector<double>> series,
+                  const std::vector<std::tuple<std::shared_ptr<Panels>, double, bool>>& panels) {
+  std::vector<LetterLaw::Part> parts;
+  for (const auto& [each, origin, mirrored] : panels) parts.push_back({each, origin, mirrored});
   return LetterLaw::general(vector_view("locations", locations), vector_view("masses", masses),
-                            view("intervals", intervals), std::move(series));
+                            view("intervals", intervals), std::move(series), std::move(parts));
 }
 
 Pencil make(const Array<Complex>& constant, const std::vector<Array<Complex>>& frames,
@@ -60,7 +66,7 @@ void bind_pencil(py::module_ m) {
       .def_static("semicircle", &LetterLaw::semicircle, "variance"_a)
       .def_static("poisson", &LetterLaw::poisson, "mean"_a, "jump"_a)
       .def_static("general", &general, "locations"_a.noconvert(), "masses"_a.noconvert(), "intervals"_a.noconvert(),
-                  "series"_a);
+                  "series"_a, "panels"_a = py::tuple());
   py::class_<Pencil>(m, "Pencil", plain_class())
       .def(py::init(&make), "constant"_a, "frames"_a, "cores"_a, "laws"_a, "reach"_a)
       .def("descended", &descended)

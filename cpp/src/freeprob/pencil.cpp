@@ -68,7 +68,7 @@ LetterLaw LetterLaw::poisson(double mean, double jump) {
 }
 
 LetterLaw LetterLaw::general(VecIn<double> locations, VecIn<double> masses, MatIn<double> intervals,
-                             std::vector<std::vector<double>> series) {
+                             std::vector<std::vector<double>> series, std::vector<Part> parts) {
   const char* name = "LetterLaw";
   check::that(masses.size() == locations.size(), name, ": masses must be as many as locations");
   check::shape(name, "intervals", intervals, static_cast<Index>(series.size()), 2);
@@ -94,6 +94,15 @@ LetterLaw LetterLaw::general(VecIn<double> locations, VecIn<double> masses, MatI
     law.radius_ = std::max(law.radius_, std::abs(intervals(k, 0)) + intervals(k, 1));
     law.pieces_.push_back({intervals(k, 0), intervals(k, 1), std::move(a)});
   }
+  for (const Part& part : parts) {
+    check::that(part.panels && std::isfinite(part.origin), name, ": parts must have panels and a finite origin");
+    const double sign = part.mirrored ? -1 : 1;
+    mass += part.panels->mass();
+    mean += part.panels->mass() * part.origin + sign * part.panels->mean();
+    for (const double end : {part.panels->low(), part.panels->high()})
+      law.radius_ = std::max(law.radius_, std::abs(part.origin + sign * end));
+  }
+  law.parts_ = std::move(parts);
   check::that(std::abs(mass - 1) < 1e-6, name, ": the mass must be 1, got ", mass);
   law.first_ = mean;
   return law;
@@ -122,6 +131,18 @@ void LetterLaw::cauchy(Complex w, Complex& value, Complex& slope) const {
     value += factor * sum;
     slope -= factor * (derivative * j.inside + sum * j.zeta * inverse) * inverse / piece.radius;
   }
+  for (const Part& part : parts_) {
+    Complex more, bend;
+    if (part.mirrored) {  // 1 / (w - origin + u) is minus the conjugate of 1 / (conj(origin - w) - u)
+      part.panels->cauchy(std::conj(part.origin - w), more, bend);
+      value -= std::conj(more);
+      slope += std::conj(bend);
+    } else {
+      part.panels->cauchy(w - part.origin, more, bend);
+      value += more;
+      slope += bend;
+    }
+  }
 }
 
 Complex LetterLaw::potential(Complex w) const {
@@ -134,6 +155,14 @@ Complex LetterLaw::potential(Complex w) const {
     for (std::size_t k = piece.series.size(); k-- > 1;)
       sum = times(sum + piece.series[k] / static_cast<double>(k), j.inside);
     out += pi * (piece.series[0] * (std::log(piece.radius / 2) - std::log(j.inside)) - sum);
+  }
+  for (const Part& part : parts_) {
+    if (part.mirrored) {  // log of minus the conjugate
+      const double turn = w.imag() < 0 ? -pi : pi;
+      out += Complex(0, turn * part.panels->mass()) + std::conj(part.panels->potential(std::conj(part.origin - w)));
+    } else {
+      out += part.panels->potential(w - part.origin);
+    }
   }
   return out;
 }

@@ -110,7 +110,7 @@ class Convolution(Law):
 
     @cached_property
     def _equations(self) -> Equations:
-        return Equations(self._rule, [(factor(law), t) for law, t in self.parts])
+        return Equations(self._rule, [(factor(law, product=self._rule.product), t) for law, t in self.parts])
 
     @property
     def report(self) -> Report:
@@ -858,7 +858,7 @@ def _next(one: Complex, two: Complex, three: Complex) -> Complex:
     return np.where(new.imag > 0, new, new.real + 0.5j * three.imag)
 
 
-def factor(law: Law) -> Source:
+def factor(law: Law, *, product: bool) -> Source:
     """A law as a source; where a series does not resolve what is itself a convolution, its own equations are used.
 
     Raises
@@ -866,7 +866,7 @@ def factor(law: Law) -> Source:
     ConvergenceError
         If the law is not resolved to a millionth of its mass.
     """
-    if isinstance(law, FussCatalan) and law.s >= 1:
+    if isinstance(law, FussCatalan) and law.s >= 1 and product:
         law = FreeProduct([(MarchenkoPastur(1.0), law.s)])
         return Solved(law, law._resolvent, law._mean_argument)
     out = source(law)

@@ -1,4 +1,4 @@
-"""The law of one variable as the solver of pencils takes it: closed forms, or atoms and cosine series."""
+"""The law of one variable as the solver of pencils takes it: closed forms, or atoms and cosine series, or panels."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from scipy.fft import dct
 
 from .. import _core
 from ..errors import ConvergenceError
-from ..laws import Law, MarchenkoPastur, Semicircle
+from ..laws import Beta, Law, MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
+from ._panels import Halves, Panels
 
 __all__ = ["LetterLaw", "letter_law"]
 
 Array = NDArray[np.float64]
 
-_LEAST, _MOST = 32, 2**14
+_LEAST, _FEW, _MOST = 32, 512, 2**14
 # Below this a cosine coefficient is rounding of the density.
 _ROUNDING = 1e-14
 
@@ -75,13 +76,27 @@ def letter_law(name: str, law: Law) -> LetterLaw:
 
 def _general(name: str, law: Law, low: float, high: float) -> LetterLaw:
     """Any other law, moved and scaled to (-1, 1)."""
+    found = _by_cosines(name, law, low, high, _FEW)
+    if found is None:
+        try:
+            found = _by_panels(law)
+        except ConvergenceError:
+            found = _by_cosines(name, law, low, high, _MOST)
+    assert found is not None
+    return found
+
+
+def _by_cosines(name: str, law: Law, low: float, high: float, most: int) -> LetterLaw | None:
+    """Atoms, and a series of cosines an interval; None where a few terms are not enough."""
     centre, radius = (low + high) / 2, (high - low) / 2
     atoms = np.array(sorted(law.atoms()), dtype=np.float64).reshape(-1, 2)
     locations, masses = np.ascontiguousarray((atoms[:, 0] - centre) / radius), np.ascontiguousarray(atoms[:, 1])
     intervals, series = [], []
     nodes, weights = [locations], [masses]
     for a, b in law.support():
-        coefficients = _cosines(name, law, a, b)
+        coefficients = _cosines(name, law, a, b, most)
+        if coefficients is None:
+            return None
         middle, half = ((a + b) / 2 - centre) / radius, (b - a) / 2 / radius
         intervals.append((middle, half))
         series.append(coefficients.tolist())
@@ -103,10 +118,49 @@ def _general(name: str, law: Law, low: float, high: float) -> LetterLaw:
     return LetterLaw(radius, centre, core, None, None, np.concatenate(nodes), np.concatenate(weights), low, high)
 
 
-def _cosines(name: str, law: Law, a: float, b: float) -> Array:
-    """a_k with density(x) |dx| = sum a_k cos(k angle) d(angle), x = (a + b) / 2 + (b - a) / 2 cos(angle)."""
+def _by_panels(law: Law) -> LetterLaw:
+    """Where cosines do not do, as next to a hard edge of any exponent: 0 stays 0, where doubles have their digits."""
+    factor, offset, base = 1.0, 0.0, law
+    while isinstance(base, Affine):
+        offset += factor * base.offset
+        factor *= base.factor
+        base = base.base
+    low, high = base._hull()
+    parts: list[tuple[_core.freeprob.Panels, float, bool]]
+    if isinstance(base, Beta) and base.b < 1:
+        halves = Halves(base)
+        accuracy = halves.accuracy
+        lower, upper = halves.lower, halves.upper
+        parts = [(lower.core, 0.0, False), (upper.core, 1.0, True)]
+        (x, p), (u, q) = lower.rule(), upper.rule()
+        nodes, weights = np.concatenate([x, 1 - u]), np.concatenate([p, q])
+        locations, masses = np.zeros(0), np.zeros(0)
+    else:
+        if not low - 0.1 * (high - low) <= 0 <= high + 0.1 * (high - low):
+            offset += factor * (low + high) / 2
+            base = base.shift(-(low + high) / 2)
+        size = 2.0 ** math.ceil(math.log2(max(map(abs, base._hull()))))
+        base, factor = base.scale(1 / size), factor * size
+        panels = Panels(base)
+        accuracy = panels.accuracy
+        parts = [(panels.core, 0.0, False)]
+        atoms = np.array(panels.atoms, dtype=np.float64).reshape(-1, 2)
+        locations, masses = np.ascontiguousarray(atoms[:, 0]), np.ascontiguousarray(atoms[:, 1])
+        x, p = panels.rule()
+        nodes, weights = np.concatenate([locations, x]), np.concatenate([masses, p])
+    if accuracy > 1e-9:
+        raise ConvergenceError(f"freeprob.law: {law!r} is resolved to {accuracy:.1g} only", {"accuracy": accuracy})
+    core = _core.freeprob.LetterLaw.general(locations, masses, np.zeros((0, 2)), [], parts)
+    return LetterLaw(factor, offset, core, None, None, nodes, weights, *law._hull())
+
+
+def _cosines(name: str, law: Law, a: float, b: float, most: int) -> Array | None:
+    """a_k with density(x) |dx| = sum a_k cos(k angle) d(angle), x = (a + b) / 2 + (b - a) / 2 cos(angle).
+
+    None where so few are not enough, though more might be.
+    """
     count, coefficients, tail = _LEAST, np.zeros(1), math.inf
-    while count <= _MOST:
+    while count <= most:
         angle = (np.arange(count) + 0.5) * math.pi / count
         # Each end is the place from which points close to it are measured.
         x = np.where(angle < math.pi / 2, b - (b - a) * np.sin(angle / 2) ** 2, a + (b - a) * np.cos(angle / 2) ** 2)
@@ -121,6 +175,8 @@ def _cosines(name: str, law: Law, a: float, b: float) -> Array:
         if tail < _ROUNDING or (tail < 1e-11 and tail > before / 4):
             break
         count *= 2
+    if count > most < _MOST:
+        return None
     kept = np.flatnonzero(np.abs(coefficients) > max(_ROUNDING, tail / 4) * np.abs(coefficients).max(initial=0.0))
     return coefficients[: (int(kept[-1]) + 1 if kept.size else 1)]
 

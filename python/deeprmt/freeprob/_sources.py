@@ -266,11 +266,11 @@ class Series(Source):
     support as away from it, and U has a series as well.
     """
 
-    def __init__(self, law: Law) -> None:
+    def __init__(self, law: Law, patient: bool = True) -> None:
         super().__init__(law)
         self._pieces = []
         for low, high in law.support():
-            coefficients, tail = _cosines(law, low, high)
+            coefficients, tail = _cosines(law, low, high, patient)
             self._pieces.append((low, high, coefficients))
             self.accuracy = max(self.accuracy, tail)
         # What rounding, or the tail, took from the mass is given back.
@@ -327,9 +327,12 @@ def _horner(f: Array, v: Complex) -> tuple[Complex, Complex]:
     return total.reshape(v.shape), change.reshape(v.shape)
 
 
-def _cosines(law: Law, low: float, high: float) -> tuple[Array, float]:
-    """Coefficients of the density, times dx/dt, on one interval; and the size of what was left out."""
-    n, width = 32, high - low
+def _cosines(law: Law, low: float, high: float, patient: bool) -> tuple[Array, float]:
+    """Coefficients of the density, times dx/dt, on one interval; and the size of what was left out.
+
+    Unless `patient` only those that are seen to fall fast enough.
+    """
+    n, width, before = 32, high - low, math.inf
     while True:
         t = math.pi * (np.arange(n) + 0.5) / n
         # x falls as t grows; distances from both edges without cancellation
@@ -342,7 +345,11 @@ def _cosines(law: Law, low: float, high: float) -> tuple[Array, float]:
         f[0] /= 2
         size = float(np.abs(f).max())
         tail = float(np.abs(f[-n // 4 :]).max())
-        if tail <= _SETTLED * size or n >= _MOST_COEFFICIENTS:
+        # Where coefficients fall like a power, a doubling takes the same factor each time.
+        rounds = math.log2(_MOST_COEFFICIENTS / n)
+        hopeless = n >= 256 and tail > 0.1 * before and tail * (tail / before) ** rounds * n > _RESOLVED
+        before = tail
+        if tail <= _SETTLED * size or n >= _MOST_COEFFICIENTS or (hopeless and not patient):
             keep = np.flatnonzero(np.abs(f) > 1e-16 * size)
             return f[: keep[-1] + 1 if keep.size else 1], tail * n if tail > _SETTLED * size else tail
         n *= 2
@@ -371,12 +378,14 @@ def _made(law: Law) -> Source:
 
     if not all(math.isfinite(end) for pair in law.support() for end in pair):
         return Panels(law)
-    out = Series(law)
-    if out.accuracy < _RESOLVED or type(law).__module__ in _SOLVED:  # these solve themselves
+    solves_itself = type(law).__module__ in _SOLVED
+    out = Series(law, patient=solves_itself)
+    if out.accuracy < _RESOLVED or solves_itself:
         return out
     try:
         other: Source = Panels(law) if not isinstance(law, Beta) or law.b >= 1 else Halves(law)
     except ConvergenceError:
+        out = Series(law)
         # Nothing closer to an end than the first point is seen.
         out.accuracy = max(out.accuracy, (math.pi / (4 * _MOST_COEFFICIENTS)) ** 2)
         return out

@@ -116,7 +116,7 @@ class SplitProduct(FreeProduct):
 
     @cached_property
     def _source(self) -> Source:
-        return factor(self._split[1])
+        return factor(self._split[1], product=True)
 
     @property
     def report(self) -> Report:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from deeprmt import _core
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import compression, free_add, free_multiply, free_power, law, symbols
 from deeprmt.freeprob._panels import Panels
@@ -14,6 +15,7 @@ from deeprmt.laws import (
     Discrete,
     Empirical,
     Exponential,
+    FussCatalan,
     Gamma,
     Law,
     MarchenkoPastur,
@@ -22,6 +24,7 @@ from deeprmt.laws import (
     TracyWidom,
     WignerSurmise,
 )
+from reference.freeprob import panels as reference
 
 
 class Uniform(Law):
@@ -169,3 +172,64 @@ def test_the_argument_beside_the_support(base):
     z = np.array([-3.0 + 0j, 100.0 + 0j])
     np.testing.assert_allclose(base.log_potential(z).imag, [math.pi, 0.0], atol=1e-12)
     np.testing.assert_allclose(Panels(base).argument(z), [math.pi, 0.0], atol=1e-12)
+
+
+def halves(count, rng):
+    """Panels that shrink towards 0 by halves, and two on their own, with random polynomials that fall."""
+    high = np.concatenate([0.5 ** np.arange(count, -1, -1.0), [2.0, 7.0]])
+    low = np.concatenate([[0.0], high[:count], [1.5, 6.0]])
+    series = rng.normal(size=(high.size, 24)) * 0.25 ** np.arange(24)
+    return low, high, series
+
+
+def test_the_core_against_plain_quadrature():
+    low, high, series = halves(12, np.random.default_rng(0))
+    core = _core.freeprob.Panels(low, high, series)
+    w = np.array([0.3 + 0.2j, 1e-3 + 1e-3j, -0.1 + 0j, 1.2 + 0j, 1.75 - 0.4j, 6.5 + 0.05j, 100 + 3j, -1e5 + 1j])
+    value, slope = core.sums(w, 1)
+    arguments = core.arguments(w, 1)
+    # Each node and each near panel is exact to rounding; sizes of the parts add.
+    size = np.abs(series).sum(axis=1) @ (high - low)
+    for k, at in enumerate(w):
+        exact = reference.transforms(low, high, series, at)
+        near = np.min(np.abs(at - np.concatenate([low, high])))
+        assert abs(value[k] - exact[0]) < 2e-14 * size / near
+        assert abs(slope[k] - exact[1]) < 1e-13 * size / near**2
+        assert arguments[k] == pytest.approx(exact[2].imag, abs=2e-14 * size)
+    two = core.sums(w, 2)
+    np.testing.assert_array_equal(two[0], value)
+    np.testing.assert_array_equal(two[1], slope)
+
+
+def test_where_two_panels_touch_nothing_is_infinite():
+    whole = _core.freeprob.Panels(np.array([0.0]), np.array([1.0]), np.array([[1.0]]))
+    cut = _core.freeprob.Panels(np.array([0.0, 0.25]), np.array([0.25, 1.0]), np.array([[1.0], [1.0]]))
+    w = np.array([0.25 + 0j])
+    for one, two in zip(whole.sums(w, 1), cut.sums(w, 1), strict=True):
+        np.testing.assert_allclose(two, one, rtol=4e-15)
+    np.testing.assert_allclose(cut.arguments(w, 1), whole.arguments(w, 1), rtol=4e-15)
+    assert cut.mass == 1.0
+
+
+def test_fuss_catalan_on_panels():
+    """Down to 1e-15, where the density is like x^(-2/3), and at the edge, where the law's own transform is known."""
+    base = FussCatalan(2)
+    z = np.array([0.3 + 0.5j, 1e-3 + 1e-5j, 0.5, 1e-8, -1e-3, 1e-15, 7 + 1e-9j])
+    panels = Panels(base)
+    np.testing.assert_allclose(panels.resolvent(z)[0], -base.stieltjes(z), rtol=1e-13)
+    np.testing.assert_allclose(panels.argument(z), base.log_potential(z).imag, atol=1e-14)
+
+
+def test_the_core_refuses():
+    make = _core.freeprob.Panels
+    one = np.ones((1, 1))
+    with pytest.raises(ValueError, match="ascend and be disjoint, but not panel 1"):
+        make(np.array([0.0, 0.5]), np.array([1.0, 2.0]), np.ones((2, 1)))
+    with pytest.raises(ValueError, match="but not panel 0"):
+        make(np.array([1.0]), np.array([1.0]), one)
+    with pytest.raises(ValueError, match="at least 1"):
+        make(np.zeros(0), np.zeros(0), np.ones((0, 1)))
+    with pytest.raises(ValueError, match="a row for each panel"):
+        make(np.array([0.0]), np.array([1.0]), np.ones((2, 1)))
+    with pytest.raises(ValueError, match="series must be finite"):
+        make(np.array([0.0]), np.array([1.0]), one * np.nan)

@@ -7,7 +7,7 @@ import pytest
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import PolynomialLaw, free_add, free_multiply, law, symbols
 from deeprmt.freeprob._polynomial_law import _atom_candidates
-from deeprmt.laws import Bernoulli, Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Point, Semicircle
+from deeprmt.laws import Bernoulli, Beta, Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Point, Semicircle
 
 x, y, z = symbols("x y z")
 S = Semicircle()
@@ -444,3 +444,36 @@ def test_a_word_of_eight_letters_to_its_hard_edge():
     np.testing.assert_allclose(mu.cdf(low), [1e-14, 1e-10, 1e-6, 1e-3], rtol=1e-9)
     np.testing.assert_allclose(np.diff(np.log(low))[:2], 10 * math.log(1e4), rtol=1e-3)
     assert mu.expect(np.ones_like) == pytest.approx(1, abs=1e-7)
+
+
+HARD = {
+    "Fuss-Catalan": FussCatalan(2),  # like x^(-2/3) at 0
+    "mirrored": FussCatalan(2).scale(-1.0).shift(3.0),
+    "both ends": Beta(0.3, 0.4),
+    "steep": Beta(0.2, 3.0),
+    "far away": Beta(0.5, 2.0).shift(10.0),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_letters_with_hard_edges(name):
+    """Sums against free_add, which has another solver; products by their mass and moments."""
+    hard = HARD[name]
+    low, high = (each + side for each, side in zip(hard._hull(), (-2.0, 2.0), strict=True))
+    t = np.linspace(low, high, 9)
+    total, other = law(x + y, {x: hard, y: S}), free_add(hard, S)
+    np.testing.assert_allclose(total.cdf(t), other.cdf(t), atol=1e-10)
+    np.testing.assert_allclose(total.pdf(t), other.pdf(t), atol=1e-8)  # at an end the power laws of two solvers
+    both = law(x * y + y * x, {x: hard, y: S})
+    second = 2 * (float(hard.moment(2)) + float(hard.mean()) ** 2)  # tau(xyxy) = tau(x)^2, tau(x y^2 x) = tau(x^2)
+    assert both.moment(2) == pytest.approx(second, rel=1e-12)
+    check(both, (1, 2))
+
+
+def test_a_product_of_laws_with_hard_edges():
+    """x y x with x^2 a Marchenko-Pastur law: the free product of x^2 and y."""
+    product = law(x * y * x, {x: MarchenkoPastur(1.0, singular=True), y: FussCatalan(2)})
+    same = FussCatalan(3)
+    t = np.array([1e-6, 0.1, 1.0, 5.0])
+    np.testing.assert_allclose(product.cdf(t), same.cdf(t), atol=1e-9)
+    np.testing.assert_allclose(product.pdf(t), same.pdf(t), rtol=1e-8)

@@ -29,6 +29,7 @@
 
 #include "deeprmt/core/solving.hpp"
 #include "deeprmt/core/types.hpp"
+#include "deeprmt/freeprob/panels.hpp"
 
 namespace deeprmt::freeprob {
 
@@ -38,15 +39,23 @@ class LetterLaw {
   using Complex = std::complex<double>;
   enum class Kind { semicircle, poisson, general };
 
+  /// The law of origin + u, or of origin - u if mirrored, u on panels: where the density diverges, u has its digits.
+  struct Part {
+    std::shared_ptr<const Panels> panels;
+    double origin;
+    bool mirrored;
+  };
+
   /// Mean 0.
   static LetterLaw semicircle(double variance);
   /// R(w) = mean / (1 - jump w): Marchenko-Pastur of mean sigma^2 and jump aspect sigma^2.
   static LetterLaw poisson(double mean, double jump);
-  /// Atoms, and on each interval centre + radius cos(angle) the density sum_k a_k cos(k angle) of the angle in (0, pi).
+  /// Atoms, on each interval centre + radius cos(angle) the density sum_k a_k cos(k angle) of the angle in (0, pi), and
+  /// parts on panels.
   /// @param intervals  (n, 2)  centre and radius > 0
   /// @param series     n vectors, none empty
   static LetterLaw general(VecIn<double> locations, VecIn<double> masses, MatIn<double> intervals,
-                           std::vector<std::vector<double>> series);
+                           std::vector<std::vector<double>> series, std::vector<Part> parts = {});
 
   Kind kind() const { return kind_; }
   double variance() const { return first_; }
@@ -69,6 +78,7 @@ class LetterLaw {
   double first_ = 1, second_ = 0, radius_ = 2;
   std::vector<double> locations_, masses_;
   std::vector<Piece> pieces_;
+  std::vector<Part> parts_;
 };
 
 class Pencil {
