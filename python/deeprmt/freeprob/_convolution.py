@@ -265,45 +265,64 @@ class Convolution(Law):
         return {}
 
     @cached_property
-    def _descended(self) -> set[int]:
-        return set()
+    def _depth(self) -> dict[int, float]:
+        """How close to its ends an interval is tabulated, in reaches; 0 is as close as can be."""
+        return {}
 
     def _reach(self, i: int, side: int) -> float:
         """The length that an end of an interval feels: the width, but of products no more than the end itself."""
         low, high, *_ = self._intervals_with_sf[i]
         return min(high - low, low) if side == 0 and low > 0 and self._rule.product else high - low
 
-    def _descend(self, i: int) -> None:
-        """Adds solutions ever closer to the edges of an interval to its table, each from the ones before.
+    @cached_property
+    def _ways(self) -> dict[int, list[_Way]]:
+        return {}
 
-        If intervals are few, to all tables there are: many ends at once take hardly longer than one.
-        """
-        which = [k for k in self._tables if k not in self._descended] if len(self._pieces) <= _FEW else [i]
-        self._descended.update(which)
-        ways = []
-        for k in which:
-            low, high, *_ = self._intervals_with_sf[k]
+    def _ways_of(self, i: int) -> list[_Way]:
+        if i not in self._ways:
+            low, high, *_ = self._intervals_with_sf[i]
+            self._ways[i] = [_Way(i, high, -self._reach(i, 1), self._close(high) / 4)]
             if low > 0 or not self._rule.product:
-                ways.append(_Way(k, low, self._reach(k, 0), self._close(low) / 4))
-            ways.append(_Way(k, high, -self._reach(k, 1), self._close(high) / 4))
-        distance, live = 0.01, ways
-        while live := [way for way in live if distance > way.least]:
-            x = np.array([way.edge + distance * way.inwards for way in live])
-            if len(live[0].steps) < 3:
-                guess = _joined([self._guess(way.interval, x[j : j + 1]) for j, way in enumerate(live)])
-            else:  # differences that shrink by a constant factor are those of a power law
-                one, two, three = (_joined([way.steps[back][1] for way in live]) for back in (-3, -2, -1))
-                guess = State(_next(one.c, two.c, three.c), _next(one.p, two.p, three.p))
+                self._ways[i].insert(0, _Way(i, low, self._reach(i, 0), self._close(low) / 4))
+        return self._ways[i]
+
+    def _descend(self, i: int, goal: float) -> bool:
+        """Adds solutions closer to the edges of an interval to its table, as close as `goal` reaches, each from the last.
+
+        If intervals are few, to all tables there are: many ends at once take hardly longer than one. False if nothing
+        was left to be done.
+        """
+        if self._depth.get(i, math.inf) <= goal:
+            return False
+        which = list(self._tables) if len(self._pieces) <= _FEW else [i]
+        which = [k for k in which if self._depth.get(k, math.inf) > goal]
+        self._depth |= dict.fromkeys(which, goal)
+        ways = [way for k in which for way in self._ways_of(k)]
+        found: dict[int, list[tuple[Array, State]]] = {k: [] for k in which}
+        while live := [way for way in ways if way.distance > max(way.least, goal)]:
+            x = np.array([way.edge + way.distance * way.inwards for way in live])
+            guess = _joined([self._next_on(way, x[j : j + 1]) for j, way in enumerate(live)])
             new, good = self._equations.newton(self._rule.place(x + 0j), guess, 20)
             for j, way in enumerate(live):
                 if good[j]:
                     way.steps.append((x[j : j + 1], new[j : j + 1]))
-            live = [way for way, each in zip(live, good, strict=True) if each]
-            distance /= 4
-        for k in which:
-            nodes, _, state = self._tables[k]
-            steps = [step for way in ways if way.interval == k for step in way.steps]
-            self._insert(k, np.concatenate([nodes, *(x for x, _ in steps)]), _joined([state, *(s for _, s in steps)]))
+                    found[way.interval].append(way.steps[-1])
+                    way.distance /= 4
+                else:
+                    way.distance = 0.0
+        for k, steps in found.items():
+            if steps:
+                nodes, _, state = self._tables[k]
+                x = np.concatenate([nodes, *(each for each, _ in steps)])
+                self._insert(k, x, _joined([state, *(each for _, each in steps)]))
+        return True
+
+    def _next_on(self, way: _Way, x: Array) -> State:
+        if len(way.steps) < 3:
+            return self._guess(way.interval, x)
+        # Differences that shrink by a constant factor are those of a power law.
+        one, two, three = (way.steps[back][1] for back in (-3, -2, -1))
+        return State(_next(one.c, two.c, three.c), _next(one.p, two.p, three.p))
 
     def _insert(self, i: int, nodes: Array, state: State) -> None:
         where = self._coordinate(i, nodes)
@@ -348,15 +367,13 @@ class Convolution(Law):
         """Solutions at points inside interval i; from what is known nearby alone if not `patient`."""
         low, high, *_ = self._intervals_with_sf[i]
         place, guess = self._rule.place(x + 0j), self._guess(i, x)
-        near = bool((high - x).min() < 1e-3 * self._reach(i, 1))
+        near = float((high - x).min()) / self._reach(i, 1)
         if low > 0 or not self._rule.product:
-            near = near or bool((x - low).min() < 1e-3 * self._reach(i, 0))
-        if i not in self._descended and near:
-            self._descend(i)
+            near = min(near, float((x - low).min()) / self._reach(i, 0))
+        if near < 1e-3 and self._descend(i, near / 4 if near > 1e-6 else 0.0):
             guess = self._guess(i, x)
         state, good = self._equations.newton(place, guess, 12 if patient else 20)
-        if patient and not good.all() and i not in self._descended:
-            self._descend(i)
+        if patient and not good.all() and self._descend(i, 0.0):
             bad = np.flatnonzero(~good)
             found, good[bad] = self._equations.newton(place[bad], self._guess(i, x[bad]), 12)
             state.put(bad, found)
@@ -841,6 +858,7 @@ class _Way:
     edge: float
     inwards: float  # the reach of the end, with a sign
     least: float  # in reaches, where the way ends
+    distance: float = 0.01  # of the next step; 0 where one failed
     steps: list[tuple[Array, State]] = field(default_factory=list)
 
 

@@ -327,8 +327,9 @@ def _root(excess: Callable[[Array, NDArray[np.intp]], tuple[Array, Array]], a: A
         high[live] = np.where(value >= 0, here, high[live])
         inside = np.isfinite(new) & (new >= low[live]) & (new <= high[live])
         a[live] = np.where(inside, new, (low[live] + high[live]) / 2)
-        # Rounding keeps some from settling to the last digit.
-        live = live[np.abs(a[live] - here) > (4e-16 if turn < 8 else 1e-13) * np.maximum(1.0, np.abs(here))]
+        # A Newton step of 1e-9 leaves an error of its square; where steps bisect, rounding keeps some from settling.
+        moved = np.abs(a[live] - here)
+        live = live[moved > np.where(inside, 1e-9, 4e-16 if turn < 8 else 1e-13) * np.maximum(1.0, np.abs(here))]
         if live.size == 0:
             break
     return a
