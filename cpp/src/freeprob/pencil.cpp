@@ -37,6 +37,14 @@ struct Joukowski {
   }
 };
 
+/// Some rows and columns.
+void picked(const Matrix& m, const std::vector<int>& which, Matrix& out) {
+  out.size(static_cast<int>(which.size()), static_cast<int>(which.size()));
+  std::size_t k = 0;
+  for (const int row : which)
+    for (const int column : which) out.a[k++] = m(row, column);
+}
+
 Matrix plain(const Mat<Complex>& m) {
   Matrix out;
   out.size(static_cast<int>(m.rows()), static_cast<int>(m.cols()));
@@ -173,9 +181,11 @@ Complex LetterLaw::potential(Complex w) const {
 /// R-transform, and omega = g^{-1} + rho for others, of which rho may have a pole.
 struct Pencil::Work {
   std::vector<Matrix> unknown, rho, core, inverse_core;
-  // Of each variable: g, the residual, d rho = by_unknown d unknown, and d residual = by_g dg + direct d unknown.
-  std::vector<Matrix> g, error, mean, by_unknown, by_g, direct;
-  std::vector<char> plain;  // whether by_g is the identity
+  // Of each variable: g, the residual, d rho = by_unknown d unknown, and d residual = factor before_g dg after_g +
+  // direct d unknown.
+  std::vector<Matrix> g, error, mean, by_unknown, before_g, after_g, direct, picked;
+  std::vector<double> factor;
+  std::vector<char> plain;  // whether d residual is dg, for that part
   double off = 0;           // the largest relative residual
   Matrix whole, green, frame_green, green_frame, reduced, jacobian, step, scratch, scratch2;
   Matrix omega, function, vectors, inverse_vectors, schur, basis, left, right, middle, other;
@@ -185,14 +195,14 @@ struct Pencil::Work {
   Complex log_det;
   double last_step = 0;
   Index iterations = 0;
-
-  /// unknown += factor * step.
-  void move(Complex factor) {
-    std::size_t k = 0;
-    for (Matrix& each : unknown)
-      for (Complex& x : each.a) x += times(factor, step.a[k++]);
-  }
 };
+
+/// unknown += factor * step.
+void Pencil::move(Work& w, Complex factor) const {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < laws_.size(); ++i)
+    for (const int k : active_[i]) w.unknown[i].a[static_cast<std::size_t>(k)] += times(factor, w.step.a[at++]);
+}
 
 Pencil::Pencil(Mat<Complex> constant, std::vector<Mat<Complex>> frames, std::vector<Mat<Complex>> cores,
                std::vector<LetterLaw> laws, double reach)
@@ -212,9 +222,7 @@ Pencil::Pencil(Mat<Complex> constant, std::vector<Mat<Complex>> frames, std::vec
     check::shape(name, "cores", cores[i], r, r);
     first_.push_back(ranks_);
     rank_.push_back(r);
-    unknown_first_.push_back(unknowns_);
     ranks_ += r;
-    unknowns_ += r * r;
     Matrix inverse, scratch;
     check::that(cores[i].allFinite() && small::invert(plain(cores[i]), inverse, scratch), name,
                 ": cores must be finite and invertible");
@@ -225,12 +233,63 @@ Pencil::Pencil(Mat<Complex> constant, std::vector<Mat<Complex>> frames, std::vec
   for (std::size_t i = 0; i < frames.size(); ++i) frame_.middleCols(first_[i], rank_[i]) = frames[i];
   cores_ = std::move(cores);
   height_ = 2 * std::max(bound, reach);
+  find_active();
   // Right of the law the distribution function is 1.
   Vec<double> x(1), density(1), cdf(1), bulk(1);
   x[0] = 2 * reach;
   const Report report = evaluate(x, density, cdf, bulk, 1);
   check::that(report.failed == 0, name, ": no solution was found at ", x[0], ", far right of the law");
   offset_ = 1 - cdf[0];
+}
+
+/// The entries of the unknowns that are not 0 for reasons of structure: words that the polynomial does not have, or
+/// numbers of letters that laws do not have. Starting where iteration starts, from numbers at random in the entries
+/// known to be there, the equations give others, until there are no more: then Newton's method stays within.
+void Pencil::find_active() {
+  Work w;
+  prepare(w);
+  active_.resize(laws_.size());
+  std::vector<std::vector<char>> is(laws_.size());
+  double size = 1;
+  for (std::size_t i = 0; i < laws_.size(); ++i) {
+    const int r = static_cast<int>(rank_[i]);
+    is[i].assign(static_cast<std::size_t>(r * r), 0);
+    for (int a = 0; a < r; ++a)
+      for (int b = 0; b < r; ++b)
+        is[i][static_cast<std::size_t>(a * r + b)] =
+            a == b || (laws_[i].kind() == LetterLaw::Kind::poisson && w.core[i](a, b) != 0.0);
+    size = std::max(size, small::largest(w.core[i]));
+  }
+  unsigned state = 12345;  // numbers at random, the same for everyone
+  const auto random = [&state] {
+    state = state * 1664525u + 1013904223u;
+    return 0.5 + static_cast<double>(state >> 8) / 16777216.0;
+  };
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (std::size_t i = 0; i < laws_.size(); ++i) {
+      const int r = static_cast<int>(rank_[i]);
+      w.unknown[i].zero(r, r);
+      for (std::size_t k = 0; k < is[i].size(); ++k)
+        if (is[i][k]) w.unknown[i].a[k] = size * Complex(random(), random());
+    }
+    residual(w, size * Complex(random(), random()), size * random(), false);
+    for (std::size_t i = 0; i < laws_.size(); ++i) {
+      small::invert(w.g[i], w.middle, w.scratch);
+      const bool general = laws_[i].kind() == LetterLaw::Kind::general;
+      for (const Matrix* each : {&w.error[i], &w.rho[i], general ? &w.middle : &w.error[i]}) {
+        const double least = 1e-11 * small::largest(*each);
+        for (std::size_t k = 0; k < is[i].size(); ++k)
+          if (!is[i][k] && !(std::abs(each->a[k]) <= least)) is[i][k] = grown = true;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < laws_.size(); ++i) {
+    unknown_first_.push_back(unknowns_);
+    for (std::size_t k = 0; k < is[i].size(); ++k)
+      if (is[i][k]) active_[i].push_back(static_cast<int>(k));
+    unknowns_ += static_cast<Index>(active_[i].size());
+  }
 }
 
 /// rho of variable i from its unknown, and how it depends on it.
@@ -350,9 +409,10 @@ void Pencil::after(Work& w, std::size_t i, bool jacobian) const {
   const LetterLaw& law = laws_[i];
   const int r = static_cast<int>(rank_[i]);
   const Matrix &g = w.g[i], &rho = w.rho[i];
-  Matrix &error = w.error[i], &by_g = w.by_g[i];
+  Matrix& error = w.error[i];
   error.size(r, r);
   w.plain[i] = false;
+  w.factor[i] = 1;
   if (law.kind() == LetterLaw::Kind::general) {
     const Matrix& mean = w.mean[i];
     const double size = small::largest(mean);
@@ -365,27 +425,21 @@ void Pencil::after(Work& w, std::size_t i, bool jacobian) const {
     for (std::size_t k = 0; k < error.a.size(); ++k)  // omega - rho is the inverse of the mean
       error.a[k] = (w.unknown[i].a[k] - rho.a[k]) - inverse.a[k];
     if (!jacobian) return;
-    by_g.size(r * r, r * r);
-    for (int a = 0; a < r; ++a)
-      for (int b = 0; b < r; ++b)
-        for (int c = 0; c < r; ++c)
-          for (int d = 0; d < r; ++d) by_g(a * r + b, c * r + d) = times(inverse(a, c), inverse(d, b));
+    w.before_g[i] = w.after_g[i] = inverse;
     w.direct[i] = w.by_unknown[i];
     for (int a = 0; a < r * r; ++a) w.direct[i](a, a) -= 1.0;
     for (Complex& each : w.direct[i].a) each = -each;
     return;
   }
-  if (jacobian) by_g.zero(r * r, r * r);
   if (law.kind() == LetterLaw::Kind::semicircle) {  // R(g) = variance S g S
     const Matrix& core = w.core[i];
     small::product(core, g, w.omega);
     small::product(w.omega, core, w.function);
     for (std::size_t k = 0; k < error.a.size(); ++k) error.a[k] = rho.a[k] - law.variance() * w.function.a[k];
-    if (jacobian)
-      for (int a = 0; a < r; ++a)
-        for (int b = 0; b < r; ++b)
-          for (int c = 0; c < r; ++c)
-            for (int d = 0; d < r; ++d) by_g(a * r + b, c * r + d) = -law.variance() * times(core(a, c), core(d, b));
+    if (jacobian) {
+      w.before_g[i] = w.after_g[i] = core;
+      w.factor[i] = -law.variance();
+    }
     return;
   }
   // R(g) = mean (S^{-1} - jump g)^{-1}
@@ -395,12 +449,9 @@ void Pencil::after(Work& w, std::size_t i, bool jacobian) const {
   small::invert(inner, w.function, w.scratch);
   for (int a = 0; a < r; ++a)
     for (int b = 0; b < r; ++b) error(a, b) = rho(a, b) - law.mean() * w.function(a, b);
-  if (jacobian)
-    for (int a = 0; a < r; ++a)
-      for (int b = 0; b < r; ++b)
-        for (int c = 0; c < r; ++c)
-          for (int d = 0; d < r; ++d)
-            by_g(a * r + b, c * r + d) = -law.mean() * law.jump() * times(w.function(a, c), w.function(d, b));
+  if (!jacobian) return;
+  w.before_g[i] = w.after_g[i] = w.function;
+  w.factor[i] = -law.mean() * law.jump();
 }
 
 /// G at b = diag(z, 0, ...) + i eta and the present unknowns, the residuals, and the Jacobian of all unknowns.
@@ -448,33 +499,52 @@ void Pencil::residual(Work& w, Complex z, double eta, bool jacobian) const {
   }
   if (!jacobian) return;
   w.jacobian.size(n, n);
+  for (std::size_t j = 0; j < laws_.size(); ++j)
+    if (laws_[j].kind() == LetterLaw::Kind::general) picked(w.by_unknown[j], active_[j], w.picked[j]);
   for (std::size_t i = 0; i < laws_.size(); ++i)
     for (std::size_t j = 0; j < laws_.size(); ++j) {
+      // d error_i = by_g (U_i^* G U_j) d rho_j (U_j^* G U_i), and by_g is a product from both sides.
       const int fi = static_cast<int>(first_[i]), fj = static_cast<int>(first_[j]);
       const int ri = static_cast<int>(rank_[i]), rj = static_cast<int>(rank_[j]);
-      Matrix &kron = w.scratch, &block = w.scratch2;  // d g_i = (U_i^* G U_j) d rho_j (U_j^* G U_i)
-      kron.size(ri * ri, rj * rj);
+      Matrix &left = w.left, &right = w.right, &block = w.scratch, &other = w.scratch2;
+      left.zero(ri, rj);
+      right.zero(rj, ri);
       for (int a = 0; a < ri; ++a)
-        for (int b = 0; b < ri; ++b)
-          for (int c = 0; c < rj; ++c)
-            for (int e = 0; e < rj; ++e)
-              kron(a * ri + b, c * rj + e) = times(w.reduced(fi + a, fj + c), w.reduced(fj + e, fi + b));
-      Matrix* result = &kron;
-      if (!w.plain[i]) {
-        small::product(w.by_g[i], *result, block);
-        result = &block;
+        for (int k = 0; k < ri; ++k)
+          if (w.plain[i] ? a == k : w.before_g[i](a, k) != 0.0)
+            small::add_multiple(left.row(a), w.plain[i] ? Complex(1) : w.before_g[i](a, k), w.reduced.row(fi + k) + fj,
+                                rj);
+      for (int e = 0; e < rj; ++e)
+        for (int k = 0; k < ri; ++k) {
+          if (w.plain[i])
+            right(e, k) = w.reduced(fj + e, fi + k);
+          else
+            small::add_multiple(right.row(e), w.reduced(fj + e, fi + k), w.after_g[i].row(k), ri);
+        }
+      const auto &rows = active_[i], &cols = active_[j];
+      block.size(static_cast<int>(rows.size()), static_cast<int>(cols.size()));
+      for (std::size_t k = 0; k < rows.size(); ++k) {
+        const int x = rows[k] / ri, y = rows[k] % ri;
+        Complex* out = block.row(static_cast<int>(k));
+        for (std::size_t l = 0; l < cols.size(); ++l)
+          out[l] = w.factor[i] * times(left(x, cols[l] / rj), right(cols[l] % rj, y));
       }
+      Matrix* result = &block;
       if (laws_[j].kind() == LetterLaw::Kind::general) {
-        Matrix& other = result == &kron ? block : kron;
-        small::product(*result, w.by_unknown[j], other);
+        small::product(block, w.picked[j], other);
         result = &other;
       }
-      if (i == j && laws_[i].kind() == LetterLaw::Kind::general)
-        for (std::size_t k = 0; k < result->a.size(); ++k) result->a[k] += w.direct[i].a[k];
-      else if (i == j)
-        for (int a = 0; a < ri * ri; ++a) (*result)(a, a) += 1.0;
+      const int size = static_cast<int>(rows.size());
+      for (int k = 0; k < size && i == j; ++k) {
+        const int row = rows[static_cast<std::size_t>(k)];
+        if (laws_[i].kind() != LetterLaw::Kind::general) {
+          (*result)(k, k) += 1.0;
+          continue;
+        }
+        for (int l = 0; l < size; ++l) (*result)(k, l) += w.direct[i](row, rows[static_cast<std::size_t>(l)]);
+      }
       const int ui = static_cast<int>(unknown_first_[i]), uj = static_cast<int>(unknown_first_[j]);
-      for (int a = 0; a < ri * ri; ++a) std::copy_n(result->row(a), rj * rj, w.jacobian.row(ui + a) + uj);
+      for (int k = 0; k < size; ++k) std::copy_n(result->row(k), cols.size(), w.jacobian.row(ui + k) + uj);
     }
 }
 
@@ -484,7 +554,7 @@ void Pencil::tangent(Work& w, bool along_x) const {
   w.step.size(static_cast<int>(unknowns_), 1);
   for (std::size_t i = 0; i < laws_.size(); ++i) {
     const int first = static_cast<int>(first_[i]), r = static_cast<int>(rank_[i]);
-    w.other.size(r * r, 1);  // -dg
+    w.other.size(r, r);  // -dg
     for (int a = 0; a < r; ++a)
       for (int b = 0; b < r; ++b) {
         Complex sum = 0;
@@ -493,14 +563,16 @@ void Pencil::tangent(Work& w, bool along_x) const {
         else
           for (int k = 0; k < d; ++k)
             sum += times(Complex(0, 1), times(w.frame_green(first + a, k), w.green_frame(k, first + b)));
-        w.other(a * r + b, 0) = sum;
+        w.other(a, b) = sum;
       }
     const Matrix* out = &w.other;
     if (!w.plain[i]) {
-      small::product(w.by_g[i], w.other, w.scratch);
+      small::product(w.before_g[i], w.other, w.scratch2);
+      small::product(w.scratch2, w.after_g[i], w.scratch);
       out = &w.scratch;
     }
-    std::copy(out->a.begin(), out->a.end(), w.step.a.begin() + unknown_first_[i]);
+    Complex* step = w.step.a.data() + unknown_first_[i];
+    for (const int k : active_[i]) *step++ = w.factor[i] * out->a[static_cast<std::size_t>(k)];
   }
   if (!small::solve(w.jacobian, w.step)) std::fill(w.step.a.begin(), w.step.a.end(), Complex{});
 }
@@ -512,15 +584,18 @@ bool Pencil::newton(Work& w, Complex z, double eta, int steps, bool tight) const
     check_interrupt();
     residual(w, z, eta, true);
     w.step.size(static_cast<int>(unknowns_), 1);
-    for (std::size_t i = 0; i < laws_.size(); ++i)
-      std::copy(w.error[i].a.begin(), w.error[i].a.end(), w.step.a.begin() + unknown_first_[i]);
+    for (std::size_t i = 0; i < laws_.size(); ++i) {
+      Complex* step = w.step.a.data() + unknown_first_[i];
+      for (const int k : active_[i]) *step++ = w.error[i].a[static_cast<std::size_t>(k)];
+    }
     // Unknowns of one variable may differ by orders of magnitude, and so may the equations.
     w.scales.resize(static_cast<std::size_t>(unknowns_));
     double* scale = w.scales.data();
-    for (const Matrix& each : w.unknown) {
-      small::sizes(each, w.sizes);
-      for (const double a : w.sizes)
-        for (const double b : w.sizes) *scale++ = a * b;
+    for (std::size_t i = 0; i < laws_.size(); ++i) {
+      small::sizes(w.unknown[i], w.sizes);
+      const std::size_t r = w.sizes.size();
+      for (const int k : active_[i])
+        *scale++ = w.sizes[static_cast<std::size_t>(k) / r] * w.sizes[static_cast<std::size_t>(k) % r];
     }
     for (int row = 0; row < w.jacobian.rows; ++row) {
       Complex* entries = w.jacobian.row(row);
@@ -537,7 +612,7 @@ bool Pencil::newton(Work& w, Complex z, double eta, int steps, bool tight) const
     const double size = small::largest(w.step);
     if (!std::isfinite(size) || size > 1e3) return false;
     for (std::size_t k = 0; k < w.scales.size(); ++k) w.step.a[k] *= w.scales[k];
-    w.move(-1);
+    move(w, -1);
     w.last_step = size;
     // Quadratic convergence: the error that is left is the square of the step. Or rounding lets it come no closer.
     if (w.off < 1e-3 && (size <= (tight ? 1e-10 : 1e-8) || (size < 1e-5 && size > last / 2))) return true;
@@ -565,8 +640,10 @@ bool Pencil::is_resolvent(const Work& w, double slack) const {
 }
 
 void Pencil::prepare(Work& w) const {
-  for (auto* all : {&w.unknown, &w.rho, &w.g, &w.error, &w.mean, &w.by_unknown, &w.by_g, &w.direct})
+  for (auto* all :
+       {&w.unknown, &w.rho, &w.g, &w.error, &w.mean, &w.by_unknown, &w.before_g, &w.after_g, &w.direct, &w.picked})
     all->resize(laws_.size());
+  w.factor.resize(laws_.size());
   w.plain.resize(laws_.size());
   w.core.resize(laws_.size());
   w.inverse_core.resize(laws_.size());
@@ -613,7 +690,7 @@ bool Pencil::from_afar(Work& w, Complex z) const {
     const double next = std::max(eta * factor, nearest);
     residual(w, z, eta, true);
     tangent(w, false);
-    w.move(next - eta);
+    move(w, next - eta);
     if (is_resolvent(w, 1e-6) && newton(w, z, next, 8, next == nearest) && is_resolvent(w, 1e-6)) {
       eta = next;
       factor = std::max(factor * std::sqrt(factor), 1e-3);
@@ -665,7 +742,7 @@ void Pencil::descend() {
         w.unknown = ladder->rungs.back().unknown;
         residual(w, here, 0, true);
         tangent(w, true);
-        w.move(x - here);
+        move(w, x - here);
         const Index before = w.iterations;
         found = newton(w, x, 0, 12, true) && is_resolvent(w, 1e-7);
         if (!found) continue;
@@ -719,7 +796,7 @@ bool Pencil::from_rung(Work& w, double x) const {
       const double next = k == steps ? x : rung->x * std::pow(x / rung->x, static_cast<double>(k) / steps);
       residual(w, here, 0, true);
       tangent(w, true);
-      w.move(next - here);
+      move(w, next - here);
       good = newton(w, next, 0, 12, true) && is_resolvent(w, 1e-7) && w.last_step < 1e-9;
       here = next;
     }
@@ -799,7 +876,7 @@ Pencil::Report Pencil::evaluate(VecIn<double> x, VecOut<double> density, VecOut<
       if (warm) {  // along the tangent, for as long as that leads to a solution with a density
         residual(w, last, 0, true);
         tangent(w, true);
-        w.move(at - last);
+        move(w, at - last);
         warm = sweep(w, at);
         if (warm) {
           cdf[i] = distribution(w, at, 0) + offset_;

@@ -287,9 +287,9 @@ class Convolution(Law):
         return self._ways[i]
 
     def _descend(self, i: int, goal: float) -> bool:
-        """Adds solutions closer to the edges of an interval to its table, as close as `goal` reaches, each from the last.
+        """Adds solutions closer to the edges of an interval to its table, as far as `goal` reaches from them.
 
-        If intervals are few, to all tables there are: many ends at once take hardly longer than one. False if nothing
+        Each comes from the last. If intervals are few, to all tables there are: many ends at once take hardly longer than one. False if nothing
         was left to be done.
         """
         if self._depth.get(i, math.inf) <= goal:

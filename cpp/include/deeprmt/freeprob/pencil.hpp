@@ -7,7 +7,8 @@
 //   G^{-1} = b - c - sum_i U_i rho_i U_i^*,   g_i = U_i^* G U_i,   g_i = E (g_i^{-1} + rho_i - S_i x_i)^{-1}.
 //
 // The last equation says that rho_i is the R-transform of S_i x_i at g_i, and involves matrices of the rank r_i of
-// x_i's coefficient alone. So the unknowns are the rho_i, sum r_i^2 numbers, not d^2 for each variable. For a
+// x_i's coefficient alone. So the unknowns are the rho_i, sum r_i^2 numbers at most, not d^2 for each variable; many
+// are always 0, since the polynomial has few words, and are left out. For a
 // semicircle of variance v, rho = v S g S; for a free Poisson law rho = mean (S^{-1} - jump g)^{-1}. Otherwise the mean
 // is a function of the matrix S^{-1} (g^{-1} + rho), which eigenvectors reduce to the scalar Cauchy transform of x_i.
 //
@@ -113,7 +114,9 @@ class Pencil {
  private:
   struct Work;
   struct Ladder;
+  void find_active();
   void prepare(Work& w) const;
+  void move(Work& w, Complex factor) const;
   bool newton(Work& w, Complex z, double eta, int steps, bool tight) const;
   bool from_afar(Work& w, Complex z) const;
   bool sweep(Work& w, double x) const;
@@ -128,6 +131,7 @@ class Pencil {
   Mat<Complex> constant_;
   Mat<Complex> frame_;  // all U_i beside one another
   std::vector<Index> first_, rank_, unknown_first_;
+  std::vector<std::vector<int>> active_;  // of each variable, the entries of its unknown that are not always 0
   std::vector<Mat<Complex>> cores_;
   std::vector<LetterLaw> laws_;
   std::shared_ptr<const Ladder> ladder_;
