@@ -289,8 +289,8 @@ class Convolution(Law):
     def _descend(self, i: int, goal: float) -> bool:
         """Adds solutions closer to the edges of an interval to its table, as far as `goal` reaches from them.
 
-        Each comes from the last. If intervals are few, to all tables there are: many ends at once take hardly longer than one. False if nothing
-        was left to be done.
+        Each comes from the one before. If intervals are few, to all tables there are: many ends at once take hardly
+        longer than one. False if nothing was left to be done.
         """
         if self._depth.get(i, math.inf) <= goal:
             return False

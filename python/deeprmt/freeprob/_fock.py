@@ -10,12 +10,15 @@ Voiculescu (1985).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._letter_law import LetterLaw
 from ._symbols import Expression, Letter
+
+Vector = NDArray[Any]
 
 __all__ = ["most_moments", "polynomial_moments"]
 
@@ -35,21 +38,29 @@ def polynomial_moments(expression: Expression, laws: Mapping[Letter, LetterLaw],
     letters = expression.letters
     space = _FreeProduct([laws[letter] for letter in letters], half * max(expression.degree, 1))
     index = {letter: i for i, letter in enumerate(letters)}
-    words = {tuple(index[each] for each in word): c for word, c in expression.terms.items()}  # type: ignore[index]
+    real = all(complex(c).imag == 0 for c in expression.terms.values())
+    words = {
+        tuple(index[each] for each in word): complex(c).real if real else c  # type: ignore[index]
+        for word, c in expression.terms.items()
+    }
     powers = [space.vacuum()]
     for _ in range(half):
         powers.append(space.apply(words, powers[-1]))
-    out = [np.vdot(powers[k // 2], powers[k - k // 2]).real for k in range(order + 1)]
-    return np.array(out)
+    pairs = [(powers[k // 2], powers[k - k // 2]) for k in range(order + 1)]
+    return np.array([np.vdot(first, second[: first.size]).real for first, second in pairs])
 
 
 class _FreeProduct:
-    """Vectors over all words of up to `length` letters: those of k letters are the k-th block, n^k long."""
+    """Vectors over all words of up to `length` letters: those of k letters are the k-th block, n^k long.
+
+    A vector ends with its longest words.
+    """
 
     def __init__(self, laws: list[LetterLaw], length: int) -> None:
         self.n, self.length = len(laws), length
         self.starts = np.concatenate([[0], np.cumsum([self.n**k for k in range(length + 1)])])
         size = int(self.starts[-1])
+        self._length_of = {int(start): k for k, start in enumerate(self.starts[1:])}
         self.alpha, self.beta = [], []
         for i, law in enumerate(laws):
             alpha, beta = law.jacobi(length + 1)
@@ -61,28 +72,34 @@ class _FreeProduct:
             self.alpha.append(alpha[run])
             self.beta.append(beta[run])  # what making the run longer takes
 
-    def vacuum(self) -> NDArray[np.complex128]:
-        out = np.zeros(self.starts[-1], dtype=np.complex128)
-        out[0] = 1
-        return out
+    def vacuum(self) -> Vector:
+        return np.ones(1)
 
-    def letter(self, i: int, v: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        out = self.alpha[i] * v
-        for k in range(self.length):
+    def letter(self, i: int, v: Vector) -> Vector:
+        """x_i v, of words of one letter more."""
+        length = self._length_of[v.size]
+        out = np.zeros(self.starts[length + 2], dtype=v.dtype)
+        np.multiply(self.alpha[i][: v.size], v, out=out[: v.size])
+        for k in range(length + 1):
             here = slice(self.starts[k], self.starts[k + 1])
             begin = self.starts[k + 1] + i * self.n**k
             longer = slice(begin, begin + self.n**k)
             out[longer] += self.beta[i][here] * v[here]
-            out[here] += self.beta[i][here] * v[longer]
+            if k < length:
+                out[here] += self.beta[i][here] * v[longer]
         return out
 
-    def apply(self, words: Mapping[tuple[int, ...], complex], v: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    def apply(self, words: Mapping[tuple[int, ...], complex], v: Vector) -> Vector:
         """p v; words that end alike share their ends' work."""
-        out = words.get((), 0.0) * v
+        out: Vector = words.get((), 0.0) * v
         last: dict[int, dict[tuple[int, ...], complex]] = {}
         for word, c in words.items():
             if word:
                 last.setdefault(word[-1], {})[word[:-1]] = c
         for i, rest in last.items():
-            out = out + self.apply(rest, self.letter(i, v))
+            more = self.apply(rest, self.letter(i, v))
+            long, short = (more, out) if more.size >= out.size else (out, more)
+            long = long.astype(np.result_type(long, short), copy=False)
+            long[: short.size] += short
+            out = long
         return out
