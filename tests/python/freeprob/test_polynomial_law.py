@@ -477,3 +477,11 @@ def test_a_product_of_laws_with_hard_edges():
     t = np.array([1e-6, 0.1, 1.0, 5.0])
     np.testing.assert_allclose(product.cdf(t), same.cdf(t), atol=1e-9)
     np.testing.assert_allclose(product.pdf(t), same.pdf(t), rtol=1e-8)
+
+
+def test_a_moment_of_order_twenty():
+    """Against whole numbers: the Jacobi coefficients are 0, 1 and 2, and the vectors over words were made of ints."""
+    mu = law(x * y + y * x + x**2, {x: S, y: MarchenkoPastur(1)})
+    # Two million terms by pairs: 21 roundings at most.
+    assert float(mu.moment(20)) == pytest.approx(250529237251252164, rel=21 * 2.3e-16)
+    assert float(mu.moment(14)) == 448390941182
