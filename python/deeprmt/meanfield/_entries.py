@@ -117,6 +117,9 @@ def _apart(activation: Activation, root_a: float, root_b: float) -> float:
     z = ((edges[:-1] + edges[1:])[:, None] / 2 + half * _fine).ravel()
     weight = (half * _fine_weights).ravel() * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     first, second = (np.asarray(activation.phi(root * z), dtype=float) for root in (root_a, root_b))
-    # Of the difference what is no difference of lengths.
-    lengths = math.sqrt(first * first @ weight) - math.sqrt(second * second @ weight)
-    return max(float((first - second) ** 2 @ weight) - lengths * lengths, 0.0) / 2
+    # Half the squared distance of the two at length 1: however long one is to the other, nothing cancels.
+    lengths = [math.sqrt(each * each @ weight) for each in (first, second)]
+    if not min(lengths) > 0:
+        return 0.0
+    distance = first / lengths[0] - second / lengths[1]
+    return lengths[0] * lengths[1] * float(distance * distance @ weight) / 2

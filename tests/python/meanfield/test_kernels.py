@@ -356,3 +356,15 @@ def test_inputs_of_other_sizes(name):
                 for each in ((one, other), (one, one), (other, other))
             )
             assert (np.abs(found - cross) <= 1e-14 * np.sqrt(own[0]) * np.sqrt(own[1])).all(), (ratio, least, sign)
+
+
+def test_parallel_inputs_of_other_sizes_by_quadrature():
+    """erf under another name, beside its closed form: to rounding of sqrt(K(x,x) K(y,y))."""
+    x = np.array([[0.6, 0.8]])
+    for ratio, least in ((1e6, 1e-6), (1e12, 1e-12), (1e4, 1e-4)):
+        y = ratio * (x + 1e-5 * np.array([[0.8, -0.6]]))
+        options = {"depth": 2, "sigma_w": 1.2, "sigma_b": 0.0}
+        known, found = (
+            kernels(least * x, least * y, activation=each, **options) for each in ("erf", under_another_name("erf"))
+        )
+        np.testing.assert_allclose(found, known, rtol=1e-13)  # K is about sqrt(K(x,x) K(y,y)) here
