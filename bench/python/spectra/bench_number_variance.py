@@ -1,6 +1,7 @@
 import numpy as np
 
 from deeprmt.spectra import number_variance, rigidity
+from empyrical import beside_empyrical
 from harness import Table, copy
 
 
@@ -26,21 +27,5 @@ def bench(table: Table) -> None:
         peers={"200 random windows": random_windows},
     )
     table.add("number variance and rigidity, the same", both, ceiling=ceiling, most=0.1)
-    peers(table)
-
-
-def peers(table: Table) -> None:
-    """empyricalRMT needs numba; scikit-rmt has no number variance. At the size that the peer can bear."""
-    levels = np.sort(np.random.default_rng(2).uniform(0, 1e4, size=10_000))
-    lengths = np.linspace(1, 20, 20)
-    try:
-        from empyricalRMT.observables.levelvariance import level_number_variance
-    except ImportError as error:
-        print(f"no empyricalRMT: {error}")
-        return
-    table.add(
-        "number variance 10^4, 20 lengths, exact",
-        lambda: number_variance(levels, lengths),
-        ceiling=("copy", copy(levels.nbytes * lengths.size)),
-        peers={"empyricalRMT": lambda: level_number_variance(levels, L=lengths, show_progress=False)},
-    )
+    # scikit-rmt has no number variance.
+    beside_empyrical(table, "number variance", number_variance, "levelvariance", "level_number_variance")

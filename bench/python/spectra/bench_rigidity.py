@@ -1,6 +1,7 @@
 import numpy as np
 
 from deeprmt.spectra import rigidity
+from empyrical import beside_empyrical
 from harness import Table, copy
 
 
@@ -32,21 +33,5 @@ def bench(table: Table) -> None:
     table.add(
         "rigidity, one thread", lambda: rigidity(levels, lengths, threads=1), ceiling=("copy", copy(levels.nbytes))
     )
-    peers(table)
-
-
-def peers(table: Table) -> None:
-    """empyricalRMT needs numba; scikit-rmt and other packages of its kind have no rigidity."""
-    levels = np.sort(np.random.default_rng(2).uniform(0, 1e4, size=10_000))
-    lengths = np.linspace(1, 20, 20)
-    try:
-        from empyricalRMT.observables.rigidity import spectral_rigidity
-    except ImportError as error:
-        print(f"no empyricalRMT: {error}")
-        return
-    table.add(
-        "rigidity 10^4, 20 lengths, exact",
-        lambda: rigidity(levels, lengths),
-        ceiling=("copy", copy(levels.nbytes * lengths.size)),
-        peers={"empyricalRMT": lambda: spectral_rigidity(levels, L=lengths, show_progress=False)},
-    )
+    # scikit-rmt and other packages of its kind have no rigidity.
+    beside_empyrical(table, "rigidity", rigidity, "rigidity", "spectral_rigidity")

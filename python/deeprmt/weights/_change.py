@@ -140,6 +140,11 @@ class Side:
         bulk = _bulk(self.singular_values, self.shape, self.precision)
         return None if bulk is None else bulk.outliers
 
+    def leading(self, k: int | None) -> int:
+        """How many singular vectors are compared, if k are asked for, or by default as many as there are outliers."""
+        count: int = min(k or max(self.outliers or 0, 1), min(self.shape))
+        return count
+
     def vectors(self, k: int) -> tuple[Floats, Floats]:
         """The k leading left and right singular vectors, in rows."""
         if self._vectors is None or len(self._vectors[0]) < k:
@@ -155,18 +160,8 @@ def difference(base: Side, tuned: Side, k: int | None) -> LayerChange:
     if fault:
         return LayerChange(name=tuned.name, shape=shape, note=fault)
     precision = max(base.precision, tuned.precision)
-    count = min(k or max(base.outliers or 0, 1), min(shape))
-    left, right = overlaps(base, tuned, count)
-    found: dict[str, Any] = {
-        "k": count,
-        "base_outliers": base.outliers,
-        "tuned_outliers": tuned.outliers,
-        "left_overlap": left,
-        "right_overlap": right,
-        "left_chance": count / shape[0],
-        "right_chance": count / shape[1],
-        "precision": precision,
-    }
+    found: dict[str, Any] = overlaps(base, tuned, base.leading(k))
+    found |= {"base_outliers": base.outliers, "tuned_outliers": tuned.outliers, "precision": precision}
     size = math.sqrt(float(np.einsum("ij,ij", base.matrix, base.matrix)))
     change = tuned.matrix - base.matrix
     found["relative_change"] = math.sqrt(float(np.einsum("ij,ij", change, change))) / size
@@ -182,9 +177,11 @@ def difference(base: Side, tuned: Side, k: int | None) -> LayerChange:
     return LayerChange(name=tuned.name, shape=shape, change_singular_values=s, **found)
 
 
-def overlaps(one: Side, other: Side, k: int) -> tuple[float, float]:
-    """Mean squared cosines of the principal angles between the leading k left, and right, singular vectors."""
-    return tuple(_overlap(a, b) for a, b in zip(one.vectors(k), other.vectors(k), strict=True))  # type: ignore[return-value]
+def overlaps(one: Side, other: Side, k: int) -> dict[str, Any]:
+    """k, and of the leading k left, and right, singular vectors of both how far they span the same; and by chance."""
+    left, right = (_overlap(a, b) for a, b in zip(one.vectors(k), other.vectors(k), strict=True))
+    out = {"k": k, "left_overlap": left, "right_overlap": right}
+    return out | {f"{side}_chance": k / n for side, n in zip(("left", "right"), one.shape, strict=True)}
 
 
 def _bulk(s: Floats, shape: tuple[int, int], precision: float) -> Bulk | None:
@@ -193,5 +190,6 @@ def _bulk(s: Floats, shape: tuple[int, int], precision: float) -> Bulk | None:
 
 
 def _overlap(one: Floats, other: Floats) -> float:
+    """The mean squared cosine of the principal angles between two spans."""
     cosines = one @ other.T
     return float(min(1.0, np.einsum("ij,ij", cosines, cosines) / len(one)))

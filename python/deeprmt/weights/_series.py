@@ -398,12 +398,10 @@ def _row(first: Side, now: Side, last: Side, k: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {"change": None if now is first else difference(first, now, k)}
     if now.fault or last.fault:
         return found
-    count = min(k or max(last.outliers or 0, 1), min(now.shape))
-    found["k"] = count
+    count = last.leading(k)
     if k is not None and k > count:
         found["note"] = f"k = {k}, but there are {count} singular values: all are compared"
-    found["left_overlap"], found["right_overlap"] = overlaps(now, last, count)
-    return found | {"left_chance": count / now.shape[0], "right_chance": count / now.shape[1]}
+    return found | overlaps(now, last, count)
 
 
 def _plain(content: dict[str, Any]) -> dict[str, Any]:
