@@ -11,20 +11,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from .._arguments import RNG, as_choice, as_count, as_key, as_threads
+from .._arguments import RNG, as_count, as_key, as_threads
 from ..run import Progress
 from ..run._progress import reporting
 from ..run._within import within
 from ._analysis import Analysis
 from ._journal import Journal, fingerprint
 from ._layer import Layer, ReadError, Skipped
-from ._load import Layers, prepared
+from ._load import Layers, as_heads, prepared
 from ._measure import failed, measure, measure_estimated
-from ._roles import SPLITS
 from ._room import as_bytes, chosen, too_large
 from ._row import LayerAnalysis
 from ._sources import Work, plan
-from ._tensor import CONVENTIONS, Tensor
+from ._tensor import Tensor
 
 
 def analyze(
@@ -137,9 +136,7 @@ def analyze(
     """
     window = as_count("analyze", "window", window)
     inner = 1 if executor is not None and threads is None else as_threads("analyze", threads)
-    as_choice("analyze", "conv", conv, CONVENTIONS)
-    as_choice("analyze", "split", split, SPLITS)
-    heads = None if heads is None else as_count("analyze", "heads", heads)
+    heads = as_heads("analyze", split, heads, conv)
     simulations: dict[str, Any] = {
         "samples": as_count("analyze", "samples", samples, least=0),
         "permutations": as_count("analyze", "permutations", permutations, least=0),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._arguments import as_choice, as_count, as_threads, default_threads
+from .._arguments import as_count, as_threads, default_threads
 from .._display import Displayed
 from .._info import versions
 from .._write import write
@@ -15,10 +15,9 @@ from ..run import Progress
 from ..run._progress import reporting
 from ._change import LayerChange, Side, difference
 from ._layer import Layer, ReadError
-from ._load import prepared
-from ._roles import SPLITS
+from ._load import as_heads, prepared
 from ._sources import plan
-from ._tensor import CONVENTIONS, Tensor
+from ._tensor import Tensor
 
 if TYPE_CHECKING:
     import pandas
@@ -145,9 +144,7 @@ def compare(
     (2, True)
     """
     k = None if k is None else as_count("compare", "k", k)
-    as_choice("compare", "conv", conv, CONVENTIONS)
-    as_choice("compare", "split", split, SPLITS)
-    heads = None if heads is None else as_count("compare", "heads", heads)
+    heads = as_heads("compare", split, heads, conv)
     inner = as_threads("compare", threads)
     old, new = (tensors_of(each, split, heads) for each in (base, tuned))
     shared = [name for name, what in new.items() if name in old and shape_of(old[name]) == shape_of(what)]

@@ -91,12 +91,13 @@ def layers(source: Any, *, conv: str = "flatten", split: str = "parts", heads: i
     >>> [(layer.name, layer.weight.shape) for layer in layers(tree)]
     [('encoder.kernel', (3, 2)), ('heads[0]', (4, 3))]
     """
-    heads = _checked("layers", conv, split, heads)
+    heads = as_heads("layers", split, heads, conv)
     work, skipped = prepared(*plan("layers", source), split, heads)
     return Layers(work, skipped, conv)
 
 
-def _checked(function: str, conv: str, split: str, heads: int | None) -> int | None:
+def as_heads(function: str, split: str, heads: int | None, conv: str = "flatten") -> int | None:
+    """The number of heads, and checks of how else tensors are to be taken apart."""
     as_choice(function, "conv", conv, CONVENTIONS)
     as_choice(function, "split", split, SPLITS)
     return None if heads is None else as_count(function, "heads", heads)
@@ -156,6 +157,6 @@ def load(
     >>> [(skipped.name, skipped.reason) for skipped in layers.skipped]
     [('bias', 'a vector: a bias, or the scale of a normalisation')]
     """
-    heads = _checked("load", conv, split, heads)
+    heads = as_heads("load", split, heads, conv)
     work, skipped = prepared(*find(as_path("load", "path", path), strict=True), split, heads)
     return Layers(work, skipped, conv)

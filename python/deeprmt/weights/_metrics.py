@@ -265,11 +265,7 @@ def metrics(
     0.005
     """
     name = "metrics"
-    as_choice(name, "convention", convention, CONVENTIONS)
-    as_choice(name, "distance", distance, DISTANCES)
-    samples = as_count(name, "samples", samples, least=0)
-    permutations = as_count(name, "permutations", permutations, least=0)
-    options: dict[str, Any] = {"convention": convention, "samples": samples, "permutations": permutations}
+    options = settings(name, convention, distance, samples, permutations)
     if not isinstance(weight, Layer):
         given = getattr(weight, "dtype", np.dtype(np.float64))
         weight = as_real(name, "weight", weight)
@@ -278,7 +274,17 @@ def metrics(
         options["precision"] = PRECISION.get(str(given), float(np.finfo(weight.dtype).eps))
     key = as_key(name, rng)
     with default_threads(as_threads(name, threads)):
-        return of_weight(weight, key, distance=distance, pool=convention == "weightwatcher", **options)
+        return of_weight(weight, key, pool=convention == "weightwatcher", **options)
+
+
+def settings(function: str, convention: str, distance: str, samples: int, permutations: int) -> dict[str, Any]:
+    """What metrics are and how they are tested, checked."""
+    return {
+        "convention": as_choice(function, "convention", convention, CONVENTIONS),
+        "distance": as_choice(function, "distance", distance, DISTANCES),
+        "samples": as_count(function, "samples", samples, least=0),
+        "permutations": as_count(function, "permutations", permutations, least=0),
+    }
 
 
 def of_weight(

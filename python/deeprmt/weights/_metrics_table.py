@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import RNG, as_choice, as_count, as_key, as_number, as_threads, default_threads
+from .._arguments import RNG, as_key, as_number, as_threads, default_threads
 from ..run import Progress
 from ..run import map as run_map
 from ..signal import benjamini_hochberg
 from ._layer import Layer, ReadError, Skipped
-from ._load import Layers, prepared
-from ._metrics import CONVENTIONS, DISTANCES, NAMES, P_VALUES, Metrics, of_weight
-from ._roles import SPLITS
+from ._load import Layers, as_heads, prepared
+from ._metrics import NAMES, P_VALUES, Metrics, of_weight, settings
 from ._sources import plan
 from ._tensor import Tensor
 
@@ -127,13 +126,9 @@ class MetricsTable:
         name = "MetricsTable.of"
         if not isinstance(pool, bool | np.bool_):
             raise TypeError(f"{name}: pool must be True or False, got {pool!r}")
-        as_choice(name, "split", split, SPLITS)
-        heads = None if heads is None else as_count(name, "heads", heads)
-        options: dict[str, Any] = {
-            "convention": as_choice(name, "convention", convention, CONVENTIONS),
-            "distance": as_choice(name, "distance", distance, DISTANCES),
-            "samples": as_count(name, "samples", samples, least=0),
-            "permutations": as_count(name, "permutations", permutations, least=0),
+        heads = as_heads(name, split, heads)
+        options = settings(name, convention, distance, samples, permutations)
+        options |= {
             "key": as_key(name, rng),
             "pool": bool(pool),
             "threads": 1 if executor is not None and threads is None else as_threads(name, threads),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._arguments import RNG, as_choice, as_count, as_key, as_threads, default_threads
+from .._arguments import RNG, as_count, as_key, as_threads, default_threads
 from .._display import Displayed
 from .._info import versions
 from .._write import write
@@ -23,12 +23,12 @@ from ._change import Side, difference, overlaps
 from ._compare import layers_of, shape_of, tensors_of
 from ._journal import Journal, fingerprint
 from ._layer import Layer, ReadError, Skipped
+from ._load import as_heads
 from ._measure import measure, measure_estimated
-from ._roles import SPLITS
 from ._room import as_bytes, chosen_series, too_large
 from ._row import LayerAnalysis
 from ._series_row import SeriesRow
-from ._tensor import CONVENTIONS, Tensor
+from ._tensor import Tensor
 
 if TYPE_CHECKING:
     import pandas
@@ -251,9 +251,7 @@ def series(
     name = "series"
     names, sources = _labelled(checkpoints, labels)
     count = None if k is None else as_count(name, "k", k)
-    as_choice(name, "conv", conv, CONVENTIONS)
-    as_choice(name, "split", split, SPLITS)
-    heads = None if heads is None else as_count(name, "heads", heads)
+    heads = as_heads(name, split, heads, conv)
     settings: dict[str, Any] = {
         "window": as_count(name, "window", window),
         "samples": as_count(name, "samples", samples, least=0),
