@@ -8,6 +8,9 @@ def roots(x: np.ndarray, zeta: float, phi: float, psi: float) -> np.ndarray:
     """The quartic's root nearest to the last one, from the right end inwards: what is mostly done."""
     eta, density, last = 1.0, np.zeros_like(x), None
     for i in range(x.size)[::-1]:
+        if x[i] == 0:  # an end of the support, where the quartic is none
+            density[i] = np.inf
+            continue
         t = 1 / (float(x[i]) * psi)  # a NumPy scalar times a poly1d is no poly1d
         # p (1 - zeta u) - eta u + zeta (eta - zeta) u^2, u = t (1 + phi p) (1 + psi p)
         u = t * np.poly1d([phi * psi, phi + psi, 1.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -96,6 +97,33 @@ class ShorterSide(SolvedLaw):
         whole = self._centres[which] + sum(map(Fraction, terms))
         return float(whole / Fraction(self.psi)), lost / self.psi
 
+    def _stationary(self, y: float) -> float | None:
+        """x where its slope is 0 near y, in many digits: next to a gap between narrow bulks all but the last cancel."""
+        with localcontext() as context:
+            context.prec = 120
+            zeta, rest = Decimal(self.zeta / self._unit), Decimal(self.rest / self._unit)
+            phi, psi, at = Decimal(self.phi), Decimal(self.psi), Decimal(y)
+            k = phi * psi * rest * rest
+            b = (phi + psi) * zeta * zeta + phi * psi * zeta * (zeta + 2 * rest)
+            c = phi * psi * zeta**3
+            for _ in range(12):
+                s = at - zeta
+                slope = 1 - k / at**2 - b / s**2 - 2 * c / s**3
+                curvature = 2 * k / at**3 + 2 * b / s**3 + 6 * c / s**4
+                if not curvature:
+                    return None
+                step = slope / curvature
+                at -= step
+                if abs(step) < abs(at) * Decimal(10) ** -60:
+                    break
+            else:
+                return None
+            if abs(at - Decimal(y)) > Decimal("1e-6") * abs(Decimal(y)):
+                return None
+            s = at - zeta
+            value = float((at + (phi + psi) * (zeta + rest) + k / at + b / s + c / s**2) / psi)
+        return value if value > 0 else None
+
     @staticmethod
     def _poles(z: float, r: float, c: float, d: float) -> tuple[float, float, float]:
         return c * d * r * r, (c + d) * z * z + c * d * z * (z + 2 * r), c * d * z**3
@@ -181,7 +209,7 @@ class ShorterSide(SolvedLaw):
                 ends.append(0.0 if far < 0 else self._place(top, -z * root, poles)[0])
                 continue
             y, q = parts(optimize.brentq(slope, *sorted((far, middle)), xtol=1e-15, rtol=1e-15))
-            ends.append(self._place(float(y), -float(q), poles)[0])
+            ends.append(self._stationary(float(y)) or self._place(float(y), -float(q), poles)[0])
         return (ends[0], ends[1]) if ends[1] > ends[0] else None
 
     @cached_property
@@ -255,19 +283,19 @@ class ShorterSide(SolvedLaw):
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """In ln x where a bulk begins next to 0 but not at it; else as any other."""
         support = self._support
-        low, high = support[0]
-        if not 0 < 16 * low < high:
+        if not any(0 < 16 * low < high for low, high in support):
             return super()._expect(function)
         total: Any = sum(mass * function(np.array([x]))[0] for x, mass in self._known_atoms)
-        for a, b in [(low, high / 4), (high / 4, high), *support[1:]]:
-            if a == low:
+        for low, high in support:
+            start = low
+            if 0 < 16 * low < high:
+                start = high / 4
                 total = total + integrate(
                     lambda t: function(np.exp(t)) * self._pdf(np.exp(t)) * np.exp(t),
-                    Interval(math.log(a), math.log(b)),
+                    Interval(math.log(low), math.log(start)),
                     rtol=_settled,
                 )
-            else:
-                total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(a, b), rtol=_settled)
+            total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(start, high), rtol=_settled)
         return total
 
 

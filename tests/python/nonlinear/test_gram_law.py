@@ -269,3 +269,21 @@ def test_numbers_out_of_range_are_refused_by_name():
                           ((1e-200, 0.0, 1.0, 1.0), "eta must lie")):  # fmt: skip
         with pytest.raises(ValueError, match=f"gram_law: {says} between 1e-70 and 1e\\+70"):
             gram_law(*numbers)
+
+
+@pytest.mark.parametrize(
+    ("below", "apart", "rest"),
+    [(2.7551867232133986e-08, 1.2945200467129325e-13, 9.301333986052678e-21), (5.016047577299787e-10, -3e-12, 1.3e-28)],
+)
+def test_narrow_bulks_next_to_a_hard_edge_keep_their_mass(below, apart, rest):
+    """phi and psi just below 1, f all but linear: a lower bulk of mass 1 - max(phi, psi), below 1e-26."""
+    phi = 1 - below
+    law = gram_law(1.0, 1.0, phi, phi * (1 + apart), nonlinearity=rest)
+    (low, end), (start, _) = law.support()
+    assert 0 < low < end < start
+    zeros = sum(mass for _, mass in law.atoms())
+    expected = (1 - max(law.phi, law.psi)) * min(1.0, law.psi / law.phi)
+    assert law.cdf(math.sqrt(end * start)) == pytest.approx(zeros + expected, rel=1e-9)
+    # The density near 0 is a power: what rounding of the masses leaves of 1.
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-11)
+    assert law.expect(lambda x: x) == pytest.approx(1, abs=1e-11)
