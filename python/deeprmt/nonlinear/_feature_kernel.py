@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from .._arguments import (
     as_threads,
     refuse_non_finite,
 )
-from ..activations import Activation, as_activation
+from ..activations import Activation
 from ..meanfield import gauss_moment
 from ..meanfield._kernels import feature_kernel_of
+from ._constants import as_function
 
 __all__ = ["as_samples", "feature_kernel", "variances"]
 
@@ -38,7 +40,7 @@ def feature_kernel(
     x: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    activation: str | Activation = "relu",
+    activation: str | Activation | Callable[[Any], Any] = "relu",
     sigma_w: float = 1.0,
     threads: int | None = None,
 ) -> Floats:
@@ -50,7 +52,7 @@ def feature_kernel(
         Samples in rows.
     y : (m, d) array_like of real, optional
         Other samples. Default: x itself.
-    activation : str or Activation
+    activation : str, Activation or callable
         f: a name of `deeprmt.activations.names` or `more_names`, or one's own.
     sigma_w : float, default 1
         The standard deviation of weights times sqrt(d), positive. Papers with standard normal weights have sqrt(d).
@@ -92,7 +94,7 @@ def feature_kernel(
     name = "feature_kernel"
     first = as_samples(name, "x", x)
     second = first if y is None else as_samples(name, "y", y, first.shape[1])
-    f = as_activation(name, activation)
+    f = as_function(name, "activation", activation)
     sigma = as_number(name, "sigma_w", sigma_w, above=0.0)
     workers = as_threads(name, threads)
     return _kernel(name, first, None if y is None else second, f, sigma, workers)

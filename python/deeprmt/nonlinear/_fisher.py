@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,9 @@ from .._arguments import (
     shown,
 )
 from .._display import Displayed
-from ..activations import Activation, as_activation
+from ..activations import Activation
 from ..linalg import eigvalsh
-from ._constants import constants
+from ._constants import as_function, constants
 from ._feature_kernel import as_samples
 
 __all__ = ["FisherSpectrum", "fisher_matrix", "fisher_spectrum"]
@@ -32,7 +33,12 @@ _ZERO = 1e-10  # of the largest eigenvalue: what is below is rounding of the mat
 
 
 def fisher_matrix(
-    w1: ArrayLike, w2: ArrayLike, x: ArrayLike, *, activation: str | Activation, threads: int | None = None
+    w1: ArrayLike,
+    w2: ArrayLike,
+    x: ArrayLike,
+    *,
+    activation: str | Activation | Callable[[Any], Any],
+    threads: int | None = None,
 ) -> Floats:
     """J^T J / m for the Jacobian J of all outputs w2 f(w1 x) with respect to all weights, over m samples.
 
@@ -44,7 +50,7 @@ def fisher_matrix(
         Weights of the output.
     x : (m, n0) array_like of real
         Samples in rows.
-    activation : str or Activation
+    activation : str, Activation or callable
         f. At a kink f' is the limit from the left.
     threads : int, optional
         Default: every core this process may use. Never changes the result.
@@ -87,7 +93,7 @@ def fisher_matrix(
     if second.shape[1] != n1:
         raise ValueError(f"{name}: w2 must have {n1} columns, the rows of w1, got {second.shape[1]}")
     samples = as_samples(name, "x", x, n0)
-    f = as_activation(name, activation)
+    f = as_function(name, "activation", activation)
     workers = as_threads(name, threads)
     m, inner = len(samples), n1 * n0
     p = inner + n2 * n1
@@ -180,7 +186,7 @@ def fisher_spectrum(
     n2: int | None = None,
     *,
     samples: int | None = None,
-    activation: str | Activation = "tanh",
+    activation: str | Activation | Callable[[Any], Any] = "tanh",
     standardize: bool = True,
     rng: RNG = None,
     threads: int | None = None,
@@ -193,7 +199,7 @@ def fisher_spectrum(
         Inputs, hidden units, outputs. Default of n1 and n2: n0.
     samples : int, optional
         Default: twice as many as make J tall, 2 p / n2.
-    activation : str or Activation, default "tanh"
+    activation : str, Activation or callable, default "tanh"
         f.
     standardize : bool, default True
         Take (f - mean) / sqrt(eta) in place of f, so that different f have hidden units of mean 0 and variance 1.
@@ -236,7 +242,7 @@ def fisher_spectrum(
     outputs = inputs if n2 is None else as_count(name, "n2", n2)
     weights = hidden * (inputs + outputs)
     m = -(-2 * weights // outputs) if samples is None else as_count(name, "samples", samples)
-    f = as_activation(name, activation)
+    f = as_function(name, "activation", activation)
     workers = as_threads(name, threads)
     if not isinstance(standardize, bool | np.bool_):
         raise TypeError(f"{name}: standardize must be True or False, got {shown(standardize)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 from .. import _core
 from .._arguments import RNG, Floats, as_count, as_key, as_number, as_threads, refuse_beyond_memory, shown
 from .._display import Displayed
-from ..activations import Activation, as_activation
+from ..activations import Activation
 from ..ensembles import ginibre, heavy_tailed
 from ..linalg import eigvalsh
+from ._constants import as_function
 
 __all__ = ["HeavyTailedKernel", "heavy_tailed_kernel"]
 
@@ -62,7 +64,7 @@ def heavy_tailed_kernel(
     m: int,
     *,
     tail_index: float = 1.5,
-    activation: str | Activation = "tanh",
+    activation: str | Activation | Callable[[Any], Any] = "tanh",
     center: bool = True,
     rng: RNG = None,
     threads: int | None = None,
@@ -77,7 +79,7 @@ def heavy_tailed_kernel(
         Of the entries of W, which are symmetric Pareto as in `ensembles.heavy_tailed`: scaled by n0^(-1 / tail_index)
         where it is at most 2, to variance 1 / n0 beyond; at least 0.06. A little above 2 nearly all variance is in
         entries so large that none is drawn, and those that are drawn are small.
-    activation : str or Activation, default "tanh"
+    activation : str, Activation or callable, default "tanh"
         f, as in `feature_kernel`. Entries of f(W X) must be finite: bounded f are, whatever W.
     center : bool, default True
         Take the mean of each row from it: rows of W have sizes of their own, and so have means of f.
@@ -118,7 +120,7 @@ def heavy_tailed_kernel(
     mu = as_number(name, "tail_index", tail_index, least=_LEAST)
     if not isinstance(center, bool | np.bool_):
         raise TypeError(f"{name}: center must be True or False, got {shown(center)}")
-    f = as_activation(name, activation)
+    f = as_function(name, "activation", activation)
     workers = as_threads(name, threads)
     work = 8 * (3 * rows * columns + inner * columns + 2 * rows * inner + 2 * min(rows, columns) ** 2)
     refuse_beyond_memory(name, work, f"features of {rows} x {columns} and their work")

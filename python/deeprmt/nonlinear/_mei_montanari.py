@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from .._arguments import Floats, as_number
 from .._display import Displayed
-from ..activations import Activation, as_activation
-from ._constants import constants
+from ..activations import Activation
+from ._constants import as_function, constants
 from ._ridge_point import Array, RidgePoint, as_positive, in_range, limit, ridge_point, shared
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _points(
 
 
 def mei_montanari(
-    psi1: ArrayLike, psi2: ArrayLike, lam: ArrayLike, activation: str | Activation = "relu"
+    psi1: ArrayLike, psi2: ArrayLike, lam: ArrayLike, activation: str | Activation | Callable[[Any], Any] = "relu"
 ) -> MeiMontanari:
     """Bias and variance of ridge regression on N random features of n samples in d dimensions, all three large.
 
@@ -136,7 +136,7 @@ def mei_montanari(
         The ridge lambda of the loss ``(1/n) sum (y - a^T f(Theta x / sqrt(d)))^2 + (N lambda / d) |a|^2``,
         theta and x on spheres of radius sqrt(d); at least 0, where 0 is the limit from above. The paper's formulas hold
         lambda / mu_*^2, mu_*^2 the variance of f without its mean and its line: 0.0908 for relu.
-    activation : str or Activation
+    activation : str, Activation or callable
         f; its mean plays no part.
 
     Returns
@@ -166,7 +166,7 @@ def mei_montanari(
     (0.419657208837, 0.789994511067)
     """
     name = "mei_montanari"
-    f = as_activation(name, activation)
+    f = as_function(name, "activation", activation)
     n, m = as_positive(name, "psi1", psi1), as_positive(name, "psi2", psi2)
     ridge = as_positive(name, "lam", lam, zero=True)
     point, gamma, rest, shape = _points(name, f, n, m, ridge)
@@ -196,7 +196,7 @@ def _least(function: Callable[[Array], Array], low: Array, high: Array) -> Array
 def optimal_ridge(
     psi1: ArrayLike,
     psi2: ArrayLike,
-    activation: str | Activation = "relu",
+    activation: str | Activation | Callable[[Any], Any] = "relu",
     *,
     linear: float = 1.0,
     noise: float = 0.0,
@@ -208,7 +208,7 @@ def optimal_ridge(
     ----------
     psi1, psi2 : array_like of real
         As in `mei_montanari`.
-    activation : str or Activation
+    activation : str, Activation or callable
         f.
     linear, noise, nonlinear : float
         Variances of the target's parts; linear must be positive.
@@ -239,7 +239,7 @@ def optimal_ridge(
     True
     """
     name = "optimal_ridge"
-    f = as_activation(name, activation)
+    f = as_function(name, "activation", activation)
     n, m = as_positive(name, "psi1", psi1), as_positive(name, "psi2", psi2)
     f1, tau, rest = _variances(name, linear, noise, nonlinear)
     if not f1 > 0:
@@ -331,7 +331,7 @@ def double_descent(
     lam: float = 0.0,
     *,
     psi1: ArrayLike | None = None,
-    activation: str | Activation = "relu",
+    activation: str | Activation | Callable[[Any], Any] = "relu",
     linear: float = 1.0,
     noise: float = 0.25,
     nonlinear: float = 0.0,
@@ -346,7 +346,7 @@ def double_descent(
         The ridge; 0 is the limit, where the risk is infinite at psi1 = psi2.
     psi1 : array_like of real, optional
         Features a dimension, ascending. Default: 121 values from psi2 / 30 to 30 psi2, even in logarithms.
-    activation : str or Activation
+    activation : str, Activation or callable
         f.
     linear, noise, nonlinear : float
         Variances of the target's parts, as in `MeiMontanari.risk`.
@@ -379,7 +379,7 @@ def double_descent(
     if n.ndim != 1 or n.size < 1 or (np.diff(n) <= 0).any():
         raise ValueError(f"{name}: psi1 must be a list of ascending numbers, got shape {n.shape}")
     target = dict(zip(("linear", "noise", "nonlinear"), _variances(name, linear, noise, nonlinear), strict=True))
-    f = as_activation(name, activation)
+    f = as_function(name, "activation", activation)
     found = mei_montanari(n, samples, ridge, f)
     best = np.atleast_1d(optimal_ridge(n, samples, f, **target))
     finite = np.where(np.isfinite(best), best, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,10 +23,11 @@ from .._arguments import (
     refuse_non_finite,
 )
 from .._display import Displayed
-from ..activations import Activation, as_activation
+from ..activations import Activation
 from ..errors import ConvergenceError
 from ..linalg import eigh
 from ..meanfield import gauss_moment
+from ._constants import as_function
 from ._feature_kernel import Array, _kernel, as_samples, variances
 from ._ridge_point import as_positive
 
@@ -147,7 +149,7 @@ class RandomFeatureForecast(_Parameters):
     ----------
     features : int
         n, the number of random features.
-    activation : str or Activation, default "relu"
+    activation : str, Activation or callable, default "relu"
         f, as in `feature_kernel`.
     sigma_w : float, default 1
         The standard deviation of weights times sqrt(d), d the number of inputs.
@@ -187,7 +189,7 @@ class RandomFeatureForecast(_Parameters):
     def __init__(
         self,
         features: int,
-        activation: str | Activation = "relu",
+        activation: str | Activation | Callable[[Any], Any] = "relu",
         *,
         sigma_w: float = 1.0,
         threads: int | None = None,
@@ -227,7 +229,7 @@ class RandomFeatureForecast(_Parameters):
 
     def _settings(self, name: str) -> tuple[Activation, float, int]:
         as_count(name, "features", self.features)
-        f = as_activation(name, self.activation)
+        f = as_function(name, "activation", self.activation)
         return f, as_number(name, "sigma_w", self.sigma_w, above=0.0), as_threads(name, self.threads)
 
     def _point(self, name: str, ridge: ArrayLike) -> tuple[Array, Array, Array]:
@@ -360,7 +362,7 @@ def random_feature_errors(
     *,
     features: int,
     ridge: ArrayLike,
-    activation: str | Activation = "relu",
+    activation: str | Activation | Callable[[Any], Any] = "relu",
     sigma_w: float = 1.0,
     threads: int | None = None,
 ) -> RandomFeatureErrors:
@@ -378,7 +380,7 @@ def random_feature_errors(
         n, the number of random features f(w . x).
     ridge : array_like of real
         gamma > 0 of the loss (1/T) sum \\|y - a f(W x)\\|^2 + gamma \\|a\\|^2.
-    activation : str or Activation, default "relu"
+    activation : str, Activation or callable, default "relu"
         f, as in `feature_kernel`.
     sigma_w : float, default 1
         The standard deviation of weights times sqrt(d).
@@ -425,7 +427,7 @@ class RandomFeatureRidge(_Parameters):
     ----------
     features : int
         n, the number of random features.
-    activation : str or Activation, default "relu"
+    activation : str, Activation or callable, default "relu"
         f, as in `feature_kernel`.
     ridge : float, default 1e-3
         gamma > 0 of the loss (1/T) sum \\|y - a f(W x)\\|^2 + gamma \\|a\\|^2.
@@ -457,7 +459,7 @@ class RandomFeatureRidge(_Parameters):
     def __init__(
         self,
         features: int,
-        activation: str | Activation = "relu",
+        activation: str | Activation | Callable[[Any], Any] = "relu",
         *,
         ridge: float = 1e-3,
         sigma_w: float = 1.0,
@@ -480,7 +482,7 @@ class RandomFeatureRidge(_Parameters):
         """
         name = "RandomFeatureRidge.fit"
         n = as_count(name, "features", self.features)
-        f = as_activation(name, self.activation)
+        f = as_function(name, "activation", self.activation)
         gamma = as_number(name, "ridge", self.ridge, above=0.0)
         sigma = as_number(name, "sigma_w", self.sigma_w, above=0.0)
         kind = as_choice(name, "weights", self.weights, ("gaussian", "sphere"))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
+from deeprmt import nonlinear
 from deeprmt.activations import Activation, as_activation
 from deeprmt.meanfield import gauss_moment
 from deeprmt.nonlinear import constants
@@ -165,3 +166,29 @@ def test_declared_windows_are_seen():
     """z + 1 on a window of 3e-4: the mean is the window's probability."""
     f = Activation(lambda z: z + ((z > 0.5) & (z < 0.5003)), kinks=(0.5, 0.5003))
     assert constants(f).mean == pytest.approx(special.ndtr(0.5003) - special.ndtr(0.5), rel=1e-10)
+
+
+def test_plain_functions_do_wherever_names_do():
+    """The same numbers as by name, up to what numerical slopes and kernels of unknown functions lose."""
+    x = np.random.default_rng(0).normal(size=(12, 5))
+
+    def numbers(f):
+        forecast = nonlinear.RandomFeatureForecast(20, f).fit(x, x[:, 0])
+        ridge = nonlinear.RandomFeatureRidge(20, f, ridge=0.1, rng=0).fit(x, x[:, 0])
+        return [
+            nonlinear.mei_montanari(2.0, 3.0, 0.1, f).bias,
+            nonlinear.double_descent(3.0, activation=f).best_risk[0],
+            nonlinear.optimal_ridge(3.0, 3.0, f, noise=0.2),
+            nonlinear.feature_kernel(x, activation=f),
+            forecast.errors(0.1).train,
+            ridge.predict(x),
+            nonlinear.random_feature_errors(x, x[:, 0], features=20, ridge=0.1, activation=f).train,
+            nonlinear.heavy_tailed_kernel(6, 5, 7, activation=f, rng=0).eigenvalues,
+            nonlinear.fisher_matrix([[1.0]], [[3.0]], [[2.0]], activation=f),
+            nonlinear.fisher_spectrum(4, activation=f, rng=0).eigenvalues[-1],
+        ]
+
+    for named, plain in zip(numbers("tanh"), numbers(lambda h: np.tanh(h)), strict=True):
+        np.testing.assert_allclose(plain, named, rtol=1e-7, atol=1e-12)
+    with pytest.raises(TypeError, match="mei_montanari: activation must be a name, an Activation or a function, got 3"):
+        nonlinear.mei_montanari(2.0, 3.0, 0.1, 3)
