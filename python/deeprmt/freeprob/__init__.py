@@ -9,8 +9,9 @@ array([0.20772132, 0.23709686])
 from ._deconvolution import Deconvolution, free_divide, free_subtract
 from ._free_moment import Moments, free_mixed_moment
 from ._freeness import FreenessTest, freeness_test
+from ._law_of import law
 from ._operations import compression, free_add, free_multiply, free_power
-from ._polynomial_law import PolynomialLaw, law
+from ._polynomial_law import PolynomialLaw
 from ._symbols import Expression, symbols
 from ._words import mixed_moment
 

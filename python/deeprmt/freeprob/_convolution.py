@@ -1,11 +1,10 @@
-"""Free sums, products and powers as laws."""
+"""What free sums, products and powers have in common as laws."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -14,19 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..laws import FussCatalan, Law, MarchenkoPastur
+from ..laws import Law
 from ..laws._mixture import merged
 from ..laws._quadrature import Interval, integrate
 from ..laws._quantile_table import tabled
 from ._end_series import EndSeries, end_series
 from ._gap import Gap
-from ._moments import product_moments, sum_moments
 from ._panels import Halves, Panels
-from ._solver import Additive, Equations, Multiplicative, State
-from ._sources import Series, Slopes, Solved, Source, source
+from ._report import Report
+from ._solver import Equations, State
+from ._sources import Series, Slopes
 from ._support import gaps
+from ._ways import Way, joined, next_of
 
-__all__ = ["FreeProduct", "FreeSum", "Report"]
+__all__ = ["Convolution"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -35,7 +35,6 @@ _NODES = 64
 _BESIDE = 1e-7  # of the room that an end has: closer to it the transform comes from a series
 _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
 _CLOSE_TO_CUSP = 1e-8
-_BESIDE_ZERO = 1e-6  # of the gap above an atom at 0: there the rest of the transform is a line to rounding
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
 _EMPTY = 1e-10  # of mass, between an end and where a solver that fails in a thin tail stops
 _LOST = 1e-7  # of mass: more than that is an error
@@ -44,41 +43,6 @@ _SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not 
 _FEW = 8  # intervals
 _WALKS = 200  # points at most that are reached by walking along the axis
 _NOTHING = 1e-9  # of mass: an atom that is about to appear
-_SERIES = 40  # moments up to this order come from the factors' moments
-
-
-@dataclass(frozen=True)
-class Report:
-    """What solving a law took so far.
-
-    Attributes
-    ----------
-    points : int
-        Points at which the equations were solved.
-    iterations : int
-        Newton steps, all points together.
-    continued : int
-        Points that no good guess was known for, which were reached from high above the axis.
-    residual : float
-        The largest relative residual of the equations at the solutions: the relative error of an unknown that would
-        explain it.
-    accuracy : float
-        How well the laws that went in are resolved, where that is less well than rounding: up to such a part of their
-        mass, and of their widths at the ends.
-    failed : int
-        Points of arrays at which the equations could not be solved: there NaN was returned.
-    """
-
-    points: int
-    iterations: int
-    continued: int
-    residual: float
-    accuracy: float
-    failed: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as a dict."""
-        return asdict(self)
 
 
 def _nothing(usual: float, above: float, below: float) -> float:
@@ -110,6 +74,8 @@ class Convolution(Law):
 
     @cached_property
     def _equations(self) -> Equations:
+        from ._free_laws import factor
+
         return Equations(self._rule, [(factor(law, product=self._rule.product), t) for law, t in self.parts])
 
     @property
@@ -275,15 +241,15 @@ class Convolution(Law):
         return min(high - low, low) if side == 0 and low > 0 and self._rule.product else high - low
 
     @cached_property
-    def _ways(self) -> dict[int, list[_Way]]:
+    def _ways(self) -> dict[int, list[Way]]:
         return {}
 
-    def _ways_of(self, i: int) -> list[_Way]:
+    def _ways_of(self, i: int) -> list[Way]:
         if i not in self._ways:
             low, high, *_ = self._intervals_with_sf[i]
-            self._ways[i] = [_Way(i, high, -self._reach(i, 1), self._close(high) / 4)]
+            self._ways[i] = [Way(i, high, -self._reach(i, 1), self._close(high) / 4)]
             if low > 0 or not self._rule.product:
-                self._ways[i].insert(0, _Way(i, low, self._reach(i, 0), self._close(low) / 4))
+                self._ways[i].insert(0, Way(i, low, self._reach(i, 0), self._close(low) / 4))
         return self._ways[i]
 
     def _descend(self, i: int, goal: float) -> bool:
@@ -301,7 +267,7 @@ class Convolution(Law):
         found: dict[int, list[tuple[Array, State]]] = {k: [] for k in which}
         while live := [way for way in ways if way.distance > max(way.least, goal)]:
             x = np.array([way.edge + way.distance * way.inwards for way in live])
-            guess = _joined([self._next_on(way, x[j : j + 1]) for j, way in enumerate(live)])
+            guess = joined([self._next_on(way, x[j : j + 1]) for j, way in enumerate(live)])
             new, good = self._equations.newton(self._rule.place(x + 0j), guess, 20)
             for j, way in enumerate(live):
                 if good[j]:
@@ -314,15 +280,15 @@ class Convolution(Law):
             if steps:
                 nodes, _, state = self._tables[k]
                 x = np.concatenate([nodes, *(each for each, _ in steps)])
-                self._insert(k, x, _joined([state, *(each for _, each in steps)]))
+                self._insert(k, x, joined([state, *(each for _, each in steps)]))
         return True
 
-    def _next_on(self, way: _Way, x: Array) -> State:
+    def _next_on(self, way: Way, x: Array) -> State:
         if len(way.steps) < 3:
             return self._guess(way.interval, x)
         # Differences that shrink by a constant factor are those of a power law.
         one, two, three = (way.steps[back][1] for back in (-3, -2, -1))
-        return State(_next(one.c, two.c, three.c), _next(one.p, two.p, three.p))
+        return State(next_of(one.c, two.c, three.c), next_of(one.p, two.p, three.p))
 
     def _insert(self, i: int, nodes: Array, state: State) -> None:
         where = self._coordinate(i, nodes)
@@ -420,7 +386,7 @@ class Convolution(Law):
                 share /= 4
         if found:
             x_found = np.concatenate([nodes, *(each for each, _ in found)])
-            self._insert(i, x_found, _joined([state, *(each for _, each in found)]))
+            self._insert(i, x_found, joined([state, *(each for _, each in found)]))
         return known if here == x else None
 
     def _inner(self, i: int, x: Array, patient: bool = True) -> tuple[Array, Array]:
@@ -848,157 +814,3 @@ class Convolution(Law):
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self._transform_at(z, slope=True)
-
-
-@dataclass
-class _Way:
-    """The way down to an end of an interval: what has been solved, ever closer to it."""
-
-    interval: int
-    edge: float
-    inwards: float  # the reach of the end, with a sign
-    least: float  # in reaches, where the way ends
-    distance: float = 0.01  # of the next step; 0 where one failed
-    steps: list[tuple[Array, State]] = field(default_factory=list)
-
-
-def _joined(states: list[State]) -> State:
-    """Solutions at several sets of points, one after the other."""
-    return State(np.concatenate([each.c for each in states]), np.concatenate([each.p for each in states], axis=1))
-
-
-def _next(one: Complex, two: Complex, three: Complex) -> Complex:
-    """The next value where differences shrink by a constant factor."""
-    with np.errstate(all="ignore"):
-        ratio = (three - two) / (two - one)
-        ratio = np.where(np.isfinite(ratio) & (np.abs(ratio) < 1), ratio, 0.5)
-    new = three + (three - two) * ratio
-    return np.where(new.imag > 0, new, new.real + 0.5j * three.imag)
-
-
-def factor(law: Law, *, product: bool) -> Source:
-    """A law as a source; where a series does not resolve what is itself a convolution, its own equations are used.
-
-    Raises
-    ------
-    ConvergenceError
-        If the law is not resolved to a millionth of its mass.
-    """
-    if isinstance(law, FussCatalan) and law.s >= 1 and product:
-        law = FreeProduct([(MarchenkoPastur(1.0), law.s)])
-        return Solved(law, law._resolvent, law._mean_argument)
-    out = source(law)
-    if out.accuracy > 1e-9 and isinstance(law, Convolution):
-        return Solved(law, law._resolvent, law._mean_argument)
-    if out.accuracy > 1e-6:
-        raise ConvergenceError(
-            f"free convolution: the density of {law!r} is not resolved by cosines of an angle, mass is lost to within"
-            f" {out.accuracy:.1g}: it must be analytic inside its intervals, and vanish or diverge at its edges like a"
-            " square root",
-            {"accuracy": out.accuracy},
-        )
-    return out
-
-
-def _square(law: Law) -> Law:
-    """Marchenko-Pastur laws whose aspect is 1 but for rounding, and not above, are those of square matrices."""
-    if isinstance(law, MarchenkoPastur) and not law.singular and 0 < 1 - law.aspect <= 3e-14:
-        return MarchenkoPastur(1.0, law.sigma)
-    return law
-
-
-class FreeSum(Convolution):
-    """The law of a sum of free variables; made by `free_add`, `free_power` and `compression`.
-
-    Attributes
-    ----------
-    parts : tuple of (Law, float)
-        The laws, each with its free convolution power.
-    report : Report
-        What solving took so far.
-    """
-
-    _rule = Additive
-    _neutral = 0.0
-
-    @staticmethod
-    def _combined(here: float, at: float, t: float) -> float:
-        return here + t * at
-
-    def _moment(self, k: int) -> float:
-        if k > _SERIES:
-            return super()._moment(k)
-        return float(sum_moments(self.parts, k)[k])
-
-    def var(self) -> np.float64:
-        """The variance: variances add."""
-        return np.float64(sum(t * float(law.var()) for law, t in self.parts))
-
-    def _r_transform(self, w: Array) -> Array:
-        return np.asarray(sum(t * law._r_transform(w) for law, t in self.parts))
-
-
-class FreeProduct(Convolution):
-    """The law of a product of free variables, all at least 0; made by `free_multiply` and `free_power`.
-
-    Attributes
-    ----------
-    parts : tuple of (Law, float)
-        The laws, each with its free convolution power.
-    report : Report
-        What solving took so far.
-    """
-
-    _rule = Multiplicative
-    _neutral = 1.0
-
-    def __init__(self, parts: list[tuple[Law, float]]) -> None:
-        # A gap between 0 and an edge at 1e-30, without an atom at 0 to tell it by, has no digits.
-        super().__init__([(_square(law), t) for law, t in parts])
-
-    @staticmethod
-    def _combined(here: float, at: float, t: float) -> float:
-        try:
-            return here * at**t if at > 0 else -1.0
-        except OverflowError:
-            return math.inf
-
-    @cached_property
-    def _atoms(self) -> list[tuple[float, float]]:
-        found = [(at, left) for at, left in self._places if at > 0 and left > 1e-14]
-        return [(0.0, self._at_zero), *found] if self._at_zero > 0 else found
-
-    def _transform_at(self, z: Complex, slope: bool) -> Complex:
-        """Next to an atom at 0 in a gap: the atom, and the line of what is left over at two points of the gap."""
-        gap = self._gaps[0]
-        room = _BESIDE_ZERO * gap.high if self._at_zero > 0 and gap.low == 0 else 0.0
-        close = np.abs(z) < room
-        out = np.empty(z.shape, np.complex128)
-        if not close.all():
-            out[~close] = super()._transform_at(z[~close], slope)
-        if close.any():
-            near = z[close]
-            below, above = super()._transform_at(np.array([-room, room], np.complex128), False).real
-            bend = (above - below + 2 * self._at_zero / room) / (2 * room)
-            with np.errstate(all="ignore"):  # next to the range of doubles
-                if slope:
-                    out[close] = self._at_zero / near**2 + bend
-                else:
-                    out[close] = (above + below) / 2 + bend * near - self._at_zero / near
-        return out
-
-    def _moment(self, k: int) -> float:
-        if k > _SERIES:
-            return super()._moment(k)
-        return float(product_moments(self.parts, k)[k])
-
-    def var(self) -> np.float64:
-        """The variance: relative variances add."""
-        mean = float(self.mean())
-        return np.float64(mean**2 * sum(t * float(law.var()) / float(law.mean()) ** 2 for law, t in self.parts))
-
-    def _s_transform(self, w: Array) -> Array:
-        out = np.ones(w.shape)
-        for law, t in self.parts:
-            out = out * law._s_transform(w) ** t
-        return out

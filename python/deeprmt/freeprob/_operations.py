@@ -11,7 +11,7 @@ from ..errors import ConvergenceError
 from ..laws import Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Mixture, Semicircle
 from ..laws._affine import Affine
 from ..laws._point_masses import PointMasses
-from ._convolution import FreeProduct, FreeSum
+from ._free_laws import FreeProduct, FreeSum
 from ._split_product import SplitProduct, split
 
 __all__ = ["checked_law", "compression", "free_add", "free_multiply", "free_power", "product", "refuse_below_zero"]
@@ -370,7 +370,7 @@ def _signed_product(law: Law, others: Parts) -> Law:
     at = _point(rest)
     if at is not None:
         return _scaled(law, at) if at != 0 else Empirical([0.0])
-    from ._polynomial_law import law as law_of
+    from ._law_of import law as law_of
     from ._symbols import symbols
 
     x, y = symbols("x y")

@@ -1,11 +1,10 @@
-"""The law of a polynomial in free variables."""
+"""The law of an expression in two or more free variables."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arguments import available_threads, shown
+from .._arguments import available_threads
 from ..errors import ConvergenceError
-from ..laws import Empirical, Law, Point
+from ..laws import Law
 from ..laws._quadrature import Interval, integrate
+from ._bound import bound_of
+from ._corner import Corner
 from ._fock import most_moments, polynomial_moments
 from ._letter_law import LetterLaw, letter_law
 from ._linearise import Linearisation, factored, linearise
-from ._push_forward import PushForward
 from ._structure import Structure, find_structure
-from ._symbols import Expression, Inverse, Letter, as_letters, as_pair
+from ._substitution import atom_candidates
+from ._symbols import Expression, Letter
 
-__all__ = ["PolynomialLaw", "law"]
+__all__ = ["PolynomialLaw"]
 
 Array = NDArray[np.float64]
 
@@ -34,34 +35,6 @@ _SETTLED = 1e-10
 _AT_CORNER = 1e-8  # of the norm: closer to a point where the density is not smooth too
 _BESIDE = 1e-6  # of the norm: closer to an atom the solver loses digits
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
-
-
-@dataclass(frozen=True)
-class Corner:
-    """One side of a point at which the density is like a power of the distance, as far as `near`.
-
-    The distribution function is `level` at the point and `cdf` at `near`, and never falls between.
-    """
-
-    at: float
-    side: float
-    near: float
-    level: float
-    cdf: float
-    density: float
-    power: float
-
-    def holds(self, y: Array) -> NDArray[np.bool_]:
-        """Which points are that close on this side; the point itself belongs to both."""
-        away = self.side * (y - self.at)
-        return (away >= 0) & (away < self.near)
-
-    def values(self, y: Array) -> tuple[Array, Array]:
-        """Density and distribution function."""
-        share = np.abs(y - self.at) / self.near
-        with np.errstate(divide="ignore"):
-            density = self.density * share**self.power
-        return density, self.level + (self.cdf - self.level) * share ** (1 + self.power)
 
 
 class PolynomialLaw(Law):
@@ -88,7 +61,7 @@ class PolynomialLaw(Law):
         self.laws = {Expression({(letter,): 1.0}): laws[letter] for letter in expression.letters}
         self._by_letter = {letter: laws[letter] for letter in expression.letters}
         letters = self._letters
-        bound = _bound(
+        bound = bound_of(
             expression, {letter: max(abs(each.low), abs(each.high)) for letter, each in letters.items()}, laws
         )
         self._order = most_moments(expression) if expression.is_polynomial else 0
@@ -196,7 +169,7 @@ class PolynomialLaw(Law):
     @cached_property
     def _structure(self) -> Structure:
         self._descend_to_zero()
-        candidates = (np.array(_atom_candidates(self.expression, self._by_letter)) - self._centre) / self._size
+        candidates = (np.array(atom_candidates(self.expression, self._by_letter)) - self._centre) / self._size
 
         def evaluate(y: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
             return self._values(y, strict=False)
@@ -502,203 +475,3 @@ class PolynomialLaw(Law):
             _, mean, square = polynomial_moments(self.expression - self._centre, self._letters, 2)
             return np.float64(square - mean * mean)
         return super().var()
-
-
-def _bound(expression: Expression, sizes: Mapping[Letter, float], laws: Mapping[Letter, Law]) -> float:
-    """A bound of the norm, with at least some distance to 0."""
-    total = 0.0
-    for word, c in expression.terms.items():
-        size = abs(c)
-        for each in word:
-            size *= _inverse_bound(each, laws) if isinstance(each, Inverse) else sizes[each]
-        total += size
-    return total if total > 0 else 1.0
-
-
-def _inverse_bound(inverse: Inverse, laws: Mapping[Letter, Law]) -> float:
-    """One over the distance of the spectrum from 0."""
-    inner = _law_of(inverse.of, laws)
-    ends = [*inner.support(), *((x, x) for x, _ in inner.atoms())]
-    least = min(0.0 if low <= 0 <= high else min(abs(low), abs(high)) for low, high in ends)
-    if not least > 1e-10 * max(max(abs(low), abs(high)) for low, high in ends):
-        raise ValueError(f"freeprob.law: {inverse.of!r} must be invertible, but 0 belongs to the spectrum of its law")
-    return 1 / least
-
-
-def _atom_candidates(expression: Expression, laws: Mapping[Letter, Law]) -> list[float]:
-    """Values that are left where some variables are at atoms of theirs and the others do not matter.
-
-    Eigenspaces in general position meet in what their masses exceed the number of others by. Laws without atoms lead to
-    laws without atoms: Shlyakhtenko, Skoufranis, Trans. Amer. Math. Soc. 367 (2015).
-    """
-    choices: list[list[tuple[Letter, float, float] | None]] = []
-    for letter, each in laws.items():
-        largest = sorted(each.atoms(), key=lambda atom: -atom[1])[:16]
-        choices.append([None, *((letter, location, mass) for location, mass in largest)])
-    found: set[float] = set()
-    for chosen in itertools.islice(itertools.product(*choices), 3000):
-        taken = [each for each in chosen if each is not None]
-        if taken and sum(mass - 1 for _, _, mass in taken) + 1 > 1e-9:
-            rest = _substituted(expression, {letter: location for letter, location, _ in taken})
-            value = None if rest is None else rest._constant()
-            if value is not None:
-                found.add(float(np.real(value)))
-    return sorted(found)
-
-
-def _substituted(expression: Expression, given: Mapping[Letter, float]) -> Expression | None:
-    """Numbers in place of some variables; None where that divides by 0. Rounding next to 0 is 0."""
-    terms: dict[Any, complex] = {}
-    size = 0.0
-    for word, c in expression.terms.items():
-        left: list[Letter | Inverse] = []
-        for each in word:
-            if isinstance(each, Inverse):
-                inner = _substituted(each.of, given)
-                if inner is None:
-                    return None
-                value = inner._constant()
-                if value == 0:
-                    return None
-                if value is None:
-                    left.append(Inverse(inner))
-                else:
-                    c = c / value
-            elif each in given:
-                c = c * given[each]
-            else:
-                left.append(each)
-        size = max(size, abs(c))
-        terms[tuple(left)] = terms.get(tuple(left), 0) + c
-    return Expression({word: c for word, c in terms.items() if not word or abs(c) > 1e-13 * size})
-
-
-def _law_of(expression: Expression, laws: Mapping[Letter, Law]) -> Law:
-    """The law of a self-adjoint expression in self-adjoint letters."""
-    constants = {}
-    for letter in expression.letters:
-        low, high = laws[letter]._hull()
-        if low == high:
-            constants[letter] = low
-    if constants:
-        rest = _substituted(expression, constants)
-        if rest is None:
-            raise ValueError(f"freeprob.law: {expression!r} divides by 0")
-        expression = rest
-    value = expression._constant()
-    if value is not None:
-        return Point(float(np.real(value)))
-    # Squares of moments would leave the range of doubles.
-    for letter in expression.letters:
-        size = max(map(abs, laws[letter]._hull()))
-        if math.isfinite(size) and not 1e-60 < size < 1e60:
-            size = 2.0 ** round(math.log2(size))
-            with np.errstate(over="ignore", invalid="ignore"):
-                expression = expression._substituted({letter: Expression({(letter,): size})})
-            laws = {**laws, letter: laws[letter].scale(1 / size)}
-    size = max((abs(c) for c in expression._terms.values()), default=0.0)
-    if size == 0:
-        return Point(0.0)
-    if not 1e-60 < size < 1e60:
-        size = 2.0 ** round(math.log2(size))
-        return _law_of(expression / size, laws).scale(size)
-    if len(expression.letters) == 1:
-        (letter,) = expression.letters
-        return PushForward.of(expression, laws[letter])
-    return PolynomialLaw(expression, laws)
-
-
-def _of_values(name: str, values: Any) -> Law:
-    try:
-        return Empirical(values)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"freeprob.law: laws must hold a Law or an array of real numbers for {name}, got {shown(values)} ({error})"
-        ) from None
-
-
-def law(expression: Any, laws: Mapping[Any, Any]) -> Law:
-    """The law of a self-adjoint polynomial or rational expression in free variables.
-
-    It is the limit of the eigenvalues of the expression in large matrices in general position: independent, of given
-    spectra, each with a Haar basis of its own.
-
-    Parameters
-    ----------
-    expression : Expression
-        Made from `symbols`, self-adjoint; a number is the law of that number.
-    laws : {symbol: Law, array_like, or pair of Law}
-        The law of each variable, with bounded support; an array stands for the law of its values. Symbols that do not
-        occur may be there. A symbol that is not self-adjoint takes a pair of laws, of u and v in u + 1j v with u and v
-        free: two semicircles of variance 1/2 make it circular.
-
-    Returns
-    -------
-    Law
-        Density, distribution function (no integration: it comes from the logarithmic potential), quantiles, support,
-        atoms, moments (exact up to an order that memory allows), Stieltjes transform. With two variables or more its
-        ``report`` tells how it was solved.
-
-    Raises
-    ------
-    TypeError
-        If expression is none, or a key of laws no symbol.
-    ValueError
-        If the expression is not self-adjoint (the message names the term), a law is missing or has no bounded support,
-        something inverted has 0 in its spectrum, or the expression is too long.
-    ConvergenceError
-        From the law's methods, where the solver fails; the message says where.
-
-    Notes
-    -----
-    The expression becomes the corner of the inverse of a linear pencil, whose law over matrices is that of a sum of
-    free variables: a fixed point far from the real axis, then Newton's method down to the axis itself [1]_, [2]_. A
-    quadratic polynomial in two variables takes about 10 microseconds a point. Memory and time grow with the ranks r of
-    the variables' coefficients in the pencil: a point takes (the sum of r^2)^3 operations, 1500^3 at most.
-
-    Intervals and gaps that are narrower than a millionth of the norm are not seen, or seen as atoms. Where the density
-    diverges faster than an inverse square root, and not at 0, edges may be off: ``report`` says by how much. Towards 0
-    the equations are solved at ever smaller x; where doubles end, the power law that is seen goes on. Closer than 1e-8
-    of the norm to another singular point, values are those of a point beside it where the solver fails.
-
-    References
-    ----------
-    .. [1] S. T. Belinschi, T. Mai, R. Speicher, Analytic subordination theory of operator-valued free additive
-       convolution and the solution of a general random matrix problem, J. reine angew. Math. 732 (2017),
-       arXiv:1303.3196.
-    .. [2] J. W. Helton, R. Rashidi Far, R. Speicher, Operator-valued semicircular elements: solving a quadratic matrix
-       equation with positivity constraints, IMRN (2007), arXiv:math/0703510.
-
-    Examples
-    --------
-    >>> from deeprmt.freeprob import law, symbols
-    >>> from deeprmt.laws import MarchenkoPastur, Semicircle
-    >>> x, y = symbols("x y")
-    >>> anticommutator = law(x * y + y * x, {x: Semicircle(), y: Semicircle()})
-    >>> anticommutator.support()
-    [(-3.3301906767..., 3.3301906767...)]
-    >>> [round(float(anticommutator.moment(k)), 9) for k in (2, 4, 6)]
-    [2.0, 10.0, 66.0]
-    >>> law(x * y + y * x + x**2, {x: Semicircle(), y: MarchenkoPastur(1)}).cdf(0.0)
-    np.float64(0.3679807881...)
-    """
-    function = "freeprob.law"
-    if isinstance(expression, int | float | complex | np.number):
-        expression = Expression({(): complex(expression)})
-    if not isinstance(expression, Expression):
-        raise TypeError(f"{function}: expression must be made from symbols, got {shown(expression)}")
-    expression.refuse_unless_selfadjoint(function)
-    given: dict[Letter, Law] = {}
-    parts: dict[Letter, Expression] = {}
-    for letter, value in as_letters(function, "laws", laws).items():
-        if letter.selfadjoint:
-            given[letter] = value if isinstance(value, Law) else _of_values(letter.name, value)
-            continue
-        first, second = as_pair(function, letter, value)
-        u, v = Letter(f"{letter.name}.real"), Letter(f"{letter.name}.imag")
-        given |= {u: first, v: second}
-        parts[letter] = Expression({(u,): 1.0, (v,): 1j})
-    for letter in expression.letters:
-        if letter not in given and letter not in parts:
-            raise ValueError(f"{function}: laws must hold one for {letter.name}, which is missing")
-    return _law_of(expression._substituted(parts) if parts else expression, given)

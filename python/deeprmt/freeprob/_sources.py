@@ -26,7 +26,7 @@ __all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_SOLVED = ("deeprmt.freeprob._convolution", "deeprmt.freeprob._split_product")
+_SOLVED = ("deeprmt.freeprob._free_laws", "deeprmt.freeprob._split_product")
 _MOST_COEFFICIENTS = 4096
 _FAR_OUT, _MOMENTS = 16.0, 15  # radii, beyond which that many moments are exact to 16^-15
 _SETTLED = 1e-13

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from ..laws import Discrete, Law, MarchenkoPastur, Mixture, Point
 from ..laws._point_masses import PointMasses
-from ._convolution import FreeProduct, Report, factor
+from ._free_laws import FreeProduct, factor
+from ._report import Report
 from ._sources import Source
 
 __all__ = ["SplitProduct", "split"]

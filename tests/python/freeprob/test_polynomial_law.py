@@ -6,7 +6,7 @@ import pytest
 
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import PolynomialLaw, free_add, free_multiply, law, symbols
-from deeprmt.freeprob._polynomial_law import _atom_candidates
+from deeprmt.freeprob._substitution import atom_candidates
 from deeprmt.laws import Bernoulli, Beta, Discrete, Empirical, FussCatalan, Law, MarchenkoPastur, Point, Semicircle
 
 x, y, z = symbols("x y z")
@@ -300,9 +300,9 @@ def test_atoms_that_are_looked_for():
     light, heavy = Discrete([-1.0, 1.0], [0.2, 0.8]), Discrete([0.0, 2.0], [0.7, 0.3])
     (a,), (b,) = x.letters, y.letters
     # y = 0 leaves x; with x = 1 it leaves 1; y = 2 and x = 1 meet too, x = -1 meets nothing
-    assert _atom_candidates(x * y * x + x, {a: light, b: heavy}) == [1.0, 3.0]
-    assert _atom_candidates(x * y * x, {a: S, b: heavy}) == [0.0]
-    assert _atom_candidates(x * y * x + x, {a: S, b: heavy}) == []
+    assert atom_candidates(x * y * x + x, {a: light, b: heavy}) == [1.0, 3.0]
+    assert atom_candidates(x * y * x, {a: S, b: heavy}) == [0.0]
+    assert atom_candidates(x * y * x + x, {a: S, b: heavy}) == []
 
 
 @pytest.mark.parametrize("other", [COIN, MarchenkoPastur(0.5), Semicircle(0.3), MarchenkoPastur(3.0)])
