@@ -4,6 +4,7 @@
 #include <complex>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "bind.hpp"
@@ -40,9 +41,13 @@ py::tuple stieltjes(const NestedKernels& law, const std::vector<std::complex<dou
 
 using meanfield::KernelNetwork;
 
-KernelNetwork network_of(const std::string& kind, double below, double above, int order, double weight, double bias,
-                         const std::vector<double>& constants, const std::vector<double>& from_inputs,
-                         const std::vector<std::array<Array<double>, 5>>& tables) {
+/// (ends, left, right) of KernelNetwork::Terms
+using Terms = std::tuple<std::vector<Index>, Array<double>, Array<double>>;
+
+KernelNetwork network_of(
+    const std::string& kind, double below, double above, int order, double weight, double bias,
+    const std::vector<double>& constants, const std::vector<double>& from_inputs,
+    const std::vector<std::tuple<bool, Array<double>, Array<double>, Terms, Terms, Terms>>& tables) {
   using Kind = KernelNetwork::Kind;
   static const std::map<std::string, Kind> kinds = {
       {"ramp", Kind::ramp}, {"step", Kind::step}, {"power", Kind::power},   {"erf", Kind::erf},
@@ -52,9 +57,12 @@ KernelNetwork network_of(const std::string& kind, double below, double above, in
   const auto found = kinds.find(kind);
   check::that(found != kinds.end(), "infinite_kernels: no kind of activation is called ", kind);
   KernelNetwork out{found->second, below, above, order, weight, bias, constants, from_inputs, {}};
-  for (const auto& [x_weights, y_weights, gap, apart, d] : tables)
-    out.tables.push_back({view("x_weights", x_weights), view("y_weights", y_weights), view("gap", gap),
-                          view("apart", apart), view("d", d)});
+  const auto terms = [](const Terms& of) {
+    return KernelNetwork::Terms{std::get<0>(of), view("left", std::get<1>(of)), view("right", std::get<2>(of))};
+  };
+  for (const auto& [hermite, x_weights, y_weights, gap, apart, d] : tables)
+    out.tables.push_back(
+        {hermite, view("x_weights", x_weights), view("y_weights", y_weights), terms(gap), terms(apart), terms(d)});
   return out;
 }
 

@@ -15,6 +15,7 @@
 #include "deeprmt/core/exponential.hpp"
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
+#include "kernel_series.hpp"
 
 // The arrays of the next loop do not overlap: there are too many for the compiler to compare all pairs before it.
 #if defined(__clang__)
@@ -619,16 +620,8 @@ DEEPRMT_LEAF void clenshaw_pass(const T* x, const T* next, T* last, T c, Index n
   for (Index j = 0; j < n; ++j) last[j] = c + x[j] * next[j] - last[j];
 }
 template <class T>
-DEEPRMT_LEAF void clenshaw_pass_of(const T* x, const T* next, T* last, const T* c, Index n) {
-  for (Index j = 0; j < n; ++j) last[j] = c[j] + x[j] * next[j] - last[j];
-}
-template <class T>
 DEEPRMT_LEAF void horner_pass(const T* x, T* sum, T c, Index n) {
   for (Index j = 0; j < n; ++j) sum[j] = sum[j] * x[j] + c;
-}
-template <class T>
-DEEPRMT_LEAF void add_pass(T* sum, const T* x, T c, Index n) {
-  for (Index j = 0; j < n; ++j) sum[j] += c * x[j];
 }
 
 /// Room for one thread: strips of `side` entries.
@@ -717,74 +710,6 @@ DEEPRMT_LEAF void chebyshev_argument(const T* state, T* twice_x, bool acute, Ind
   }
 }
 
-/// Tables of one layer in type T, weights by columns of inputs.
-template <class T>
-struct LayerTable {
-  Mat<T> x_weights, y_weights, gap, apart, d;
-  Index p = 0;
-  Mat<T> contracted(const Mat<T>& table, Index i) const {  // (p, degree + 1)
-    Mat<T> out = Mat<T>::Zero(p, table.cols());
-    for (Index r = 0; r < p; ++r) out += x_weights(r, i) * table.middleRows(r * p, p);
-    return out;
-  }
-};
-
-template <class T>
-void table_pass(const LayerTable<T>& with, const Mat<T>& table, Index i, Index first_column, T* out, Strips<T>& s,
-                Index n) {
-  const Mat<T> c = with.contracted(table, i);
-  std::fill_n(out, n, T(0));
-  std::fill_n(s.b, n, T(0));
-  T *now = out, *last = s.b;
-  const auto coefficients = [&](Index d) {
-    std::fill_n(s.c, n, T(0));
-    for (Index r = 0; r < with.p; ++r)
-      clones<add_pass<T>>(s.c, with.y_weights.data() + r * with.y_weights.cols() + first_column, c(r, d), n);
-  };
-  for (Index d = c.cols() - 1; d >= 1; --d) {
-    if (with.p == 1) {
-      clones<clenshaw_pass<T>>(s.x, now, last, c(0, d), n);
-    } else {
-      coefficients(d);
-      clones<clenshaw_pass_of<T>>(s.x, now, last, s.c, n);
-    }
-    std::swap(now, last);
-  }
-  if (with.p == 1)
-    std::fill_n(s.c, n, c(0, 0));
-  else
-    coefficients(0);
-  for (Index j = 0; j < n; ++j) out[j] = s.c[j] + s.x[j] / 2 * now[j] - last[j];
-}
-
-/// Gaps from the series of what they are to 1 - cos(angle), and from how far apart variances are. Where the activation
-/// jumps, the series is that of correlations.
-template <class T>
-void gap_pass(const LayerTable<T>& with, Index i, Index first_column, const Step<T>& step, bool acute, bool jumps,
-              T* out, Strips<T>& s) {
-  const Index n = step.n;
-  table_pass(with, with.gap, i, first_column, out, s, n);
-  if (jumps) {
-    for (Index j = 0; j < n; ++j) out[j] = std::min(std::max(1 - out[j], T(0)), T(2));
-    return;
-  }
-  for (Index j = 0; j < n; ++j) {
-    const T gap = std::abs(step.state[j]);
-    out[j] *= acute || positive(step.state[j]) ? gap : 2 - gap;
-  }
-  if (with.p > 1) {
-    const Mat<T> c = with.contracted(with.apart, i);
-    std::fill_n(s.c, n, T(0));
-    for (Index r = 0; r < with.p; ++r)
-      clones<add_pass<T>>(s.c, with.y_weights.data() + r * with.y_weights.cols() + first_column, c(r, 0), n);
-    for (Index j = 0; j < n; ++j) {
-      const T apart = step.own[log_a] - step.other[log_a][j];
-      out[j] += apart * apart * s.c[j];
-    }
-  }
-  for (Index j = 0; j < n; ++j) out[j] = std::min(std::max(out[j], T(0)), T(2));
-}
-
 // ---- the first layer ----
 
 template <class T>
@@ -864,7 +789,10 @@ Numbers<T> numbers(const KernelDiagonals& of, const KernelNetwork& net) {
           f = net.kind == Kind::sine ? -std::expm1(-2 * a) / 2 : (1 + std::exp(-2 * a)) / 2;
           break;
         default:
-          put(root_slope, std::sqrt(of.slopes(l, i)));
+          // What the correlation of phi' is to be multiplied by, or a Hermite series.
+          put(root_slope, std::sqrt(net.kind == Kind::table && net.tables[l].hermite
+                                        ? of.seconds(l, i) / std::max(q, std::numeric_limits<double>::min())
+                                        : of.slopes(l, i)));
           put(log_a, std::log(std::max(q, std::numeric_limits<double>::min())));
           continue;
       }
@@ -926,10 +854,9 @@ class Task {
     if (net.kind == Kind::power) {
       powers_ = {power(net.order), power(net.order - 1)};
     }
-    for (const auto& table : net.tables) {
-      LayerTable<T> each{table.x_weights.cast<T>(), table.y_weights.cast<T>(), table.gap.cast<T>(),
-                         table.apart.cast<T>(),     table.d.cast<T>(),         table.x_weights.rows()};
-      tables_.push_back(std::move(each));
+    if (net.kind == Kind::table) {
+      for (const auto& layer : of_x_) x_logs_.push_back(layer.row(log_a).data());
+      for (const auto& layer : symmetric ? of_x_ : of_y_) y_logs_.push_back(layer.row(log_a).data());
     }
     const double p = (net.above - net.below) * (net.above - net.below) / 2,
                  whole = (net.above * net.above + net.below * net.below) / 2;
@@ -949,24 +876,49 @@ class Task {
                  static_cast<T>(1.0 / static_cast<double>(x_.cols())), products);
     }
     const auto strips = std::make_unique<Strips<T>>();
-    std::vector<T> state(side), now(side), theta(side);
-    for (Index i = top; i < top + rows; ++i) {
+    const bool table = net_.kind == Kind::table;
+    TileSeries<T> series(net_, table ? layers_ - 1 : 0, side, tangent);
+    series.place(top, rows, left, cols, x_logs_, y_logs_);
+    // Series take a few rows at once.
+    const Index group = table ? series_rows : 1;
+    Mat<T> state = Mat<T>::Zero(group, side), now = state, theta = state, gap, d, twice_x;
+    for (auto* each : {&gap, &d, &twice_x}) *each = Mat<T>::Zero(group, table ? side : 0);
+    for (Index above = top; above < top + rows; above += group) {
       check_interrupt();
-      const Index begin = diagonal ? i : left, width = left + cols - begin;
-      const T* correlations = r.data() + (i - top) * side + (begin - left);
-      first(i, begin, width, correlations, state.data(), now.data());
-      if (tangent && from_products_) {
-        const T* product = products.data() + (i - top) * side + (begin - left);
-        for (Index j = 0; j < width; ++j)
-          theta[j] = static_cast<T>(net_.from_inputs[0]) * product[j] + static_cast<T>(net_.constants[0]);
-      } else if (tangent) {
-        std::copy_n(now.data(), width, theta.data());
+      const Index below = std::min(above + group, top + rows);
+      // On the diagonal of tiles from the diagonal on; series from the block on that has it.
+      const Index past = !diagonal ? 0 : table ? (above - top) / series_block<T> * series_block<T> : above - top;
+      const Index begin = left + past, width = cols - past;
+      for (Index i = above; i < below; ++i) {
+        const T* correlations = r.data() + (i - top) * side + past;
+        T *own_now = now.row(i - above).data(), *own_theta = theta.row(i - above).data();
+        first(i, begin, width, correlations, state.row(i - above).data(), own_now);
+        if (tangent && from_products_) {
+          const T* product = products.data() + (i - top) * side + past;
+          for (Index j = 0; j < width; ++j)
+            own_theta[j] = static_cast<T>(net_.from_inputs[0]) * product[j] + static_cast<T>(net_.constants[0]);
+        } else if (tangent) {
+          std::copy_n(own_now, width, own_theta);
+        }
       }
       for (Index l = 0;; ++l) {
-        keep(l, i, begin, width, now.data(), theta.data());
+        for (Index i = above; i < below; ++i)
+          keep(l, i, begin, width, now.row(i - above).data(), theta.row(i - above).data());
         if (l + 1 == layers_) break;
-        layer(l, i, begin, width, state.data(), now.data(), tangent ? theta.data() : nullptr, *strips);
-        if (diagonal) state[0] = 0;  // an input and itself
+        if (table) {
+          if (!net_.tables[l].hermite)
+            for (Index k = 0; k < below - above; ++k)
+              clones<chebyshev_argument<T>>(state.row(k).data(), twice_x.row(k).data(), net_.order != 0, width);
+          series.pass(l, above - top, past, width,
+                      {below - above, side, state.data(), twice_x.data(), gap.data(), tangent ? d.data() : nullptr});
+        }
+        for (Index i = above; i < below; ++i) {
+          const Index k = i - above;
+          const Step<T> step = step_of(l, i, begin, width, state.row(k).data(), now.row(k).data(),
+                                       tangent ? theta.row(k).data() : nullptr);
+          table ? table_layer(step, gap.row(k).data(), d.row(k).data()) : layer(l, i, begin, step, *strips);
+          if (diagonal) state(k, i - top - past) = 0;  // an input and itself
+        }
       }
     }
     if (!symmetric_) return;
@@ -1010,7 +962,7 @@ class Task {
     }
   }
 
-  void layer(Index l, Index i, Index begin, Index width, T* state, T* now, T* theta, Strips<T>& strips) const {
+  Step<T> step_of(Index l, Index i, Index begin, Index width, T* state, T* now, T* theta) const {
     Step<T> s;
     s.n = width, s.state = state, s.now = now, s.theta = theta;
     const auto& others = symmetric_ ? of_x_[l] : of_y_[l];
@@ -1020,6 +972,12 @@ class Task {
     }
     s.weight = static_cast<T>(net_.weight), s.bias = static_cast<T>(net_.bias);
     s.from = static_cast<T>(net_.from_inputs[l + 1]), s.constant = static_cast<T>(net_.constants[l + 1]);
+    return s;
+  }
+
+  void layer(Index l, Index i, Index begin, Step<T> s, Strips<T>& strips) const {
+    const Index width = s.n;
+    T *const state = s.state, *const theta = s.theta;
     const bool bias = net_.bias > 0;
     const auto choose = [&](auto row) {
       bias ? (theta ? row.template operator()<true, true>() : row.template operator()<true, false>())
@@ -1068,19 +1026,18 @@ class Task {
       case Kind::power:
         power_pass(powers_[0], net_.order, true, state, strips.f, strips, width);
         if (theta) power_pass(powers_[1], net_.order - 1, false, state, strips.d, strips, width);
-        gaps<Parity::none>(bias, s, strips);
+        gaps<Parity::none>(bias, s, strips.f, strips.d);
         break;
-      case Kind::table: {
-        const bool acute = net_.order != 0;
-        clones<chebyshev_argument<T>>(state, strips.x, acute, width);
-        gap_pass(tables_[l], i, begin, s, acute, net_.below != 0, strips.f, strips);
-        if (theta) table_pass(tables_[l], tables_[l].d, i, begin, strips.d, strips, width);
-        net_.order < 0   ? gaps<Parity::odd>(bias, s, strips)
-        : net_.order > 0 ? gaps<Parity::even>(bias, s, strips)
-                         : gaps<Parity::none>(bias, s, strips);
-        break;
-      }
+      case Kind::table:
+        break;  // table_layer
     }
+  }
+
+  void table_layer(const Step<T>& s, const T* gap, const T* d) const {
+    const bool bias = net_.bias > 0;
+    net_.order < 0   ? gaps<Parity::odd>(bias, s, gap, d)
+    : net_.order > 0 ? gaps<Parity::even>(bias, s, gap, d)
+                     : gaps<Parity::none>(bias, s, gap, d);
   }
 
   /// An input of zeros has the feature phi(0) and no angle. That of the step may be 1/2, beside a mean of 1/2 and a
@@ -1098,8 +1055,8 @@ class Task {
   }
 
   template <Parity P>
-  static void gaps(bool bias, const Step<T>& s, const Strips<T>& strips) {
-    bias ? clones<gap_row<T, true, P>>(&s, strips.f, strips.d) : clones<gap_row<T, false, P>>(&s, strips.f, strips.d);
+  static void gaps(bool bias, const Step<T>& s, const T* gap, const T* d) {
+    bias ? clones<gap_row<T, true, P>>(&s, gap, d) : clones<gap_row<T, false, P>>(&s, gap, d);
   }
 
   MatIn<T> x_units_, y_units_, x_, y_;
@@ -1112,7 +1069,7 @@ class Task {
   Numbers<T> of_x_, of_y_;
   std::vector<bool> apart_;  // of erf and gelu, by layer: whether some inputs have variances of other sizes
   std::vector<Power> powers_;
-  std::vector<LayerTable<T>> tables_;
+  std::vector<const T*> x_logs_, y_logs_;  // of tables
   double share_ = 0, slope_ = 0;
 };
 
@@ -1147,10 +1104,18 @@ void infinite_kernels(MatIn<T> x_units, MatIn<T> y_units, MatIn<T> x, MatIn<T> y
       const Index p = table.x_weights.rows();
       check::shape("infinite_kernels", "x_weights", table.x_weights, p, n);
       check::shape("infinite_kernels", "y_weights", table.y_weights, p, m);
-      check::that(table.gap.rows() == p * p && table.apart.rows() == p * p && table.apart.cols() == 1 &&
-                      table.d.rows() == p * p && table.gap.cols() > 0 && table.d.cols() > 0,
-                  "infinite_kernels: a table must have ", p * p, " rows, got ", table.gap.rows(), " and ",
-                  table.d.rows());
+      for (const auto* terms : {&table.gap, &table.apart, &table.d}) {
+        const Index count = terms->ends.empty() ? 0 : terms->ends.back();
+        check::that(
+            std::is_sorted(terms->ends.begin(), terms->ends.end()) && (terms->ends.empty() || terms->ends.front() >= 0),
+            "infinite_kernels: ends of terms must ascend");
+        check::shape("infinite_kernels", "left", terms->left, count, p);
+        check::shape("infinite_kernels", "right", terms->right, count, p);
+      }
+      check::that(!table.gap.ends.empty() && (table.hermite || theta.size() == 0 || !table.d.ends.empty()),
+                  "infinite_kernels: a table must have terms");
+      check::that(!table.hermite || table.gap.ends.back() == static_cast<Index>(table.gap.ends.size()),
+                  "infinite_kernels: a Hermite series must have one product a degree");
     }
   }
   if (n == 0 || m == 0) return;

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Doubles = NDArray[np.float64]
+_Terms = tuple[Sequence[int], _Doubles, _Doubles]
 
 class _Report(TypedDict):
     failed: int
@@ -37,7 +38,7 @@ class KernelNetwork:
         bias: float,
         constants: Sequence[float],
         from_inputs: Sequence[float],
-        tables: Sequence[tuple[_Doubles, _Doubles, _Doubles, _Doubles, _Doubles]],
+        tables: Sequence[tuple[bool, _Doubles, _Doubles, _Terms, _Terms, _Terms]],
     ) -> None: ...
 
 @overload

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..activations import Activation, as_activation, rectified_power
 from ._moments import expect_many, least_share, least_variance, refuse_infinite
 from ._products import product
+from ._variance_nodes import of_many
 
 __all__ = ["Family"]
 
@@ -53,7 +54,9 @@ class Family:
             means = product(self.activation, variances, variances, np.ones_like(variances), derivative)
         else:
             refuse_infinite(self.function, self.activation, variances, lambda h: function(h) ** 2)
-            means = expect_many(self.activation, variances, lambda h, _: function(h) ** 2, even=True)
+            means = of_many(
+                lambda q: expect_many(self.activation, q, lambda h, _: function(h) ** 2, even=True), variances
+            )
         return np.asarray(means[which.reshape(q.shape)] * least_share(function, q) ** 2)
 
 

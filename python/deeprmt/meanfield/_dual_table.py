@@ -6,32 +6,34 @@ dual that is smooth in the angle alone, and only where the two variances are one
 
 Not the dual of phi itself is the series, but how far its correlation is from 1, over 1 - cos(angle): pairs that are
 nearly parallel keep all digits of their angle. Two different variances are two different functions of one Gaussian, and
-how far apart those are is a table of its own, over the square of the logarithms' difference.
+how far apart those are is a table of its own, over the square of the logarithms' difference. Each coefficient, a
+matrix over pairs of variances, is a sum of few products.
+
+Where phi is smooth everywhere a Hermite series is shorter: it comes first.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
-from itertools import pairwise
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from ..activations import Activation
-from ._moments import breaks_of, expect_many, least_variance
+from ._hermite_table import hermite_table
+from ._moments import expect_many, least_variance
 from ._products import product
+from ._variance_nodes import Terms, apart, coefficients, interpolation, legendre, nodes_between, orders, settled, terms
 
 __all__ = ["Table", "dual_tables", "jumps"]
 
 Array = NDArray[np.float64]
-Table = tuple[Array, Array, Array, Array, Array]
-_Series = tuple[Array, Array, Array, Array]
+Table = tuple[bool, Array, Array, Terms, Terms, Terms]
+_Series = tuple[bool, Array, Terms, Terms, Terms]
 
 _degrees = (16, 32, 64, 128, 192)
-_orders = (3, 5, 9, 13, 17, 25, 37, 49)
 _quadratures = ((32, 20), (48, 32), (96, 64), (192, 96))
 _reach = 9.5  # of the radius: exp(-r^2 / 2) is 3e-20
 
@@ -60,10 +62,10 @@ def dual_tables(
                 2.0 ** (rounded(8 * math.log2(q)) / 8) for rounded, q in ((math.floor, low), (math.ceil, high))
             )
         try:
-            nodes, gap, apart, d = _known(activation, low, high, tangent, tolerance)
+            hermite, nodes, gap, between, d = _known(activation, low, high, tangent, tolerance)
         except _NoTableError:
             return None
-        out.append((_weights(nodes, qx), _weights(nodes, qy), gap, apart, d))
+        out.append((hermite, interpolation(nodes, qx), interpolation(nodes, qy), gap, between, d))
     return out
 
 
@@ -77,22 +79,6 @@ def jumps(activation: Activation) -> bool:
     return False
 
 
-def _weights(nodes: Array, q: Array) -> Array:
-    """Of Lagrange interpolation in ln q, a row a node."""
-    if len(nodes) == 1:
-        return np.ones((1, len(q)))
-    x = np.log(nodes)
-    differences = np.log(np.maximum(q, least_variance)) - x[:, None]
-    k = np.arange(len(nodes))
-    barycentric = np.sin((2 * k + 1) * math.pi / (2 * len(nodes))) * (-1.0) ** k
-    exact = differences == 0
-    terms = barycentric[:, None] / np.where(exact, 1.0, differences)
-    out = terms / terms.sum(axis=0)
-    hit = exact.any(axis=0)
-    out[:, hit] = exact[:, hit]
-    return np.ascontiguousarray(out)
-
-
 def _known(activation: Activation, low: float, high: float, tangent: bool, tolerance: float) -> _Series:
     try:
         return _kept(activation, low, high, tangent, tolerance)
@@ -101,7 +87,12 @@ def _known(activation: Activation, low: float, high: float, tangent: bool, toler
 
 
 def _series(activation: Activation, low: float, high: float, tangent: bool, tolerance: float) -> _Series:
-    """Nodes of variances; the coefficients of gaps and of the dual of phi': (nodes^2, degree + 1); gaps at angle 0."""
+    """Whether it is a Hermite series, nodes of variances, and the coefficients of gaps, of gaps at angle 0 and of the
+    dual of phi'.
+    """
+    short = hermite_table(activation, low, high, tolerance)
+    if short is not None:
+        return True, *short, _nothing(len(short[0]))
     radial = all(kink == 0 for kink in activation.kinks)
     if low < high and not radial:
         raise _NoTableError
@@ -113,17 +104,17 @@ def _series(activation: Activation, low: float, high: float, tangent: bool, tole
     if low < high:
         # How many variances, from a few angles; how many angles, from a few variances; then all with all.
         few = reach * np.array([0.01, 0.1, 0.3, 0.6, 0.95, 1.0])
-        for order in _orders:
-            nodes = _nodes_between(low, high, order)
-            apart = np.zeros((1, 1)) if jump else _apart(activation, nodes)
-            if _settled(apart[:, :, None], tolerance) and all(
-                _settled(_by_rays(activation, nodes, few, kind, tolerance), tolerance) for kind in kinds
+        for order in orders:
+            nodes = nodes_between(low, high, order)
+            between = np.zeros((1, 1)) if jump else apart(activation, nodes)
+            if settled(between[:, :, None], tolerance) and all(
+                settled(_by_rays(activation, nodes, few, kind, tolerance), tolerance) for kind in kinds
             ):
                 break
         else:
             raise _NoTableError
     else:
-        apart = np.zeros((1, 1))
+        between = np.zeros((1, 1))
     found = []
     for kind in kinds:
         for degree in _degrees:
@@ -133,7 +124,7 @@ def _series(activation: Activation, low: float, high: float, tangent: bool, tole
                 values = _by_products(activation, float(high), angles, kind)
             else:
                 values = _by_rays(activation, nodes[[0, -1]], angles, kind, tolerance)
-            if np.abs(_coefficients(values)[:, :, -3:]).max() <= tolerance * max(1.0, float(np.abs(values).max())):
+            if np.abs(coefficients(values)[:, :, -3:]).max() <= tolerance * max(1.0, float(np.abs(values).max())):
                 break
         else:
             raise _NoTableError
@@ -141,80 +132,24 @@ def _series(activation: Activation, low: float, high: float, tangent: bool, tole
             values = _by_rays(activation, nodes, angles, kind, tolerance)
         elif radial:
             values = values[:1, :1]
-        series = _coefficients(values)
+        series = coefficients(values)
         size = max(1.0, float(np.abs(values).max()))
         if np.abs(series[:, :, -3:]).max() > 4 * tolerance * size:
             raise _NoTableError
         # What the tail adds is less than the tolerance: leave it out.
         large = np.flatnonzero(np.abs(series).max(axis=(0, 1)) > tolerance / 64)
         last = int(large[-1]) + 1 if large.size else 1
-        found.append(np.ascontiguousarray(series[:, :, :last].reshape(-1, last)))
-    flat = np.zeros((len(nodes) ** 2, 1)) if jump else np.ascontiguousarray(apart.reshape(-1, 1))
-    return nodes, found[0], flat, found[1] if tangent else np.zeros((len(nodes) ** 2, 1))
+        found.append(terms(series[:, :, :last], tolerance / 64))
+    nothing = _nothing(len(nodes))
+    distance = nothing if jump else terms(between[:, :, None], tolerance / 64 * float(np.abs(between).max()))
+    return False, nodes, found[0], distance, found[1] if tangent else nothing
+
+
+def _nothing(nodes: int) -> Terms:
+    return [], np.zeros((0, nodes)), np.zeros((0, nodes))
 
 
 _kept = lru_cache(maxsize=64)(_series)
-
-
-def _nodes_between(low: float, high: float, order: int) -> Array:
-    points = np.cos((2 * np.arange(order) + 1) * math.pi / (2 * order))
-    return np.asarray(math.sqrt(low) * math.sqrt(high) * np.exp(points * math.log(high / low) / 2))
-
-
-def _coefficients(values: Array) -> Array:
-    """Chebyshev coefficients along the last axis, from values at the roots."""
-    out = fft.dct(values, type=2, axis=-1) / values.shape[-1]
-    out[..., 0] /= 2
-    return np.asarray(out)
-
-
-def _settled(values: Array, tolerance: float) -> bool:
-    """Whether the series in the variances has come to its end."""
-    if len(values) < 2:
-        return True
-    by_order = _coefficients(np.moveaxis(values, 0, -1))
-    return bool(np.abs(by_order[..., -2:]).max() <= tolerance * max(1.0, float(np.abs(values).max())))
-
-
-def _apart(activation: Activation, q: Array) -> Array:
-    """(1 - E f_r f_s) / ln(q_r / q_s)^2, f_r(z) = phi(q_r^(1/2) z) over the root of its mean square: (nodes, nodes).
-
-    As half the mean square of the mean of slopes of f in ln q, from q_r to q_s: no difference of what is close.
-    """
-    ends = [breaks_of(activation, math.sqrt(each), 12.0) for each in (q.min(), q.max())]
-    edges = np.unique(np.concatenate(ends))
-    edges = edges[np.concatenate([[True], np.diff(edges) > 1e-12])]
-    x, weight = _legendre(24)
-    half = np.diff(edges)[:, None] / 2
-    z = ((edges[1:] + edges[:-1])[:, None] / 2 + half * x).ravel()
-    weight = (half * weight).ravel() * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    t, weight_t = _legendre(8)
-
-    def slopes(logs: Array) -> Array:
-        """Of f in ln q, (variances, z)."""
-        h = np.exp(logs / 2)[:, None] * z
-        value = np.asarray(activation.phi(h), dtype=float)
-        slope = h * np.asarray(activation.dphi(h)) / 2
-        square = (value * value) @ weight
-        rise = (value * slope) @ weight
-        return np.asarray((slope - value * (rise / square)[:, None]) / np.sqrt(square)[:, None])
-
-    order = np.argsort(q)
-    logs = np.log(q[order])
-    sums = [np.zeros_like(z)]  # of slopes from the first variance up to each
-    for low, high in pairwise(logs.tolist()):
-        panels = 1 + int(high - low)
-        steps = (np.arange(panels)[:, None] + (t + 1) / 2).ravel() / panels
-        sums.append(
-            sums[-1] + (high - low) / panels * np.tile(weight_t / 2, panels) @ slopes(low + (high - low) * steps)
-        )
-    own = slopes(logs)
-    out = np.empty((len(q), len(q)))
-    for r in range(len(q)):
-        for s in range(r + 1):
-            mean = own[r] if r == s else (sums[r] - sums[s]) / (logs[r] - logs[s])
-            out[order[r], order[s]] = out[order[s], order[r]] = (mean * mean) @ weight / 2
-    return out
 
 
 def _by_products(activation: Activation, q: float, angles: Array, kind: str) -> Array:
@@ -229,7 +164,7 @@ def _by_products(activation: Activation, q: float, angles: Array, kind: str) -> 
     if kind != "gap":
         return np.asarray(dual(angles, 1 if kind == "slope" else 0)[None, None] / whole)
     # The dual of phi is the integral of that of phi' in the covariance.
-    x, weight = _legendre(64)
+    x, weight = legendre(64)
     x, weight = (x + 1) / 2, weight / 2
     inner = np.outer(angles, x)
     slopes = dual(inner.ravel(), 1).reshape(inner.shape)
@@ -262,12 +197,6 @@ def _by_rays(activation: Activation, q: Array, angles: Array, kind: str, toleran
     return out
 
 
-@cache
-def _legendre(order: int) -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.legendre.leggauss(order)
-    return np.asarray(nodes), np.asarray(weights)
-
-
 def _of_angle(
     function: Callable[[Array], object],
     parity: int,
@@ -282,10 +211,10 @@ def _of_angle(
     If `less`, how much less it is than at angle 0, over 1 - cos(angle), from differences of f at the two ends.
     `parity` is that of f.
     """
-    r, weight_r = _legendre(radii)
+    r, weight_r = legendre(radii)
     r, weight_r = _reach * (r + 1) / 2, _reach * weight_r / 2
     weight_r = weight_r * r * np.exp(-r * r / 2)
-    x, weight_x = _legendre(turns)
+    x, weight_x = legendre(turns)
     x, weight_x = (x + 1) / 2, weight_x / 2
     total = np.zeros((len(q), len(q)))
     for width, sign in ((math.pi - angle, 1.0), (angle, -1.0)):

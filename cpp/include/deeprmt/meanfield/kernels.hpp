@@ -32,7 +32,7 @@ struct KernelNetwork {
     gelu,    // h Phi(h)
     sine,
     cosine,
-    table,  // anything: Chebyshev series in the angle for each pair of a few variances, interpolated between them
+    table,  // anything: series in the correlation or the angle, whose coefficients depend on the two variances
   };
   Kind kind;
   double below = 0, above = 1;
@@ -40,13 +40,27 @@ struct KernelNetwork {
   double weight, bias;                         // w, s above
   std::vector<double> constants, from_inputs;  // t_l, e_l above, as many as layers
 
-  /// One for each layer but the last, if kind is table. At variances a_r and a_s, with f = F / (F(u, u) F(v, v))^(1/2):
-  /// 1 - f = (1 - cos(angle)) sum over d of gap(r p + s, d) T_d(2 angle / pi - 1) + ln(a_r / a_s)^2 apart(r p + s, 0);
-  /// d is the series of the same of D. Rows of x_weights (p, n) interpolate between the a_r for each input.
-  /// `order` is 1 and -1 for even and odd activations, of which series are in 4 angle / pi - 1 up to pi / 2, else 0.
-  /// If `below` is not 0, the activation jumps at 0: then gap is the series of f itself, apart is not used, order is 0.
+  /// Coefficients of a series that are sums of products of a number of one input and one of the other: input i has the
+  /// numbers left weights(:, i) as the first and right weights(:, i) as the second of a pair. The coefficient of degree
+  /// t is the sum of the products ends[t - 1] to ends[t].
+  struct Terms {
+    std::vector<Index> ends;
+    Mat<double> left, right;  // (numbers, p)
+  };
+
+  /// One for each layer but the last, if kind is table. Columns of the weights (p, n) interpolate for each input
+  /// between p variances. f is F over the root of F(u, u) F(v, v), c the correlation of u and v, a and b their
+  /// variances.
+  ///   hermite: gap has one number h_k of each degree k, from E phi(a^(1/2) Z) He_k(Z) / k!^(1/2), over E phi^2's root.
+  ///     1 - f = sum over k of h_k(a) h_k(b) (1 - c^k) + ln(a / b)^2 apart. d is empty. `order` is 1 and -1 for even
+  ///     and odd activations, of which every second degree is there, else 0.
+  ///   else: 1 - f = (1 - c) sum over k of gap_k T_k(2 angle / pi - 1) + ln(a / b)^2 apart; d is the series of the same
+  ///     of D. Where `order` is 1 or -1 the series are in 4 angle / pi - 1 up to pi / 2. If `below` is not 0, the
+  ///     activation jumps at 0: then gap is the series of f itself, apart is empty, order is 0.
   struct Table {
-    Mat<double> x_weights, y_weights, gap, apart, d;
+    bool hermite;
+    Mat<double> x_weights, y_weights;
+    Terms gap, apart, d;
   };
   std::vector<Table> tables;
 };
@@ -63,7 +77,8 @@ struct KernelDiagonals {
 /// @param k, theta          (n, m), or (layers n, m) for all layers one below the other; empty if not wanted
 /// @param threads           >= 1, never changes the result
 /// Cost: n m (k multiplications and about 50 flops a layer); in the worst case, of inputs that are all nearly parallel,
-/// 3 n m k flops more. Memory: 0.6 MiB a thread, up to 13 (n + m) sizeof(T) bytes a layer.
+/// 3 n m k flops more. Memory: 0.6 MiB a thread, with tables up to 520 sizeof(T) bytes more for each number of their
+/// terms and 13 (n + m) sizeof(T) bytes a layer; tables have their p (n + m) doubles besides.
 template <class T>
 void infinite_kernels(MatIn<T> x_units, MatIn<T> y_units, MatIn<T> x, MatIn<T> y, const KernelDiagonals& of_x,
                       const KernelDiagonals& of_y, const KernelNetwork& network, bool symmetric, MatOut<T> k,
