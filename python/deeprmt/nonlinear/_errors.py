@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from .._arguments import Floats, as_real
 from .._display import Displayed
 from ._ridge_point import Array, RidgePoint, as_positive, as_ratio, as_shares, in_range, limit, ridge_point, shared
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["AutoencoderErrors", "autoencoder_errors", "test_error", "training_error"]
 
@@ -174,6 +177,12 @@ class AutoencoderErrors(Displayed):
     noise: Floats
     train: Floats
     test: Floats
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw both errors over the ridge; needs matplotlib."""
+        from .. import plots
+
+        return plots.ridge_errors(self, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Lists of numbers."""

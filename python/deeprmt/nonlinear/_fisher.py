@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +26,9 @@ from ..activations import Activation
 from ..linalg import eigvalsh
 from ._constants import as_function, constants
 from ._feature_kernel import as_samples
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["FisherSpectrum", "fisher_matrix", "fisher_spectrum"]
 
@@ -169,6 +172,12 @@ class FisherSpectrum(Displayed):
     condition: float
     spread: float
     activation: str
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the share of eigenvalues below each; needs matplotlib."""
+        from .. import plots
+
+        return plots.fisher(self, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers and lists."""

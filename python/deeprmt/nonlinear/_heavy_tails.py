@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..activations import Activation
 from ..ensembles import ginibre, heavy_tailed
 from ..linalg import eigvalsh
 from ._constants import as_function
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["HeavyTailedKernel", "heavy_tailed_kernel"]
 
@@ -47,6 +50,12 @@ class HeavyTailedKernel(Displayed):
     participation: float
     tail_index: float
     activation: str
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw eigenvalues over their rank; needs matplotlib."""
+        from .. import plots
+
+        return plots.heavy_tails(self, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers and lists."""

@@ -87,6 +87,12 @@ class MeiMontanari(Displayed):
         f1, tau, rest = _variances("training_error", linear, noise, nonlinear)
         return (f1 * self._train[0] + (tau + rest) * self._train[1])[()]
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw bias and variance over what varies; needs matplotlib."""
+        from .. import plots
+
+        return plots.bias_variance(self, ax=ax)
+
     def to_dict(self) -> dict[str, Any]:
         """Lists of numbers; those that are not finite as None."""
         names = ("psi1", "psi2", "lam", "bias", "variance", "chi")

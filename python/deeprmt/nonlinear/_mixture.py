@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,9 @@ from .._display import Displayed
 from ._errors import as_share
 from ._mixture_point import Kinds, mixture_point
 from ._ridge_point import Array, as_positive, as_ratio
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["MixtureErrors", "mixture_errors"]
 
@@ -47,6 +50,12 @@ class MixtureErrors(Displayed):
     test: Floats
     g: Floats
     k: Floats
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw both errors over the ridge; needs matplotlib."""
+        from .. import plots
+
+        return plots.ridge_errors(self, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Lists of numbers."""

@@ -1,10 +1,13 @@
 """Displays: each takes a result and an axes, draws, and returns the axes. They need ``pip install "deeprmt[plot]"``."""
 
+from .bias_variance import bias_variance
 from .changes import changes
 from .deconvolution import deconvolution
 from .double_descent import double_descent
+from .fisher import fisher
 from .freeness import freeness
 from .goodness_of_fit import goodness_of_fit
+from .heavy_tails import heavy_tails
 from .hill import hill
 from .law import law
 from .layers import layers
@@ -15,6 +18,7 @@ from .phase_diagram import phase_diagram
 from .plateau import plateau
 from .porter_thomas import porter_thomas
 from .power_law import power_law
+from .propagation import propagation
 from .ridge_errors import ridge_errors
 from .series import series
 from .shrinkage import shrinkage
@@ -26,11 +30,14 @@ from .tail_size import tail_size
 from .training import training
 
 __all__ = [
+    "bias_variance",
     "changes",
     "deconvolution",
     "double_descent",
+    "fisher",
     "freeness",
     "goodness_of_fit",
+    "heavy_tails",
     "hill",
     "law",
     "layers",
@@ -41,6 +48,7 @@ __all__ = [
     "plateau",
     "porter_thomas",
     "power_law",
+    "propagation",
     "ridge_errors",
     "series",
     "shrinkage",

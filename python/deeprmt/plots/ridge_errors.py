@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,18 +11,18 @@ from ._axes import ESTIMATE, LAW, QUIET, as_axes, tidy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..nonlinear import RandomFeatureErrors
+    from ..nonlinear import AutoencoderErrors, MixtureErrors, RandomFeatureErrors
 
 __all__ = ["ridge_errors"]
 
 
-def ridge_errors(errors: RandomFeatureErrors, *, ax: Axes | None = None) -> Axes:
-    """Draw training error, test error and its estimate from the training set over the ridge, in logarithms.
+def ridge_errors(errors: RandomFeatureErrors | MixtureErrors | AutoencoderErrors, *, ax: Axes | None = None) -> Axes:
+    """Draw training error, test error and, where there is one, its estimate from the training set over the ridge.
 
     Parameters
     ----------
-    errors : RandomFeatureErrors
-        What `deeprmt.nonlinear.random_feature_errors` returns.
+    errors : RandomFeatureErrors, MixtureErrors or AutoencoderErrors
+        What `deeprmt.nonlinear.random_feature_errors`, `mixture_errors` or `autoencoder_errors` returns.
     ax : matplotlib.axes.Axes, optional
         Where; default: a new figure.
 
@@ -39,19 +39,24 @@ def ridge_errors(errors: RandomFeatureErrors, *, ax: Axes | None = None) -> Axes
     ['training', 'test, estimated by cross-validation']
     """
     ax = as_axes(ax)
-    order = np.argsort(errors.ridge)
-    ridge = errors.ridge[order]
-    ax.plot(ridge, errors.train[order], color=ESTIMATE, label="training")
-    if not np.isnan(errors.test).any():
-        ax.plot(ridge, errors.test[order], color=LAW, label="test")
-    ax.plot(
-        ridge, errors.estimate[order], "--", color=QUIET, linewidth=1.2, label="test, estimated by cross-validation"
-    )
+    given = errors.ridge if hasattr(errors, "ridge") else errors.gamma
+    ridge, train, test = (np.ravel(each) for each in np.broadcast_arrays(given, errors.train, errors.test))
+    order = np.argsort(ridge, kind="stable")
+    order = order[ridge[order] > 0]  # 0 has no place on the axis
+    ax.plot(ridge[order], train[order], color=ESTIMATE, label="training")
+    if not np.isnan(test).any():
+        ax.plot(ridge[order], test[order], color=LAW, label="test")
+    title = "random features"
+    drawn: Any = errors
+    if hasattr(errors, "estimate"):
+        estimate = np.ravel(drawn.estimate)[order]
+        ax.plot(ridge[order], estimate, "--", color=QUIET, linewidth=1.2, label="test, estimated by cross-validation")
+        title = f"{drawn.features} {drawn.activation} features"
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("ridge")
     ax.set_ylabel("mean squared error")
-    ax.set_title(f"{errors.features} {errors.activation} features")
+    ax.set_title(title)
     ax.legend(frameon=False, fontsize="small")
     tidy(ax)
     return ax

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GRID = np.geomspace(1e-4, 10, 40)
+# Four samples in two dimensions, two others, six features with standard normal weights: errors in 25 digits.
+_X = [[1, 0.2], [0.5, -0.7], [-0.3, 0.9], [0.8, 0.4]]
+_FEW = {("relu", 0.1): (0.1147174800059, 0.4130159067173), ("erf", 0.5): (0.1885588082628, 0.2707478030924)}
 
 
 def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Reproduction:
@@ -26,13 +29,21 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     used = 150 if quick else len(digits.x)
     mean = digits.x[:used].mean(axis=0)
     labels, labels_test = (2.0 * (each >= 5) - 1 for each in (digits.y[:used], digits.y_test))
+    few_inputs = 0.01 * 512 / size if quick else 0.0
     # Columns of length one or so: sigma_w brings digits to the scale at which relu's ridge matters.
     cases: dict[str, tuple[Any, ...]] = {
         "Gaussian": (x[: size // 2], np.sign(x[: size // 2] @ direction), x[size // 2 :],
-                     np.sign(x[size // 2 :] @ direction), (0.01, 0.1, 1.0), 1.0, 4.0, 0.01 * 512 / size),
-        "digits": (digits.x[:used] - mean, labels, digits.x_test - mean, labels_test, (0.01, 0.1, 1.0), 3.0, 4.0, 0.05),
+                     np.sign(x[size // 2 :] @ direction), (0.01, 0.1, 1.0), 1.0, 4.0, few_inputs),
+        "digits": (digits.x[:used] - mean, labels, digits.x_test - mean, labels_test, (0.01, 0.1, 1.0), 3.0, 4.0,
+                   0.05 * quick),
     }  # fmt: skip
     checks, content, curves = [], {}, {}
+    off = 0.0
+    for (f, ridge), wanted in _FEW.items():
+        few = RandomFeatureForecast(6, f, sigma_w=2**0.5, threads=threads).fit(_X, [1, -1, 1, 0.5])
+        exact = few.errors(ridge, [[0.6, 0.1], [-0.2, 1.1]], [0.8, 0.3])
+        off = max(off, *(abs(float(a[0]) / b - 1) for a, b in zip((exact.train, exact.test), wanted, strict=True)))
+    checks.append(Check.most("largest relative error of the formula, four samples by hand", off, 1e-11))
     for name, (data, y, test, y_test, ridges, sigma, sigmas, bias) in cases.items():
         forecast = RandomFeatureForecast(size, sigma_w=sigma, threads=threads).fit(data, y)
         curves[name] = forecast.errors(_GRID, test, y_test)
@@ -52,7 +63,8 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
                 allowed = sigmas * stderr[i] + bias * value
                 worst[kind] = max(worst[kind], abs(rows[-1][1 + i] - value) / allowed)
         for kind, value in worst.items():
-            label = f"{name}: distance of {kind} errors, in units of {sigmas:g} standard errors and {100 * bias:.3g} %"
+            unit = f"{sigmas:g} standard errors" + (f" and {100 * bias:.3g} %" if bias else "")
+            label = f"{name}: distance of {kind} errors, in units of {unit}"
             checks.append(Check.most(label, value, 1.0))
         content[name] = {"runs": rows, "forecast": curves[name].to_dict()}
 

@@ -71,13 +71,31 @@ def test_the_outlier_is_that_of_the_columns_norms():
 
 
 def test_batch_normalisation_takes_rows_to_variance_one():
-    found = propagate("tanh", 60, [40] * 3, 60, normalize="batch", rng=3)
-    plain = propagate("tanh", 60, [40] * 3, 60, rng=3)
-    assert found.eigenvalues[0][0, -1] != plain.eigenvalues[0][0, -1]
+    """Linear f: neurons have mean 0 and variance 1 over the samples, so that the trace is n_l and m - 1 the rank."""
+    found = propagate("linear", 60, [70] * 3, 40, normalize="batch", rng=3)
+    for values in found.eigenvalues:
+        assert values.sum() == pytest.approx(70, rel=1e-12)
+        assert np.count_nonzero(values > 1e-10) == 39
+    plain = propagate("linear", 60, [70] * 3, 40, rng=3)
+    assert abs(plain.eigenvalues[0].sum() / 70 - 1) > 1e-4
+    assert np.count_nonzero(plain.eigenvalues[0] > 1e-10) == 40
     assert found.to_dict()["normalize"] == "batch"
     assert len(found.to_dict()["largest"]) == 3
     wide = propagate("tanh", 30, [50], 20, rng=3)
     assert (wide.eigenvalues[0][0, :30] == 0).all()
+
+
+def test_batch_normalisation_leaves_the_spread_of_columns():
+    """|h|: rows of variance 1 do less than columns of one norm, which leave no outlier; relu: zeta stays."""
+    top = {
+        how: propagate(leaky_family(1.0), 225, [150] * 6, 225, trials=4, rng=1, normalize=how).eigenvalues[-1][:, -1]
+        for how in ("none", "batch", "columns")
+    }
+    # Outliers, of strengths that differ between networks by some 10 %, and an edge at 3.3.
+    assert top["batch"].mean() > 2 * top["columns"].mean()
+    assert top["columns"].max() < 4.2
+    relu = propagate(leaky_family(0.0), 225, [150] * 6, 225, trials=4, rng=1, normalize="batch")
+    assert relu.distances()[-1] > 0.2  # 0.15 is what three networks' histograms have as noise
 
 
 def test_threads_and_trials_change_nothing():
@@ -93,6 +111,8 @@ def test_threads_and_trials_change_nothing():
         (lambda: layer_law("tanh", [1.0]), ValueError, "ratios must be at least two"),
         (lambda: layer_law("tanh", [1.0, -1.0]), ValueError, r"ratios\[1\] must be finite and above 0"),
         (lambda: layer_law("tanh", 1.0), TypeError, "ratios must be a sequence"),
+        (lambda: layer_law(lambda z: 0 * z, [1.0, 1.0]), ValueError, "constant"),
+        (lambda: layer_law(lambda z: np.exp(z * z), [1.0, 1.0]), ValueError, "finite Gaussian moments"),
         (lambda: propagate("tanh", 3, [], 3), ValueError, "widths must be a sequence of at least one"),
         (lambda: propagate("tanh", 3, [0], 3), ValueError, r"widths\[0\] must be at least 1"),
         (lambda: propagate("tanh", 3, [3], 3, normalize="rows"), ValueError, "normalize must be one of"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeprmt import ensembles, freeprob, laws, linalg, networks, plots, spectra, tails, training
+from deeprmt import ensembles, freeprob, laws, linalg, networks, nonlinear, plots, spectra, tails, training
 from deeprmt.errors import UntrustedLengthWarning
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -220,3 +220,29 @@ def test_a_training_shows_its_losses_and_the_networks_that_were_kept():
     np.testing.assert_array_equal(lines["kept networks"], ([0, 3], found.losses[[0, 3]]))
     assert "test" in lines
     assert ax.get_yscale() == "log"
+
+
+def test_random_features_draw_themselves():
+    """Numbers read back from the axes are those of the results; what has no logarithm is left out."""
+    mixed = nonlinear.mixture_errors([0.0, 0.1, 1.0], [1.0], [1.0], [0.5], 0.5, 0.7, signal=0.5)
+    train, test = mixed.plot().lines
+    np.testing.assert_array_equal(train.get_xdata(), [0.1, 1.0])
+    np.testing.assert_array_equal(train.get_ydata(), mixed.train[1:])
+    np.testing.assert_array_equal(test.get_ydata(), mixed.test[1:])
+    coder = nonlinear.autoencoder_errors([0.1, 1.0], 1.0, 0.5, 1.0, 1.0, noise=0.5)
+    np.testing.assert_array_equal(coder.plot().lines[1].get_ydata(), coder.test)
+    found = nonlinear.mei_montanari([6.0, 2.0], 3.0, 0.1)
+    bias, _ = found.plot().lines
+    np.testing.assert_array_equal(bias.get_xdata(), [2.0, 6.0])
+    np.testing.assert_array_equal(bias.get_ydata(), found.bias[::-1])
+    with pytest.raises(ValueError, match="one of psi1, psi2 and lam must vary, got 0"):
+        nonlinear.mei_montanari(2.0, 3.0, 0.1).plot()
+    heavy = nonlinear.heavy_tailed_kernel(20, 20, 30, rng=0)
+    np.testing.assert_array_equal(heavy.plot().lines[0].get_ydata(), heavy.eigenvalues)
+    fisher = nonlinear.fisher_spectrum(5, activation="linear", rng=0)
+    share = fisher.plot().lines[0].get_ydata()
+    assert (share[0], share[-1]) == (0.5, 1.0)
+    deep = nonlinear.propagate("tanh", 30, [20] * 2, 30, rng=0)
+    _, ax = pyplot.subplots()
+    assert deep.plot(ax) is ax
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), deep.distances())
