@@ -9,9 +9,9 @@
 
 namespace deeprmt::meanfield {
 
-/// Pairs that a pass takes at once: two cache lines.
+/// Pairs whose numbers stand together: four cache lines.
 template <class T>
-inline constexpr Index series_block = 128 / static_cast<Index>(sizeof(T));
+inline constexpr Index series_block = 256 / static_cast<Index>(sizeof(T));
 
 /// Rows that a pass takes at once: numbers of a block of columns stay in the first cache for all of them.
 inline constexpr Index series_rows = 8;
@@ -42,10 +42,9 @@ class TileSeries {
  private:
   struct Layer {
     // (side, numbers), and by blocks of columns (blocks, numbers x block). Numbers are those of gap, of d, of apart,
-    // the logarithm, and of rows degrees times those of gap.
+    // and the logarithm.
     Mat<T> own, other;
-    Index d, apart, log;     // where the numbers of each begin
-    std::vector<T> degrees;  // of Hermite series
+    Index d, apart, log;  // where the numbers of each begin
   };
   const KernelNetwork& net_;
   std::vector<Layer> layers_;
