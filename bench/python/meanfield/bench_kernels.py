@@ -43,13 +43,18 @@ def bench(table: Table) -> None:
     for n in sizes(10_000):
         x = rng.normal(size=(n, 100)).astype(np.float32)
         k, theta = (np.ones((n, n), np.float32) for _ in range(2))  # filled: pages that the system has given
-        table.add(
-            f"nngp and ntk, {n} inputs, depth 10, relu, float32",
-            lambda x=x, out=(k, theta): kernels(x, depth=10, activation="relu", sigma_w=1.4, out=out),
-            ceiling=("copy of both", copy(2 * k.nbytes)),
-            memory=(
-                "from deeprmt.meanfield import kernels\n"
-                f"x = np.random.default_rng(0).normal(size=({n}, 100)).astype('f')",
-                "both = kernels(x, depth=10, activation='relu', sigma_w=1.4)",
-            ),
-        )
+        for name, bias in (("relu", 0.0), ("tanh", 0.1)):
+
+            def into(x=x, out=(k, theta), name=name, bias=bias) -> object:
+                return kernels(x, depth=10, activation=name, sigma_w=1.4, sigma_b=bias, out=out)
+
+            table.add(
+                f"nngp and ntk, {n} inputs, depth 10, {name}{', biases' if bias else ''}, float32",
+                into,
+                ceiling=("copy of both", copy(2 * k.nbytes)),
+                memory=(
+                    "from deeprmt.meanfield import kernels\n"
+                    f"x = np.random.default_rng(0).normal(size=({n}, 100)).astype('f')",
+                    f"both = kernels(x, depth=10, activation='{name}', sigma_w=1.4, sigma_b={bias})",
+                ),
+            )
