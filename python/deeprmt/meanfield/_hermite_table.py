@@ -19,7 +19,7 @@ __all__ = ["hermite_series", "hermite_table"]
 
 Array = NDArray[np.float64]
 
-_most = 260  # terms: beyond, a series in the angle is the shorter one
+_most = 320  # terms: beyond, a series in the angle is the shorter one
 _reach = 13.0  # of the root of the density times a Hermite function: exp(-13^2 / 4) is 4e-19
 _nodes, _weights = legendre(16)
 
