@@ -2,6 +2,7 @@
 
 from .bias_variance import bias_variance
 from .changes import changes
+from .coordinate_check import coordinate_check
 from .deconvolution import deconvolution
 from .double_descent import double_descent
 from .fisher import fisher
@@ -19,6 +20,7 @@ from .plateau import plateau
 from .porter_thomas import porter_thomas
 from .power_law import power_law
 from .propagation import propagation
+from .rate_transfer import rate_transfer
 from .ridge_errors import ridge_errors
 from .series import series
 from .shrinkage import shrinkage
@@ -32,6 +34,7 @@ from .training import training
 __all__ = [
     "bias_variance",
     "changes",
+    "coordinate_check",
     "deconvolution",
     "double_descent",
     "fisher",
@@ -49,6 +52,7 @@ __all__ = [
     "porter_thomas",
     "power_law",
     "propagation",
+    "rate_transfer",
     "ridge_errors",
     "series",
     "shrinkage",

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ConvergenceError
 from ..networks import MLP
-from ..training import Trainer
+from ..training import RateTransfer, rate_transfer
 from ._experiment import Experiment
-from ._fits import exponent
 from ._result import Check, Reproduction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SAMPLES = 64
+_MOST = 1e3  # instead of what is infinite
 # Parametrization, optimizer, and the ends of the rates.
 _KINDS: dict[str, tuple[Any, Any, tuple[float, float]]] = {
     "standard": ("standard", "sgd", (1e-4, 1.0)),
@@ -34,29 +33,16 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
     rng = np.random.default_rng([seed, 0])
     x = rng.normal(size=(_SAMPLES, 8))
     y = x[:, :1] * x[:, 1:2]
-    rates = {name: np.geomspace(*ends, count) for name, (_, _, ends) in _KINDS.items()}
-    losses: dict[str, list[list[float]]] = {}
-    best: dict[str, list[float]] = {}
-    for kind, grid in rates.items():
-        parametrization, optimizer, _ = _KINDS[kind]
-        rows, lowest = [], []
-        for width in widths:
-            mlp = MLP([8, width, width, 1], "tanh", sigma_w=1.0, parametrization=parametrization)
-            starts = [mlp.sample(np.random.default_rng([seed, 1, each]), threads=threads) for each in range(runs)]
-            row = [
-                float(np.mean([_loss(s, x, y, optimizer, float(rate), steps, threads) for s in starts]))
-                for rate in grid
-            ]
-            rows.append(row)
-            # A parabola through the best rate and its neighbours, where there are two that did not diverge.
-            lowest.append(_minimum(np.log(grid), np.log(row)))
-        losses[kind], best[kind] = rows, lowest
+    found: dict[str, RateTransfer] = {}
+    for name, (kind, optimizer, ends) in _KINDS.items():
+        mlp = MLP([8, widths[0], widths[0], 1], "tanh", sigma_w=1.0, parametrization=kind)
+        found[name] = rate_transfer(
+            mlp, widths, x, y, rates=np.geomspace(*ends, count), steps=steps, optimizer=optimizer, draws=runs,
+            rng=np.random.default_rng([seed, 1]), threads=threads,
+        )  # fmt: skip
     # How far the widest network falls short of its best with the rate that was best for the narrowest one.
-    short = {kind: rows[-1][int(np.argmin(rows[0]))] / min(rows[-1]) for kind, rows in losses.items()}
-    # The loss half of the way, on a logarithmic scale, from the narrowest's first to its least.
-    levels = {kind: float(np.sqrt(rows[0][0] * min(rows[0]))) for kind, rows in losses.items()}
-    needed = {kind: [_needed(rates[kind], row, levels[kind]) for row in rows] for kind, rows in losses.items()}
-    slopes = {kind: exponent(widths, values) for kind, values in needed.items()}
+    short = {name: min(each.shortfall, _MOST) for name, each in found.items()}
+    slopes = {name: each.exponent for name, each in found.items()}
     checks = []
     for optimizer, name in (("", "gradient descent"), (", Adam", "Adam")):
         mup, standard = f"mup{optimizer}", f"standard{optimizer}"
@@ -68,55 +54,17 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
                        0.1),
             Check.most(f"{name}, standard: the same", slopes[standard], -0.4),
         ]  # fmt: skip
-    content: dict[str, Any] = {"widths": list(widths), "losses": _finite(losses), "best": best, "needed": needed}
-    content["rates"] = {kind: grid.tolist() for kind, grid in rates.items()}
+    content: dict[str, Any] = {name: each.to_dict() for name, each in found.items()}
 
     def draw(figure: Figure) -> None:
-        for ax, (kind, grid) in zip(figure.subplots(1, 4, sharey=True), rates.items(), strict=True):
-            for i, width in enumerate(widths):
-                values = np.where(np.array(losses[kind][i]) < 10, losses[kind][i], np.nan)
-                colour = np.array([0.1, 0.3, 0.6]) + (i / len(widths)) * np.array([0.7, 0.0, -0.4])
-                ax.loglog(grid, values, ".-", color=colour, label=f"width {width}")
-                ax.axvline(best[kind][i], color=colour, linewidth=0.8, linestyle=":")
-            ax.set_xlabel(f"learning rate, {kind}")
-        figure.axes[0].legend(frameon=False, fontsize="small")
-        figure.axes[0].set_ylabel(f"loss after {steps} steps")
+        for ax, (name, each) in zip(figure.subplots(1, 4, sharey=True), found.items(), strict=True):
+            each.plot(ax)
+            ax.set_xlabel(f"learning rate, {name}")
+            if ax is not figure.axes[0]:
+                ax.set_ylabel("")
 
     settings = {"seed": seed, "quick": quick, "samples": _SAMPLES, "steps": steps, "networks": runs}
     return Reproduction(experiment.name, experiment.claim, experiment.source, tuple(checks), content, settings, draw)
-
-
-def _loss(network: Any, x: Any, y: Any, optimizer: Any, rate: float, steps: int, threads: int) -> float:
-    trainer = Trainer(network, x, y, loss="squared", optimizer=optimizer, rate=rate, threads=threads)
-    try:
-        for _ in range(steps):
-            if not trainer.step() < 1e3:
-                return 1e3
-        return min(trainer.evaluate()[0], 1e3)
-    except ConvergenceError:
-        return 1e3
-
-
-def _needed(rates: Any, losses: list[float], level: float) -> float:
-    """The rate that brings the loss down to the level: on a line between rates, in logarithms."""
-    after = int(np.argmax(np.asarray(losses) <= level))
-    if after == 0:  # by the first rate, or by none
-        return float(rates[0] if losses[0] <= level else rates[-1])
-    high, low = np.log(losses[after - 1]), np.log(losses[after])
-    share = (high - np.log(level)) / (high - low)
-    return float(rates[after - 1] * (rates[after] / rates[after - 1]) ** share)
-
-
-def _minimum(x: Any, y: Any) -> float:
-    at = int(np.argmin(y))
-    if 0 < at < len(x) - 1 and max(y[at - 1], y[at + 1]) < np.log(10):
-        curve = np.polyfit(x[at - 1 : at + 2], y[at - 1 : at + 2], 2)
-        return float(np.exp(-curve[1] / (2 * curve[0])))
-    return float(np.exp(x[at]))
-
-
-def _finite(losses: Any) -> Any:
-    return {kind: [[value if value < 1e3 else None for value in row] for row in rows] for kind, rows in losses.items()}
 
 
 EXPERIMENT = Experiment(

@@ -127,8 +127,10 @@ class Reproduction(Displayed):
 
     @property
     def verdict(self) -> str:
-        """In words."""
+        """In words; a quick run that misses something is too small to say that the claim does not hold."""
         failed = [check.what for check in self.checks if not check.passed]
+        if failed and self.settings.get("quick"):
+            return f"a quick run, too small for a verdict, misses: {'; '.join(failed)}"
         return f"not as expected: {'; '.join(failed)}" if failed else "as expected"
 
     def figure(self) -> Figure:
@@ -140,7 +142,8 @@ class Reproduction(Displayed):
         figure = Figure(figsize=(9.6, 4.2), layout="constrained")
         self.draw(figure)
         failed = sum(not check.passed for check in self.checks)
-        short = self.verdict if failed < 2 else f"not as expected in {failed} of {len(self.checks)} numbers"
+        what = "a quick run, too small for a verdict, misses" if self.settings.get("quick") else "not as expected in"
+        short = self.verdict if failed < 2 else f"{what} {failed} of {len(self.checks)} numbers"
         figure.suptitle("\n".join(fill(line, 120) for line in (self.claim, short)), fontsize=10)
         return figure
 

@@ -47,6 +47,8 @@ def test_a_verdict_names_what_failed():
     found = Reproduction("n", "c", "s", checks, {}, {}, lambda figure: None)
     assert not found.passed
     assert found.verdict == "not as expected: bad"
+    quick = Reproduction("n", "c", "s", checks, {}, {"quick": True}, lambda figure: None)
+    assert quick.verdict == "a quick run, too small for a verdict, misses: bad"
     assert json.loads(json.dumps(found.to_dict()))["passed"] is False
 
 

@@ -1,0 +1,222 @@
+"""How far steps of training move each layer's signals, over the width: what a parametrization is for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from .._arguments import RNG, Floats, as_count, as_key, as_number, as_threads
+from .._display import Displayed
+from ..errors import ConvergenceError
+from ..networks import MLP, Network
+from ._trainer import Loss, Optimizer, Trainer
+from ._widths import as_networks, as_samples
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["CoordinateCheck", "coordinate_check"]
+
+Array = NDArray[np.float64]
+_name = "coordinate_check"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CoordinateCheck(Displayed):
+    """How far each layer's preactivations moved over width and step; made by `coordinate_check`.
+
+    Attributes
+    ----------
+    widths : (w,) ndarray of int
+        Of the first hidden layer, ascending.
+    sizes : (w, L) ndarray
+        R.m.s. entries of h_1 .. h_L before training, over samples, units and draws; h_L is the output.
+    changes : (w, t, L) ndarray
+        R.m.s. entries of what h_l differs by from its value before training, after 1 .. t steps; NaN from where a
+        signal left all bounds.
+    mlp : networks.MLP
+        What was asked for.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.normal(size=(16, 8)), rng.normal(size=(16, 1))
+    >>> mlp = MLP([8, 64, 64, 1], "tanh", sigma_w=1.0, parametrization="ntk")
+    >>> found = coordinate_check(mlp, [64, 256], x, y, steps=2, rate=0.1, rng=0)
+    >>> hidden, output = found.exponents[-1, 1:]
+    >>> bool(hidden < -0.3), bool(output > -0.2)  # hidden signals of wide networks stand still, outputs do not
+    (True, True)
+    """
+
+    widths: NDArray[np.int64]
+    sizes: Array
+    changes: Array
+    mlp: MLP
+
+    @property
+    def steps(self) -> int:
+        """How many there were."""
+        return int(self.changes.shape[1])
+
+    @property
+    def exponents(self) -> Array:
+        """(t, L): of the changes in the width, by least squares of logarithms; 0 is what muP is for.
+
+        NaN where a change is 0 or not known.
+        """
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.changes)
+        across = np.log(self.widths) - np.log(self.widths).mean()
+        with np.errstate(invalid="ignore"):
+            found = np.einsum("w,wtl->tl", across, logs) / (across @ across)
+        return np.where(np.isfinite(logs).all(axis=0), found, np.nan)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers; None for what is not finite."""
+
+        def plain(values: Any) -> Any:
+            return [plain(v) if np.ndim(v) else (float(v) if math.isfinite(v) else None) for v in values]
+
+        content = {name: plain(getattr(self, name)) for name in ("sizes", "changes", "exponents")}
+        return {"widths": self.widths.tolist(), "steps": self.steps} | content
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the changes over the width, a line a layer."""
+        from ..plots import coordinate_check
+
+        return coordinate_check(self, ax=ax)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{each:.2f}" for each in self.exponents[-1])
+        widths = f"{self.widths.size} widths {self.widths[0]}..{self.widths[-1]}"
+        return f"CoordinateCheck({widths}, {self.steps} steps, exponents of layers after the last: {last})"
+
+
+def coordinate_check(
+    mlp: MLP,
+    widths: Sequence[int],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    steps: int = 5,
+    rate: float,
+    optimizer: Optimizer = "sgd",
+    loss: Loss = "squared",
+    epsilon: float = 1e-8,
+    draws: int = 4,
+    rng: RNG = None,
+    threads: int | None = None,
+) -> CoordinateCheck:
+    """Train a network at several widths with one rate, and measure how far each layer's signals move.
+
+    In muP a step moves hidden signals and outputs by as much at every width [1]_, so that what is tuned at one width
+    suits the others: the check of [2]_ on one's own MLP, data and optimizer.
+
+    Parameters
+    ----------
+    mlp : MLP
+        The network; hidden layers keep their proportions.
+    widths : sequence of int
+        Of the first hidden layer, ascending, at least two.
+    x : (n, n_0) array_like of real
+        Inputs: trained on, and where signals are measured.
+    y : (n, n_L) array_like of real, or (n,) array_like of int
+        Values or labels.
+    steps : int, default 5
+        Of training with all samples.
+    rate : float
+        The same for all widths; each layer's is multiplied as the parametrization has it.
+    optimizer : {"sgd", "adam"}
+        As in `Trainer`.
+    loss : {"squared", "cross-entropy"}
+        As in `Trainer`.
+    epsilon : float, default 1e-8
+        Of Adam: must be below the gradients of the widest network.
+    draws : int, default 4
+        Networks a width, over which squares are averaged.
+    rng : optional
+        Anything that `numpy.random.default_rng` takes.
+    threads : int, optional
+        Default: every core this process may use. Never changes the result.
+
+    Returns
+    -------
+    CoordinateCheck
+        `.sizes`, `.changes`, `.exponents`, `.plot()`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit, a number is out of range, or widths do not ascend.
+
+    Notes
+    -----
+    Exponents are those of large widths. Where changes are sums of terms of several orders, those smaller by n^(1/2)
+    bend the lines at small ones. In the standard and the NTK parametrization exponents of later steps are those of the
+    first only as long as the rate is so small that the widest network is still near its start.
+
+    References
+    ----------
+    .. [1] G. Yang, E. Hu, Feature learning in infinite-width neural networks, ICML (2021), arXiv:2011.14522.
+    .. [2] G. Yang et al., Tensor programs V: tuning large neural networks via zero-shot hyperparameter transfer,
+       NeurIPS (2021), arXiv:2203.03466.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.normal(size=(16, 8)), rng.normal(size=(16, 1))
+    >>> mlp = MLP([8, 64, 64, 1], "tanh", sigma_w=1.0, parametrization="mup")
+    >>> found = coordinate_check(mlp, [64, 128, 256], x, y, steps=3, rate=0.02, rng=0)
+    >>> found.changes.shape, bool((abs(found.exponents) < 0.15).all())
+    ((3, 3, 3), True)
+    """
+    networks = as_networks(_name, mlp, widths)
+    count, runs = as_count(_name, "steps", steps), as_count(_name, "draws", draws)
+    rate = as_number(_name, "rate", rate, above=0)
+    threads = as_threads(_name, threads)
+    key = as_key(_name, rng)
+    rows = as_samples(_name, mlp, x)
+    sizes = np.zeros((len(networks), mlp.depth))
+    changes = np.zeros((len(networks), count, mlp.depth))
+    for i, each in enumerate(networks):
+        for draw in range(runs):
+            start = each.sample(np.random.default_rng([key, draw]), threads=threads)
+            before = preactivations(start, rows, threads)
+            sizes[i] += [np.mean(h**2) for h in before]
+            trainer = Trainer(
+                start, rows, y, loss=loss, optimizer=optimizer, epsilon=epsilon, rate=rate, rng=0, threads=threads
+            )
+            changes[i] += [_moved(trainer, before, rows, threads) for _ in range(count)]
+    return CoordinateCheck(
+        np.array([each.widths[1] for each in networks]), np.sqrt(sizes / runs), np.sqrt(changes / runs), mlp
+    )
+
+
+def preactivations(network: Network, rows: Floats, threads: int) -> list[Floats]:
+    """h_1 .. h_L, a row an input."""
+    found, signal = [], rows
+    for layer, (w, b) in enumerate(zip(network.weights, network.biases, strict=True), start=1):
+        h = _core.linalg.multiply_transposed(signal, w, threads)
+        h += b
+        found.append(h)
+        if layer < network.depth:
+            signal = np.ascontiguousarray(network._of_layer(_name, "phi", network.activation.phi, h, layer))
+    return found
+
+
+def _moved(trainer: Trainer, before: list[Floats], rows: Floats, threads: int) -> list[float]:
+    """Take a step: by what mean squares signals then differ from those before training; NaN out of all bounds."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            trainer.step()
+            after = preactivations(trainer.network, rows, threads)
+            found = [float(np.mean((b - a) ** 2)) for a, b in zip(before, after, strict=True)]
+    except (ConvergenceError, ValueError):  # signals or weights that are not finite
+        found = []
+    return found if found and all(map(math.isfinite, found)) else [math.nan] * len(before)
