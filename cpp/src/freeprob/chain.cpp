@@ -403,14 +403,14 @@ Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
 }
 
 double Chain::log_floor() const {
-  double least = 0;  // y: the one that is reached first
+  double least = -infinity;  // y: the one that is reached first on the way down from 0
   const auto take = [&](const SquaredSlopes& law, double width) {
-    if (law.resolved() > 0) least = std::min(least, law.moments(law.at(-law.resolved())).y.real() / width);
+    if (law.resolved() > 0) least = std::max(least, law.moments(law.at(-law.resolved())).y.real() / width);
   };
   take(*lead_, lead_width_);
   if (segments_.size() == 1)
     for (const Group& g : segments_.front().groups) take(*g.law, g.width);
-  if (least == 0) return -infinity;
+  if (std::isinf(least)) return -infinity;
   Point p = point();
   p.lead = lead_->at(-std::max(lead_->resolved(), 1e-300));
   if (!(lead_->resolved() > 0) || lead_->moments(p.lead).y.real() / lead_width_ < least * (1 + 1e-15))

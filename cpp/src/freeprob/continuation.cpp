@@ -117,6 +117,39 @@ bool along(const Chain& chain, Chain::Point& p, Trail& trail, double log_x, Chai
   return true;
 }
 
+/// From the last solution to one many orders of magnitude away: close to 0 ln omega is what changes evenly with ln x.
+bool leap(const Chain& chain, Chain::Point& p, Trail& trail, double log_x, Chain::Value& found) {
+  const double ahead = log_x - trail.log_x[0];
+  if (!(std::abs(ahead) < 64)) return false;
+  Chain::Point guess = p;
+  const auto go = [&](const SquaredSlopes& law, SquaredSlopes::Point& w, Complex slope) {
+    const Complex step = slope * ahead;
+    const bool small = modulus(w.omega) < 0.1 * modulus(w.above);
+    if (!small && !(modulus(step) < reach(w) / 2)) return false;
+    if (small)
+      w = law.at(w.omega * std::exp(step / w.omega));
+    else
+      law.move(w, step);
+    return w.omega.imag() > 0 && modulus(w.omega) > SquaredSlopes::least;
+  };
+  if (!go(chain.lead(), guess.lead, trail.slope[0][0])) return false;
+  for (std::size_t k = 0; k < guess.rest.size(); ++k) {
+    SquaredSlopes::Point& w = guess.rest[k];
+    if (!go(*chain.rest()[k], w, trail.slope[0][k + 1])) return false;
+  }
+  const Chain::Point start = guess;
+  if (!newton(chain, guess, log_x, 12, trail.tally, &found)) return false;
+  // What ends up elsewhere may be another solution.
+  const auto stayed = [](const SquaredSlopes::Point& from, const SquaredSlopes::Point& to) {
+    return modulus(to.omega - from.omega) < 0.3 * reach(from);
+  };
+  if (!stayed(start.lead, guess.lead)) return false;
+  for (std::size_t k = 0; k < guess.rest.size(); ++k)
+    if (!stayed(start.rest[k], guess.rest[k])) return false;
+  p = std::move(guess);
+  return true;
+}
+
 }  // namespace
 
 bool negative_root(const Chain& chain, Chain::Point& p, double log_modulus) {
@@ -190,7 +223,8 @@ bool in_bulk(const Chain& chain, const std::vector<Edge>& edges, Chain::Point& p
       return true;
     }
   }
-  if (trail.known == 0 || std::abs(log_x - trail.log_x[0]) >= 1 || !along(chain, p, trail, log_x, found)) {
+  const bool close = trail.known > 0 && std::abs(log_x - trail.log_x[0]) < 1 && along(chain, p, trail, log_x, found);
+  if (!close && (trail.known == 0 || !leap(chain, p, trail, log_x, found))) {
     trail.known = 0;
     if (!from_afar(chain, p, log_x, 0, trail.tally)) return false;
     found = chain.value(p);

@@ -42,6 +42,26 @@ DEEPRMT_LEAF void add_panel_loop(const double* d, const double* weight, const do
 }
 constexpr auto add_panel = clones<add_panel_loop>;
 
+/// The same where squares of omega - d may underflow: in units of its larger part.
+DEEPRMT_LEAF void add_tiny_panel_loop(const double* d, const double* weight, const double* offset,
+                                      const double* is_near_top, double omega, double above, double height,
+                                      Sums& sums) {
+  for (int i = 0; i < nodes; ++i) {
+    const double re = (is_near_top[i] != 0 ? above : omega) + offset[i];
+    const double size = re < 0 ? -re : re, unit = size > height ? size : height, x = re / unit, y = height / unit;
+    const double inverse = 1 / (x * x + y * y) / unit;
+    const double c = x * inverse, s = y * inverse, w = weight[i], wd = w * d[i], wdc = wd * c, wds = wd * s;
+    sums.value[0][i] += w * c;
+    sums.value[1][i] += w * s;
+    sums.value[2][i] += wdc;
+    sums.value[3][i] += wds;
+    sums.value[4][i] += wdc * c - wds * s;
+    sums.value[5][i] += wdc * s;
+  }
+}
+constexpr auto add_tiny_panel = clones<add_tiny_panel_loop>;
+constexpr double tiny = 1e-140;  // squares of what is smaller are not taken
+
 constexpr int orders = 25;
 
 /// The sums of w r^(n+1) and w d r^(n+1), r = 1/(omega-d), lane by lane.
@@ -155,6 +175,7 @@ SquaredSlopes::SquaredSlopes(MatIn<double> d, MatIn<double> weights, MatIn<doubl
   } else {
     mass_at_zero_ = std::max(0.0, 1 - mass_above(least));
     if (mass_at_zero_ < 1e-15) mass_at_zero_ = 0;  // the rounding of a sum
+    if (mass_at_zero_ > 0) resolved_ = std::max(resolved_, least);
   }
 }
 
@@ -181,6 +202,7 @@ void SquaredSlopes::move(Point& p, std::complex<double> step) const {
 bool SquaredSlopes::far(const Panel& panel, std::complex<double> omega, double margin) {
   const double beside = std::max({panel.low - omega.real(), omega.real() - panel.high, 0.0});
   const double apart = margin * (panel.high - panel.low);
+  if (apart < tiny) return std::hypot(beside, omega.imag()) >= apart;
   return beside * beside + omega.imag() * omega.imag() >= apart * apart;
 }
 
@@ -375,8 +397,12 @@ SquaredSlopes::Moments SquaredSlopes::moments(const Point& p) const {
   if (lattice_ != nullptr && lattice_->moments(*this, p, quick)) return quick;
   Sums sums;
   const double height = p.omega.imag();
+  const bool is_tiny = modulus(p.omega) < tiny;
   visit(p.omega, [&](const Panel& panel) {
-    add_panel(panel.d, panel.weight, panel.offset, panel.is_near_top, p.omega.real(), p.above.real(), height, sums);
+    const auto add = [&](const auto& loop) {
+      loop(panel.d, panel.weight, panel.offset, panel.is_near_top, p.omega.real(), p.above.real(), height, sums);
+    };
+    is_tiny ? add(add_tiny_panel) : add(add_panel);
   });
   double s[6] = {};
   for (int k = 0; k < 6; ++k)

@@ -29,6 +29,7 @@ _rounding = 1e-11
 _far, _moments = 0.1, 16
 # Below it quantiles are doubles counted through: they have few digits, and the mass may begin beyond them.
 _resolved = 1e-300
+_least_double = 5e-324
 # What `expect` aims at. At an end where the density diverges the rounding of x alone costs 1e-8 of the mass.
 _settled = 1e-10
 
@@ -189,14 +190,19 @@ class SolvedLaw(Reported):
     def _ppf(self, q: Array) -> Array:
         if isinstance(self._solver, Law):
             return self._solver._ppf(q)
-        rare = (q < _rounding) & self._has_thin_tail
+        rare = (q < _rounding) & self._thins_out_among_doubles
         if not rare.any():
-            to_zero = not self._has_thin_tail and self._hull()[0] == 0 and dict(self._known_atoms).get(0.0, 0.0) == 0
-            return self._at_least_doubles(q) if to_zero else tabled(self, q, 50)
+            to_zero = self._hull()[0] == 0 and dict(self._known_atoms).get(0.0, 0.0) == 0
+            return self._at_least_doubles(q) if to_zero and not self._thins_out_among_doubles else tabled(self, q, 50)
         out = np.empty_like(q)
         out[~rare] = tabled(self, q[~rare], 50)
         out[rare] = self._rare_quantiles(q[rare])
         return out
+
+    @cached_property
+    def _thins_out_among_doubles(self) -> bool:
+        """Whether the thin tail, if there is one, ends above the least doubles, to rounding."""
+        return self._has_thin_tail and bool(self._cdf(np.array([_resolved]))[0] < _rounding)
 
     def _rare_quantiles(self, q: Array) -> Array:
         """Where rounding hides the distribution function: the density, added up on a grid of ln x. Three digits."""
@@ -220,19 +226,20 @@ class SolvedLaw(Reported):
     def _at_least_doubles(self, q: Array) -> Array:
         """Quantiles of a law down to 0, whose mass may begin below the least double: there doubles are counted through.
 
-        Close to the least doubles x has few digits.
+        Close to the least doubles x has few digits. What lies below all of them has the least as its quantile.
         """
-        tiny = q <= self._cdf(np.array([_resolved]))[0]
-        out = np.empty_like(q)
-        if not tiny.all():
-            out[~tiny] = tabled(self, q[~tiny], 50)
+        least, resolved = self._cdf(np.array([_least_double, _resolved]))
+        out = np.where(q > 0, _least_double, 0.0)
+        above, tiny = q > resolved, (q > least) & (q <= resolved)
+        if above.any():
+            out[above] = tabled(self, q[above], 50)
         if tiny.any():
             low, high = np.zeros(int(tiny.sum()), np.int64), np.full(int(tiny.sum()), _resolved).view(np.int64)
             while (high - low > 1).any():
                 middle = (low + high) // 2
                 above = self._cdf(middle.view(np.float64)) >= q[tiny]
                 low, high = np.where(above, low, middle), np.where(above, middle, high)
-            out[tiny] = np.where(q[tiny] > 0, high.view(np.float64), 0.0)
+            out[tiny] = high.view(np.float64)
         return out
 
 

@@ -89,6 +89,8 @@ def _solve(law: Law, q: Array, a: float, b: float, top: float) -> Array:
             # Done at a step of rounding, or where rounding in the cdf keeps steps from shrinking.
             done = (size <= 2e-16) | ((size < 1e-8) & (size >= last / 2)) | (far - near <= 2e-16 * far)
             done |= far < 2 * _LEAST
+            # A step of rounding that rounding has barred.
+            done |= ~inside & (size < 1e-8) & (np.abs(more) <= 1e-15)
             # Bisection, in the logarithm while the bracket spans orders of magnitude.
             wide = far > 16 * near
             half = np.where(wide, np.sqrt(np.maximum(near, _LEAST) * far), near + (far - near) / 2)

@@ -84,10 +84,11 @@ class _Stretch:
         # Less than rounding of x makes of it cannot be asked for.
         settled = max(_settled, 16 * math.ulp(max(abs(low), abs(high))) / (high - low))
         if low == 0:  # the angle of the upper edge alone: ln x = ln high - v^2
-            base, ends = float(cdf(np.array([0.0]))[0]), np.linspace(0, 26, 14)
+            base, last = float(cdf(np.array([0.0]))[0]), math.sqrt(math.log(high) - math.log(_least))
+            ends = np.linspace(0, last, 14)
             mass = cdf(self._x(ends)) - base
             enough = np.flatnonzero(mass < 0.1 * rare)
-            self._ends = np.linspace(0, ends[enough[0]] if enough.size else 25.8, 17)
+            self._ends = np.linspace(0, ends[enough[0] if enough.size else -1], 17)
         else:
             self._ends = np.linspace(0, math.pi, 17)
         panels = [(a, b) for a, b in zip(self._ends[:-1], self._ends[1:], strict=True)]

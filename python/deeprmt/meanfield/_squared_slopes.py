@@ -112,10 +112,11 @@ class SquaredSlopes:
         marks = marks[np.concatenate([[True], np.diff(marks) > 1e-9 * min(root, 1.0)])]
         # Where phi'^2 falls by more than e^16 over a panel, no polynomial on a part of it would follow.
         for _ in range(12):
-            log_d = np.log(np.maximum(self.d(marks), 1e-300))
-            steep = np.abs(np.diff(log_d)) > 16
-            # At a zero of phi' the fall is that of a power, which the solver follows.
-            steep &= (self.d(marks)[1:] > 0) & (self.d(marks)[:-1] > 0) & ~self._touches_zero(marks)
+            d = self.d(marks)
+            steep = np.abs(np.diff(np.log(np.maximum(d, 1e-300)))) > 16
+            # At a zero of phi' the fall is that of a power, which the solver follows; what underflows is no zero.
+            less, more = np.minimum(d[1:], d[:-1]), np.maximum(d[1:], d[:-1])
+            steep &= ((less > 0) | (more < 1e-20 * d.max())) & ~self._touches_zero(marks)
             if not steep.any():
                 break
             marks = np.sort(np.concatenate([marks, ((marks[1:] + marks[:-1]) / 2)[steep]]))

@@ -11,7 +11,7 @@ from deeprmt import _core
 from deeprmt.activations import Activation, leaky_relu
 from deeprmt.jacobian import JacobianLaw, law, singular_values, universal_law
 from deeprmt.laws import FussCatalan
-from deeprmt.meanfield import critical_point, gauss_moment
+from deeprmt.meanfield import critical_point, gauss_moment, slope_law
 from deeprmt.networks import MLP
 from reference.jacobian import law as reference
 
@@ -612,3 +612,42 @@ def test_no_survival_function_rises_next_to_an_infinite_density(spread):
     x = end + np.spacing(end) * np.arange(-60.0, 3.0)
     assert (np.diff(mu.sf(x)) <= 0).all()
     assert (np.diff(mu.cdf(x)) >= 0).all()
+
+
+@pytest.mark.parametrize(("activation", "q0"), [("tanh", 1e3), ("tanh", 1e4), ("sigmoid", 1e4), ("erf", 1e6)])
+def test_inputs_not_scaled(activation, q0):
+    """Pixels of 0 .. 255 have q0 of 1e4: slopes spread over hundreds of decades, and beyond those of doubles."""
+    mu = law(MLP([64] * 4, activation, weights="haar", sigma_w=1.1, sigma_b=0.0), q0=q0)
+    x = np.geomspace(1e-320, mu.lambda_max, 60)
+    cdf = mu.cdf(x)
+    assert np.isfinite(mu.pdf(x)).all()
+    assert (np.diff(cdf) >= 0).all()
+    assert cdf[-1] == 1
+    # No ordered eigenvalue is above that of D_1^2 by more than what the other factors can bring.
+    first = slope_law(activation, 1.21 * q0, squared=True)
+    assert (cdf >= first.cdf(x / (1.1**6 * first.support()[0][1])) - 1e-9).all()
+    least = 5e-324
+    q = np.array([0.003, 0.1, 0.3, 0.5, 0.9, 0.999])
+    quantiles = mu.ppf(q)
+    known = quantiles > 1e-300
+    np.testing.assert_allclose(mu.cdf(quantiles[known]), q[known], rtol=0, atol=1e-11)
+    assert (quantiles[~known] >= least).all()
+    assert (mu.cdf(quantiles[~known]) >= q[~known]).all()
+    assert mu.median() == quantiles[3]
+    values = mu.rvs(200, rng=0)
+    assert (values >= least).all()
+    assert (values <= mu.lambda_max).all()
+    # Five sigma of 200 independent values, at most.
+    for share, at in zip(q, quantiles, strict=True):
+        assert abs(np.mean(values <= at) - mu.cdf(at)) < 5 * 0.5 / math.sqrt(200), share
+
+
+def test_inputs_not_scaled_are_as_simulated():
+    n, trials, q0 = 256, 4, 1e4
+    mlp = MLP([n] * 4, "tanh", weights="haar", sigma_w=1.1, sigma_b=0.0)
+    mu = law(mlp, q0=q0)
+    logs = 2 * singular_values(mlp, np.full(n, math.sqrt(q0)), trials=trials, log=True, rng=1).ravel()
+    x = np.array([1e-280, 1e-200, 1e-120, 1e-60, 1e-20, 1e-3])
+    found = np.mean(logs[:, None] <= np.log(x), axis=0)
+    # Each neuron is on its own in the first layer: no more spread than that of n trials independent values.
+    np.testing.assert_allclose(mu.cdf(x), found, rtol=0, atol=5 * 0.5 / math.sqrt(n * trials))

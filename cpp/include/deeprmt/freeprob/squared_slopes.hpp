@@ -14,7 +14,7 @@ namespace deeprmt::freeprob {
 class SquaredSlopes {
  public:
   static constexpr int nodes = 16;         // a panel
-  static constexpr double least = 1e-150;  // whose square does not underflow; smaller d are as good as 0
+  static constexpr double least = 1e-300;  // whose inverse does not overflow; smaller d are as good as 0
 
   /// Level k has 2^k times the panels of level 0; panels 2i and 2i + 1 of level k + 1 are the halves of panel i of k.
   /// @param d, weights  (panels, 16)  all levels, one after the other; weights >= 0, each level's sum to 1
@@ -47,7 +47,7 @@ class SquaredSlopes {
   /// The mass of an atom at 0, or of a continuous law below `least`.
   double mass_at_zero() const { return mass_at_zero_; }
 
-  /// Below this d the law is not resolved, because phi' goes through 0 there; 0 if it does so nowhere.
+  /// Below this d the law is not resolved, because phi' goes through 0 there, or falls below `least`; 0 if neither.
   double resolved() const { return resolved_; }
   double top() const { return top_; }
   double bottom() const { return bottom_; }
