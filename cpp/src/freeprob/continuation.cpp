@@ -120,7 +120,7 @@ bool along(const Chain& chain, Chain::Point& p, Trail& trail, double log_x, Chai
 /// From the last solution to one many orders of magnitude away: close to 0 ln omega is what changes evenly with ln x.
 bool leap(const Chain& chain, Chain::Point& p, Trail& trail, double log_x, Chain::Value& found) {
   const double ahead = log_x - trail.log_x[0];
-  if (!(std::abs(ahead) < 64)) return false;
+  if (!(std::abs(ahead) >= 1 && std::abs(ahead) < 64)) return false;
   Chain::Point guess = p;
   const auto go = [&](const SquaredSlopes& law, SquaredSlopes::Point& w, Complex slope) {
     const Complex step = slope * ahead;

@@ -633,7 +633,8 @@ def test_inputs_not_scaled(activation, q0):
     np.testing.assert_allclose(mu.cdf(quantiles[known]), q[known], rtol=0, atol=1e-11)
     assert (quantiles[~known] >= least).all()
     assert (mu.cdf(quantiles[~known]) >= q[~known]).all()
-    assert mu.median() == quantiles[3]
+    # Rounding of the distribution function, 1e-15, where it rises by 1e-4 at least over a unit of ln x.
+    np.testing.assert_allclose(mu.median(), quantiles[3], rtol=1e-10)
     values = mu.rvs(200, rng=0)
     assert (values >= least).all()
     assert (values <= mu.lambda_max).all()
