@@ -44,6 +44,12 @@ class JacobianLaw(SolvedLaw):
     log_scale : float
         0, or what has been added to ln x, so that the mean is 1.
 
+    Notes
+    -----
+    Large inputs to saturating activations leave mass below the range of doubles. There `cdf` is right as a whole, from
+    about 1e-300 upwards point by point; quantiles and draws that would be less than the least double, 5e-324, are
+    5e-324, not 0: 0 is only ever an atom.
+
     Examples
     --------
     >>> mu = law(MLP([100] * 5, "hard_tanh", weights="haar", sigma_w=1.0), q0=0.1)

@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 _least = 1e-140
 # Below this level rounding of the distribution function is seen.
 _rounding = 1e-11
+# What it varies by from one batch of points to another.
+_noise = 1e-15
 # Where z is so far from the law that 1 / (z - x) is a series of this ratio, moments up to that order give its mean.
 _far, _moments = 0.1, 16
 # Below it quantiles are doubles counted through: they have few digits, and the mass may begin beyond them.
@@ -153,7 +155,8 @@ class SolvedLaw(Reported):
         return known[centre]
 
     def _rvs(self, count: int, key: int) -> Array:
-        return self._solver._rvs(count, key) if isinstance(self._solver, Law) else super()._rvs(count, key)
+        solver = self._solver
+        return self._not_zero(solver._rvs(count, key)) if isinstance(solver, Law) else super()._rvs(count, key)
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """In ln x towards 0, where mass piles up."""
@@ -187,9 +190,14 @@ class SolvedLaw(Reported):
     # Next to an end at which the density is infinite a unit in the last place of x holds 1e-8 of the mass.
     _rounding = 1e-6
 
+    def _not_zero(self, x: Array) -> Array:
+        """What underflows is the least double: 0 itself stays without mass if the law has none there."""
+        return x if dict(self._known_atoms).get(0.0, 0.0) > 0 else np.maximum(x, _least_double)
+
     def _ppf(self, q: Array) -> Array:
         if isinstance(self._solver, Law):
-            return self._solver._ppf(q)
+            found = self._solver._ppf(q)
+            return np.where(q > 0, self._not_zero(found), found)
         rare = (q < _rounding) & self._thins_out_among_doubles
         if not rare.any():
             to_zero = self._hull()[0] == 0 and dict(self._known_atoms).get(0.0, 0.0) == 0
@@ -234,13 +242,39 @@ class SolvedLaw(Reported):
         if above.any():
             out[above] = tabled(self, q[above], 50)
         if tiny.any():
-            low, high = np.zeros(int(tiny.sum()), np.int64), np.full(int(tiny.sum()), _resolved).view(np.int64)
-            while (high - low > 1).any():
-                middle = (low + high) // 2
-                above = self._cdf(middle.view(np.float64)) >= q[tiny]
-                low, high = np.where(above, low, middle), np.where(above, middle, high)
-            out[tiny] = high.view(np.float64)
+            out[tiny] = self._counted(q[tiny])
         return out
+
+    def _counted(self, q: Array) -> Array:
+        """Quantiles from the least double to 1e-300: between doubles that are neighbours, or as close as rounding."""
+        grid = np.geomspace(_least_double, _resolved, 33)
+        mass = np.maximum.accumulate(self._cdf(grid))
+        k = np.clip(np.searchsorted(mass, q), 1, grid.size - 1)
+        ends, values = np.stack([grid[k - 1], grid[k]]), np.stack([mass[k - 1], mass[k]])
+        for step in range(200):
+            counts = ends.view(np.int64)
+            apart = (ends[1] - ends[0]) / ends[1]
+            live = (counts[1] - counts[0] > 1) & (apart > 4e-13)
+            live &= (apart > 1e-3) | (values[1] - values[0] > 4 * _noise)
+            if not live.any():
+                break
+            (low, high), count, (below, above) = ends[:, live], counts[:, live], values[:, live]
+            if step % 4 == 3:
+                tried = (count.sum(axis=0) // 2).view(np.float64)[None]
+            else:  # between two points on both sides of where a straight line in ln x has the level
+                t, width = np.log(low), np.log(high / low)
+                rise = np.maximum(above - below, 1e-300)
+                share = (q[live] - below) / rise
+                beside = np.minimum(np.maximum(width / 8, _noise / rise) * width, width / 3)
+                tried = np.exp(t + np.clip(share, 0, 1) * width + np.stack([-beside, beside]))
+            tried = np.clip(tried.view(np.int64), count[0] + 1, count[1] - 1).view(np.float64)
+            for x, cdf in zip(tried, self._cdf(tried.ravel()).reshape(tried.shape), strict=True):
+                reached = cdf >= q[live]
+                inside = (x > ends[0, live]) & (x < ends[1, live])
+                for end, which in ((0, inside & ~reached), (1, inside & reached)):
+                    ends[end, live] = np.where(which, x, ends[end, live])
+                    values[end, live] = np.where(which, cdf, values[end, live])
+        return np.asarray(ends[1], dtype=np.float64)
 
 
 def _off_zero(x: Array) -> Array:

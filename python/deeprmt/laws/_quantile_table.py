@@ -22,7 +22,7 @@ _nodes = np.cos(math.pi * (np.arange(_degree + 1) + 0.5) / (_degree + 1))
 _to_coefficients = np.linalg.inv(chebyshev.chebvander(_nodes, _degree))
 _settled = 1e-12
 # The panels' coordinate ends here if the support begins at 0.
-_least = 1e-290
+_least = 1e-300
 # Levels this close to 0 and 1 are solved for; the others are read from the table.
 _rare = 1e-6
 
