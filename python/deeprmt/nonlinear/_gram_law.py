@@ -176,7 +176,7 @@ def gram_law(
     side : {"features", "samples"}
         The n_1 x n_1 matrix Y Y^T / m, or the m x m matrix Y^T Y / m.
     nonlinearity : float, optional
-        eta - zeta, where f is so close to linear that the difference loses digits.
+        eta - zeta, where f is so close to linear that the difference loses digits. Below 1e-70 zeta it counts as 0.
 
     Returns
     -------

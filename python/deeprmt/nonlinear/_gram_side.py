@@ -23,6 +23,8 @@ from ._ridge_point import _root
 Array = NDArray[np.float64]
 # Points whose root is real though they lie in the support are within rounding of an end; further in they failed.
 _at_end = 1e-5
+# Below this part of zeta what is not linear is 0: places in its bulk, and products of squares, are no doubles.
+_linear = 1e-70
 
 
 class ShorterSide(SolvedLaw):
@@ -36,9 +38,10 @@ class ShorterSide(SolvedLaw):
     def __init__(self, zeta: float, rest: float, phi: float, psi: float) -> None:
         # What is below rounding wherever it enters is 0.
         self.zeta = 0.0 if zeta * max(1.0, 1 / max(phi, psi)) < 2.0**-52 * rest else zeta
-        self.rest, self.phi, self.psi = rest, phi, psi
+        self.phi, self.psi = phi, psi
         # eta is near 1 in the core's units, which are a power of 2: nothing is rounded.
         self._unit = 2.0 ** math.frexp(zeta + rest)[1]
+        self.rest = rest if rest >= _linear * zeta else 0.0
 
     @property
     def _name(self) -> str:
@@ -107,6 +110,8 @@ class ShorterSide(SolvedLaw):
             b = (phi + psi) * zeta * zeta + phi * psi * zeta * (zeta + 2 * rest)
             c = phi * psi * zeta**3
             for _ in range(12):
+                if abs(at - Decimal(y)) > Decimal("1e-6") * abs(Decimal(y)):
+                    return None  # before it comes to a pole
                 s = at - zeta
                 slope = 1 - k / at**2 - b / s**2 - 2 * c / s**3
                 curvature = 2 * k / at**3 + 2 * b / s**3 + 6 * c / s**4
@@ -117,8 +122,6 @@ class ShorterSide(SolvedLaw):
                 if abs(step) < abs(at) * Decimal(10) ** -60:
                     break
             else:
-                return None
-            if abs(at - Decimal(y)) > Decimal("1e-6") * abs(Decimal(y)):
                 return None
             s = at - zeta
             value = float((at + (phi + psi) * (zeta + rest) + k / at + b / s + c / s**2) / psi)
@@ -185,7 +188,8 @@ class ShorterSide(SolvedLaw):
                 terms = np.array([np.ones_like(y), -np.square(math.sqrt(k) / y), -b / q**2, 2 * twice / q**3])
                 sums, sizes = terms.sum(0), np.abs(terms).sum(0)
                 terms = np.array([1 / (y + y_c), 1 / (y + y_d), -1 / (other_c - y), -1 / (other_d - y), -1 / y, 2 / q])
-                whole = (y + y_c) / q * ((y + y_d) / q) * (other_c - y) * ((other_d - y) / y)
+                # For linear f y_c and y_d are 0: y goes with y, lest y^2 underflow.
+                whole = (y + y_c) / q * ((other_c - y) / q) * (other_d - y) * ((y + y_d) / y)
                 logs = np.abs(whole) * np.abs(terms).sum(0)
                 by_logs = logs < sizes
                 out = np.where(by_logs, whole * terms.sum(0), sums) / np.where(by_logs, logs, sizes)

@@ -287,3 +287,28 @@ def test_narrow_bulks_next_to_a_hard_edge_keep_their_mass(below, apart, rest):
     # The density near 0 is a power: what rounding of the masses leaves of 1.
     assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-11)
     assert law.expect(lambda x: x) == pytest.approx(1, abs=1e-11)
+
+
+@pytest.mark.parametrize(("phi", "psi"), [(1e-4, 1e-4), (3e-4, 3e-4), (1.37e-5, 2.5e-4), (1e-60, 1e-9)])
+def test_linear_features_of_few_inputs(phi, psi):
+    """Where both ratios are small X X^T / m is near 1: of n0 eigenvalues psi x is near 1 as well."""
+    law = gram_law(1.0, 1.0, phi, psi)
+    (low, high), (atom,) = law.support()[0], law.atoms()
+    assert len(law.support()) == 1
+    assert atom == (0.0, pytest.approx(1 - psi, rel=1e-14))
+    # The free product's ends are at (1 +- 2 (phi + psi)^(1/2) + O(phi + psi)) / psi.
+    spread = 2 * math.sqrt(phi + psi)
+    np.testing.assert_allclose([low * psi, high * psi], [1 - spread, 1 + spread], atol=3 * (phi + psi))
+    assert law.mean() == pytest.approx(1.0, rel=1e-13)
+    assert law.cdf(law.ppf(1 - psi / 3)) == pytest.approx(1 - psi / 3, rel=1e-13)
+
+
+def test_hardly_any_nonlinearity_is_none():
+    linear = gram_law(1.0, 1.0, 1e-4, 1e-4)
+    for rest in (1e-300, 1e-90):
+        law = gram_law(1.0, 1.0, 1e-4, 1e-4, nonlinearity=rest)
+        assert law.support() == linear.support()
+        assert law.atoms() == linear.atoms()
+    two = gram_law(1.0, 1.0, 1e-4, 1e-4, nonlinearity=1e-60).support()
+    assert two[0] == (0.0, pytest.approx(3.9996e-60, rel=1e-12))  # 4 (1 - c) of the nonlinearity
+    assert two[1] == pytest.approx(linear.support()[0], rel=1e-15)
