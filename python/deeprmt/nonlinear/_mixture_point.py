@@ -26,6 +26,7 @@ from ..errors import ConvergenceError
 from ._ridge_point import Array
 
 _SETTLED = 4e-15
+_SOLVED = 1e-6  # a step may be short for a steep slope alone
 _STEP = 30.0  # of a logarithm
 
 
@@ -211,7 +212,9 @@ class _Parts:
         f_g = (alone + crossed) * uu / mean_u + both * a_k
         f_k = against_g + both / mean_u * (self.gamma * self.g + (w * other * self.r).sum(1))
         against_k = alone + crossed * uu / mean_u + both * a_k
-        size = np.sqrt(a * b)
+        # Equal at the solution. Away from it a slope is that of the larger one, or close: neither falls faster than a
+        # power, so that their sum over anything smaller would make a step look like the last.
+        size = np.maximum(a, b)
         return against_g / size, against_k / size, np.log(a / b), f_k / size, f_g / size
 
     def of_samples(self) -> _Equation:
@@ -249,7 +252,8 @@ def _newton(kinds: Kinds, gamma: Array, g: Array, k: Array, steps: int) -> tuple
         one, two = point.step()
         now = np.maximum(np.abs(one), np.abs(two))
         now = np.where(np.isfinite(now), now, np.inf)
-        done = (now <= _SETTLED) | ((now < 1e-12) & (now >= size[live] / 2))  # at the level of rounding
+        solved = np.maximum(*map(np.abs, point.residuals)) < _SOLVED
+        done = solved & ((now <= _SETTLED) | ((now < 1e-12) & (now >= size[live] / 2)))  # at the level of rounding
         scale = _STEP / np.maximum(now, _STEP)
         good = np.isfinite(now)
         g[live[good]] *= np.exp((scale * one)[good])

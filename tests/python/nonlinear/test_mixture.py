@@ -206,3 +206,15 @@ def test_very_many_features():
     """1e24 features a sample: the trace is 1e-24."""
     found = mixture_errors(1e-3, [1.0], [1.0], [0.5], 1e12, 1e-12)
     assert found.train == pytest.approx(nonlinear.training_error(1e-3, 1.0, 0.5, 1e12, 1e-12), rel=1e-12)
+
+
+@pytest.mark.parametrize("gamma", [1e-20, 1e-28, 1e-30, 1e-60, 1e-90])
+def test_linear_features_as_many_as_given_inputs(gamma):
+    """To order gamma g = (h / gamma)^(1/2) and the training error is (h gamma)^(1/2) / 2, h the mean of 1 / inputs."""
+    levels = np.array([1.5, 0.5, 1.0, 1.0])
+    h = np.mean(1 / levels)
+    found = mixture_errors(gamma, [1.0], [1.0], [1.0], 0.7, 0.7, inputs=levels)
+    # The next order is a part of gamma^(1/2).
+    assert found.g == pytest.approx((h / gamma) ** 0.5, rel=1e-9)
+    assert found.train == pytest.approx((h * gamma) ** 0.5 / 2, rel=1e-9)
+    assert found.test == pytest.approx(0.5 / (h * gamma) ** 0.5, rel=1e-9)
