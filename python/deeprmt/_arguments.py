@@ -54,7 +54,9 @@ def as_real(function: str, argument: str, value: ArrayLike) -> Floats:
         return value  # nothing to do: said first, for it takes longer to ask all the rest than to solve a small problem
     array = as_array(function, argument, value)
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise TypeError(f"{function}: {argument} must be real numbers of at most 64 bits, got dtype {array.dtype}")
+        large = array.dtype == object and any(isinstance(each, int) and abs(each) >= 2**63 for each in array.flat)
+        found = "a whole number beyond them" if large else f"dtype {array.dtype}"
+        raise TypeError(f"{function}: {argument} must be real numbers of at most 64 bits, got {found}")
     if array.dtype.kind == "f" and array.dtype.itemsize <= 4:  # in any byte order
         dtype: Any = np.float32
     else:

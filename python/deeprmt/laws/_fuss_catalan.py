@@ -286,7 +286,7 @@ class FussCatalan(Parametric):
             top = ((s - 1) / s) ** s / (s - 1)  # the largest value, at y = 1 / (s - 1)
             if (w > top).any():
                 raise ValueError(
-                    f"FussCatalan.r_transform: w must be in the range of the transform, at most {top!r}, got"
+                    f"FussCatalan.r_transform: w must be in the range of the transform, at most {float(top)!r}, got"
                     f" {float(w[w > top][0])!r}"
                 )
         elif s == 1 and (w == 1).any():

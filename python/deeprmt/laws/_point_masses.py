@@ -112,7 +112,7 @@ class Discrete(PointMasses):
                 raise ValueError(f"Discrete: p must be as many as x, {points.size}, got {masses.size}")
             refuse_non_finite("Discrete", "p", masses)
             if (masses < 0).any():
-                raise ValueError(f"Discrete: p must not be negative, found {masses[masses < 0][0]!r}")
+                raise ValueError(f"Discrete: p must not be negative, found {float(masses[masses < 0][0])!r}")
             total = fsum(masses)
             if abs(total - 1) > 1e-9:
                 raise ValueError(f"Discrete: p must sum to 1, got {total!r}")

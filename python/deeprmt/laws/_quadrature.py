@@ -78,7 +78,7 @@ def integrate(
         x, slope = interval.point((low + half)[:, None] + half[:, None] * _NODES)
         values = function(x.ravel()).reshape(x.shape) * slope * (half[:, None] * _WEIGHTS)
         if not np.all(np.isfinite(values)):
-            bad = x[~np.isfinite(values)][0]
+            bad = float(x[~np.isfinite(values)][0])
             raise ConvergenceError(f"the integrand is not finite at {bad!r}, inside ({interval.low}, {interval.high})")
         return values.sum(axis=1), np.abs(values).sum(axis=1)
 

@@ -65,6 +65,10 @@ class QuarterCircle(Parametric):
     def _sf(self, x: Array) -> Array:
         return self._squared._sf(x)
 
+    def _ppf(self, q: Array) -> Array:
+        # In units of sigma: squares of small quantiles are below the range of doubles.
+        return super()._ppf(q) if self.sigma == 1 else self.sigma * QuarterCircle()._ppf(q)
+
     def _moment(self, k: int) -> float:
         if k % 2 == 0:
             return Semicircle(self.sigma)._moment(k)

@@ -31,7 +31,7 @@ def within_range(law: Law, method: str, w: Array, *, closed: bool) -> Array:
         bottom = sum(mass for location, mass in law.atoms() if location == 0) - 1
         if (w < bottom).any() or (bottom > -1 and (w == bottom).any()):
             raise ValueError(
-                f"{law._name}.s_transform: w must be in the range of the transform, above {bottom!r}, got"
+                f"{law._name}.s_transform: w must be in the range of the transform, above {float(bottom)!r}, got"
                 f" {float(w[w <= bottom][0])!r}"
             )
     if closed and math.isfinite(low + high) and not (positive and low < 0):
@@ -103,7 +103,7 @@ def _inverted(law: Law, method: str, function: Callable[[float], float], w: floa
     if math.isinf(bound):
         side = "positive" if w > 0 else "negative"
         raise ValueError(
-            f"{law._name}.{method}: w must not be {side} where the support has no end on that side, got {w!r}"
+            f"{law._name}.{method}: w must not be {side} where the support has no end on that side, got {float(w)!r}"
         )
     end = math.copysign(math.inf, w) if bound == 0 else 1 / bound
     size = max(abs(x) for x in (low, high) if math.isfinite(x))
@@ -118,6 +118,6 @@ def _inverted(law: Law, method: str, function: Callable[[float], float], w: floa
         previous = t
         t = 4 * t if math.isinf(end) else end - (end - t) / 4
     if t in (0, end) or abs(function(t)) < abs(w):
-        raise ValueError(f"{law._name}.{method}: w must be in the range of the transform, got {w!r}")
+        raise ValueError(f"{law._name}.{method}: w must be in the range of the transform, got {float(w)!r}")
     # In units of t and of w, so that brentq's products do not underflow.
     return t * float(brentq(lambda s: function(s * t) / w - 1, previous / t, 1.0, xtol=1e-300, rtol=1e-15))

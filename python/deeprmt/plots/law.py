@@ -112,7 +112,15 @@ def curve(law: Law, low: float, high: float, points: int) -> tuple[Any, Any]:
     # Half a step inside: a density may be infinite at an end.
     angle = np.linspace(0, np.pi, points + 1)[1:] - np.pi / (2 * points + 2)
     x = (low + high) / 2 - (high - low) / 2 * np.cos(angle)
-    return x, law.pdf(x)
+    y = law.pdf(x)
+    before, upto = (float(each) for each in law.cdf(np.array([low, high])))
+    mass = upto - before
+    if np.trapezoid(np.where(np.isfinite(y), y, 0.0), x) < 0.1 * mass:  # most of it is between two points
+        begin, end = (float(law.ppf(before + share * mass)) for share in (1e-4, 1 - 1e-4))
+        if low <= begin < end <= high and end - begin < 1e-3 * (high - low):
+            x = (begin + end) / 2 - (end - begin) / 2 * np.cos(angle)
+            y = law.pdf(x)
+    return x, y
 
 
 def stems(ax: Axes, atoms: list[tuple[float, float, str]], color: str) -> None:

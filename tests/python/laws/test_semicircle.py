@@ -6,7 +6,7 @@ import scipy.stats as stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeprmt.laws import Law, Semicircle
+from deeprmt.laws import Discrete, Law, QuarterCircle, Semicircle
 from reference.laws import semicircle as reference
 
 
@@ -97,3 +97,17 @@ def test_scales_beyond_doubles_are_refused():
             change()
     with pytest.raises(ValueError, match=r"got 1\.1$"):
         law.ppf(1.1)
+
+
+def test_small_quantiles_of_a_small_quarter_circle():
+    # The density next to 0 is 2 / (pi sigma).
+    np.testing.assert_allclose(QuarterCircle(1e-150).ppf([1e-15, 1e-12]), [np.pi * 1e-165 / 2, np.pi * 1e-162 / 2])
+
+
+def test_messages_show_plain_numbers():
+    with pytest.raises(ValueError, match=r"must not be negative, found -0\.5"):
+        Discrete([1, 2], [-0.5, 1.5])
+    with pytest.raises(TypeError, match="at most 64 bits, got a whole number beyond them"):
+        Semicircle().cdf(10**400)
+    with pytest.raises(TypeError, match="at most 64 bits, got dtype object"):
+        Semicircle().cdf(np.array([1.0, None]))

@@ -246,3 +246,13 @@ def test_random_features_draw_themselves():
     _, ax = pyplot.subplots()
     assert deep.plot(ax) is ax
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), deep.distances())
+
+
+@pytest.mark.parametrize("law", [laws.ErfSlope(1e-12), laws.TanhSlope(1e-12)])
+def test_all_mass_next_to_one_end(law):
+    """1e-11 wide in a support of length 1: the line is drawn where the mass is, and holds it."""
+    (line,) = plots.law(law).lines
+    x, y = line.get_data()
+    # Twenty steps off the end, where the density diverges like 1 / sqrt(t): there a step is h = t / 10, rounding of x
+    # 1e-16 / 1e-13 of t, and the trapezium's error h^2 / 12 on the slope, 1e-3 of sqrt(t) / 2 times the density.
+    np.testing.assert_allclose(np.trapezoid(y[:-19], x[:-19]), law.cdf(x[-20]), rtol=0, atol=2e-3)
