@@ -13,10 +13,12 @@ from .._arguments import Floats, as_number
 from .._display import Displayed
 from ..activations import Activation
 from ._constants import as_function, constants
-from ._ridge_point import Array, RidgePoint, as_positive, in_range, limit, ridge_point, shared
+from ._ridge_point import Array, RidgePoint, as_positive, as_ratio, in_range, least_risk, limit, ridge_point, shared
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_MOST = 1e70  # of variances, as of ratios
 
 __all__ = ["DoubleDescent", "MeiMontanari", "double_descent", "mei_montanari", "optimal_ridge"]
 
@@ -61,13 +63,13 @@ class MeiMontanari(Displayed):
         ----------
         linear, noise, nonlinear : float
             The variances of the target's linear part, of its noise, and of its nonlinear part, which features of this
-            number cannot learn. Add `noise` for targets that are noisy in the test, too.
+            number cannot learn; each 0 or from 1e-70 to 1e70. Add `noise` for targets that are noisy in the test, too.
 
         Returns
         -------
         ndarray
         """
-        f1, tau, rest = _variances("risk", linear, noise, nonlinear)
+        f1, tau, rest = _variances("MeiMontanari.risk", linear, noise, nonlinear)
         with np.errstate(invalid="ignore"):  # 0 times inf
             parts = [np.where(c > 0, c * v, 0.0) for c, v in ((f1, self.bias), (tau + rest, self.variance))]
         return (parts[0] + parts[1] + rest)[()]
@@ -84,7 +86,7 @@ class MeiMontanari(Displayed):
         -------
         ndarray
         """
-        f1, tau, rest = _variances("training_error", linear, noise, nonlinear)
+        f1, tau, rest = _variances("MeiMontanari.training_error", linear, noise, nonlinear)
         return (f1 * self._train[0] + (tau + rest) * self._train[1])[()]
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -113,6 +115,11 @@ def _plain(values: Floats) -> Any:
 def _variances(function: str, linear: float, noise: float, nonlinear: float) -> tuple[float, float, float]:
     named = (("linear", linear), ("noise", noise), ("nonlinear", nonlinear))
     a, b, c = (as_number(function, argument, value, least=0.0) for argument, value in named)
+    for argument, value in zip(("linear", "noise", "nonlinear"), (a, b, c), strict=True):
+        if value != 0 and not 1 / _MOST <= value <= _MOST:
+            raise ValueError(
+                f"{function}: {argument} must be 0 or lie between {1 / _MOST:g} and {_MOST:g}, got {value:g}"
+            )
     return a, b, c
 
 
@@ -137,7 +144,7 @@ def mei_montanari(
     Parameters
     ----------
     psi1, psi2 : array_like of real
-        N / d and n / d, positive.
+        N / d and n / d, from 1e-70 to 1e70.
     lam : array_like of real
         The ridge lambda of the loss ``(1/n) sum (y - a^T f(Theta x / sqrt(d)))^2 + (N lambda / d) |a|^2``,
         theta and x on spheres of radius sqrt(d); at least 0, where 0 is the limit from above. The paper's formulas hold
@@ -153,7 +160,7 @@ def mei_montanari(
     Raises
     ------
     ValueError, TypeError
-        If a ratio is not positive, lam negative, or one not finite; if f is constant or unknown.
+        If a ratio is not between 1e-70 and 1e70, lam negative, or one not finite; if f is constant or unknown.
 
     Notes
     -----
@@ -173,7 +180,7 @@ def mei_montanari(
     """
     name = "mei_montanari"
     f = as_function(name, "activation", activation)
-    n, m = as_positive(name, "psi1", psi1), as_positive(name, "psi2", psi2)
+    n, m = as_ratio(name, "psi1", psi1), as_ratio(name, "psi2", psi2)
     ridge = as_positive(name, "lam", lam, zero=True)
     point, gamma, rest, shape = _points(name, f, n, m, ridge)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -186,17 +193,6 @@ def mei_montanari(
     chi = chi.reshape(shape)
     n, m, ridge = (np.array(np.broadcast_to(each, shape)) for each in (n, m, ridge))
     return MeiMontanari(n, m, ridge, bias, variance, chi, f.name, (fitted, memorised))
-
-
-def _least(function: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Where each of many functions of one number is least: a grid, and then ever finer ones about its least point."""
-    grid = np.linspace(0, 1, 41)
-    for _ in range(14):
-        x = low + (high - low) * grid[:, None]
-        best = np.argmin(function(x), axis=0)
-        columns = np.arange(low.size)
-        low, high = x[np.maximum(best - 1, 0), columns], x[np.minimum(best + 1, grid.size - 1), columns]
-    return (low + high) / 2
 
 
 def optimal_ridge(
@@ -217,7 +213,7 @@ def optimal_ridge(
     activation : str, Activation or callable
         f.
     linear, noise, nonlinear : float
-        Variances of the target's parts; linear must be positive.
+        Variances of the target's parts, each 0 or from 1e-70 to 1e70; linear must be positive.
 
     Returns
     -------
@@ -231,7 +227,8 @@ def optimal_ridge(
 
     Notes
     -----
-    To about 1e-7 of itself: a minimum is flat, and its place is known to half of the digits of the risk.
+    A root of the risk's slope, in which a few positive terms stand against each other: to some 1e-12 of itself, also
+    where the risk is flat to rounding.
 
     References
     ----------
@@ -246,29 +243,19 @@ def optimal_ridge(
     """
     name = "optimal_ridge"
     f = as_function(name, "activation", activation)
-    n, m = as_positive(name, "psi1", psi1), as_positive(name, "psi2", psi2)
+    n, m = as_ratio(name, "psi1", psi1), as_ratio(name, "psi2", psi2)
     f1, tau, rest = _variances(name, linear, noise, nonlinear)
     if not f1 > 0:
         raise ValueError(f"{name}: linear must be above 0, got {linear!r}: without it there is nothing to learn")
     shape = np.broadcast_shapes(n.shape, m.shape)
-    n, m = (each.ravel() for each in shared(n, m))
     found = constants(f)
     line, left = found.zeta, found.nonlinearity
-    # Nothing happens beyond these: features see ridges in units of eta, and roots of ratios of dimensions.
-    unit = (line + left) / n
-    if f1 == 0 or not line > 0:
+    if not line > 0:
         return np.full(shape, np.inf)[()]
-
-    def risk(logs: Array) -> Array:
-        n_, m_ = (np.broadcast_to(each, logs.shape) for each in (n, m))
-        point = _points(name, f, n_, m_, np.exp(logs))[0]
-        return f1 * point.signal() + (tau + rest) * point.variance()
-
-    best = _least(risk, np.log(unit) - 30, np.log(unit) + 30 + np.log1p((tau + rest) / f1))
-    value = np.exp(best)
-    at_zero = mei_montanari(n, m, 0.0, f).risk(linear=f1, noise=tau, nonlinear=rest) - rest
-    value = np.where(at_zero <= risk(best[None])[0], 0.0, value)
-    return value.reshape(shape)[()]
+    eta = line + left
+    n, m, z, d = shared(n, m, np.array(line / eta), np.array(left / eta))
+    flat = [each.ravel() for each in (1 / m, 1 / n, z, d)]
+    return (eta * least_risk(*flat, f1, tau + rest)).reshape(shape)[()]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -347,7 +334,7 @@ def double_descent(
     Parameters
     ----------
     psi2 : float
-        Samples a dimension.
+        Samples a dimension, from 1e-68 to 1e68.
     lam : float, default 0
         The ridge; 0 is the limit, where the risk is infinite at psi1 = psi2.
     psi1 : array_like of real, optional
@@ -379,9 +366,11 @@ def double_descent(
     """
     name = "double_descent"
     samples = as_number(name, "psi2", psi2, above=0.0)
+    if not 1e-68 <= samples <= 1e68:
+        raise ValueError(f"{name}: psi2 must lie between 1e-68 and 1e68, got {samples:g}")
     ridge = as_number(name, "lam", lam, least=0.0)
     default = samples * np.exp(np.linspace(-1, 1, 121) * np.log(30.0))
-    n = default if psi1 is None else as_positive(name, "psi1", psi1)
+    n = default if psi1 is None else as_ratio(name, "psi1", psi1)
     if n.ndim != 1 or n.size < 1 or (np.diff(n) <= 0).any():
         raise ValueError(f"{name}: psi1 must be a list of ascending numbers, got shape {n.shape}")
     target = dict(zip(("linear", "noise", "nonlinear"), _variances(name, linear, noise, nonlinear), strict=True))

@@ -106,6 +106,35 @@ def test_the_optimal_ridge_is_that_of_least_risk():
     assert optimal_ridge(1e9, 2.0, "linear", noise=0.5) * 1e9 == pytest.approx(0.5 / 2.0 * 1e9, rel=1e-5)
 
 
+def test_the_optimal_ridge_where_the_risk_is_flat():
+    """In units of the noise, or of 1 / psi1 and 1 / psi2, it tends to a number: corrections are of the order of the
+    first number of each list, and logarithms up to 300 cost 1e-13."""
+    for values in (
+        [optimal_ridge(3.0, 3.0, noise=size) / size for size in (1e12, 1e16, 1e20, 1e60)],
+        [optimal_ridge(psi1, 3.0, noise=0.1) * psi1 for psi1 in (1e-12, 1e-30, 1e-60)],
+        [optimal_ridge(3.0, psi2, noise=0.1) * psi2 for psi2 in (1e-12, 1e-30, 1e-60)],
+        [optimal_ridge(4.0, 5.0, "linear", noise=size) / size for size in (1e-12, 1e-30, 1e-60)],
+    ):
+        np.testing.assert_allclose(values, values[-1], rtol=2e-12)
+
+
+def test_the_optimal_ridge_in_many_digits():
+    mp = pytest.importorskip("mpmath")
+    from reference.nonlinear import mei_montanari as reference
+
+    def risk(log_ridge):
+        bias, variance, _ = reference.in_many_digits(3.0, 2.0, mp.exp(log_ridge), 0.25 / MU_STAR_2)
+        return bias + 0.5 * variance
+
+    with mp.workdps(60):
+        best = mp.log(optimal_ridge(3.0, 2.0, noise=0.5) / MU_STAR_2)
+        step = mp.mpf(10) ** -8
+        low, here, high = (risk(best + each) for each in (-step, 0, step))
+        # A parabola through three points: its least point is off by step^2 of the cubic term.
+        off = step / 2 * (low - high) / (low - 2 * here + high)
+    assert abs(off) < 1e-12
+
+
 def test_curves_can_be_drawn():
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
@@ -135,6 +164,9 @@ def test_displays():
         ((1.0, 1.0, -0.1), "lam must be at least 0"),
         ((1.0, np.nan, 0.1), "psi2 must be finite"),
         ((1.0, 1.0, 0.1, "no"), "activation must be"),
+        ((1e-155, 1.0, 0.1), "mei_montanari: psi1 must lie between"),
+        ((1.0, 1e-155, 0.1), "mei_montanari: psi2 must lie between"),
+        ((1e300, 1.0, 0.1), "mei_montanari: psi1 must lie between"),
     ],
 )
 def test_refuses(arguments, says):
@@ -151,5 +183,14 @@ def test_refuses_constants_and_negative_variances():
         optimal_ridge(1.0, 1.0, linear=0.0)
     with pytest.raises(ValueError, match="noise must be"):
         mei_montanari(1.0, 1.0, 0.1).risk(noise=-1.0)
+    for bad in (1e-300, 1e300):
+        with pytest.raises(ValueError, match="risk: noise must be 0 or lie between"):
+            mei_montanari(1.0, 1.0, 0.1).risk(noise=bad)
+        with pytest.raises(ValueError, match="optimal_ridge: linear must be 0 or lie between"):
+            optimal_ridge(1.0, 1.0, linear=bad)
+        with pytest.raises(ValueError, match="optimal_ridge: psi1 must lie between"):
+            optimal_ridge(bad, 1.0)
+        with pytest.raises(ValueError, match="double_descent: psi2 must lie between"):
+            double_descent(bad)
     with pytest.raises(ValueError, match="ascending"):
         double_descent(1.0, psi1=[2.0, 1.0])

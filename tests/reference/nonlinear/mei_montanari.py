@@ -5,6 +5,11 @@ import mpmath as mp
 
 def bias_and_variance(psi1, psi2, ridge, ratio2):
     """B, V and chi; ridge in units of mu_*^2, ratio2 = mu_1^2 / mu_*^2."""
+    return tuple(map(float, in_many_digits(psi1, psi2, ridge, ratio2)))
+
+
+def in_many_digits(psi1, psi2, ridge, ratio2):
+    """The same in 60 digits, less what the polynomials cancel."""
     with mp.workdps(60):
         psi1, psi2, ridge, z2 = map(mp.mpf, (psi1, psi2, ridge, ratio2))
         # nu = i a, both equations real: a1 = psi1 / (x + a2 + z2 a2 / (1 + z2 a1 a2)), and 1 with 2.
@@ -33,4 +38,4 @@ def bias_and_variance(psi1, psi2, ridge, ratio2):
             c**5 * z**6 - 3 * c**4 * z**4 + (psi1 - 1) * c**3 * z**6 + 2 * c**3 * z**4 + 3 * c**3 * z**2
             + (-psi1 - 1) * c**2 * z**4 - 2 * c**2 * z**2 - c**2
         )  # fmt: skip
-        return float(e1 / e0), float(e2 / e0), float(c)
+        return e1 / e0, e2 / e0, c
