@@ -254,8 +254,8 @@ def optimal_ridge(
         return np.full(shape, np.inf)[()]
     eta = line + left
     n, m, z, d = shared(n, m, np.array(line / eta), np.array(left / eta))
-    flat = [each.ravel() for each in (1 / m, 1 / n, z, d)]
-    return (eta * least_risk(*flat, f1, tau + rest)).reshape(shape)[()]
+    least = least_risk(1 / m.ravel(), 1 / n.ravel(), z.ravel(), d.ravel(), f1, tau + rest)
+    return (eta * least).reshape(shape)[()]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

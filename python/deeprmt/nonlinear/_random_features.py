@@ -250,7 +250,9 @@ class RandomFeatureForecast(_Parameters):
         ridge : array_like of real
             gamma > 0 of the loss (1/T) sum \\|y - a f(W x)\\|^2 + gamma \\|a\\|^2.
         x, y : array_like of real, optional
-            A test set; without it, `.estimate` is what there is to say of the test error.
+            A test set; without it, `.estimate` is what there is to say of the test error. What its features have that
+            the training set's have not is 0 where that is within the rounding of the kernel: samples of the training
+            set, or as many linear features as inputs.
 
         Returns
         -------
@@ -278,12 +280,27 @@ class RandomFeatureForecast(_Parameters):
                 raise ValueError(f"{name}: x and y must be given together, or neither")
             across, own, targets = self._test_set(name, x, y)
             lengths = np.sum(across**2, axis=1) / len(targets)
+            known, beyond = self._beyond(lengths, own)
             noise = np.sum(self._size2 * r * w, axis=1) / n / room
             for i in range(gamma.size):
                 bias = np.sum((targets - across.T @ (r[i][:, None] * self._seen)) ** 2) / len(targets)
-                left = own - np.sum((1 + v[i]) * r[i] * lengths)
-                test[i] = bias + noise[i] * max(left, 0.0)
+                test[i] = bias + noise[i] * (beyond + np.sum(v[i] * known * v[i]))
         return RandomFeatureErrors(gamma, train, test, estimate, delta, n, self._made_with[0].name)
+
+    def _beyond(self, lengths: Floats, own: float) -> tuple[Floats, float]:
+        """Of f(w . x) at test samples: the variance by each vector of the training set, and what is in none.
+
+        What test samples bring to the error, own - sum (1 + v) r lengths, is both, the first times v^2. The last is
+        nothing where it is within rounding: an error E of the kernel changes it by a^T E a, a the coefficients of the
+        test sample in training samples, and ridges may make a large multiple of it.
+        """
+        some = self.levels_ > 0
+        inverse = np.where(some, 1 / np.where(some, self.levels_, 1.0), 0.0)
+        known = lengths * inverse
+        beyond = own - float(np.sum(known))
+        # What E is, up to levels that were taken for 0.
+        rounding = len(self.levels_) * np.finfo(float).eps
+        return known, beyond if beyond > rounding * (own + self.levels_[-1] * np.sum(known * inverse)) else 0.0
 
     def _test_set(self, name: str, x: ArrayLike, y: ArrayLike) -> tuple[Floats, float, Floats]:
         f, sigma, threads = self._settings(name)

@@ -122,6 +122,21 @@ def test_ridges_beyond_all_measure():
     assert found.train[0] == pytest.approx(np.mean(left**2), rel=1e-9)
 
 
+def test_tiny_ridges_where_nothing_of_the_test_set_is_new():
+    """Errors of targets at the training set are training errors; those of linear features settle as ridges fall."""
+    rng = np.random.default_rng(0)
+    x, y, test, targets = (rng.normal(size=shape) for shape in ((60, 8), 60, (20, 8), 20))
+    ridges = [1e-8, 1e-16, 1e-20, 1e-26]
+    for name, n in (("relu", 60), ("relu", 30), ("linear", 8), ("linear", 30)):
+        found = RandomFeatureForecast(n, name).fit(x, y).errors(ridges, x, y)
+        # Residuals of size 1e-9 and more of what is subtracted, to eigenvectors' 1e-14.
+        np.testing.assert_allclose(found.test, found.train, rtol=1e-4)
+    found = RandomFeatureForecast(8, "linear").fit(x, y).errors([1e-20, 1e-34, 1e-60], test, targets)
+    # As many features as the rank are least squares.
+    w = np.linalg.lstsq(x, y, rcond=None)[0]
+    np.testing.assert_allclose(found.test, np.mean((targets - test @ w) ** 2), rtol=1e-8)
+
+
 def test_outputs_add():
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(30, 5)), rng.normal(size=(30, 2))
