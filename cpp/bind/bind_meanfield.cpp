@@ -50,13 +50,14 @@ KernelNetwork network_of(
     const std::vector<std::tuple<bool, Array<double>, Array<double>, Terms, Terms, Terms>>& tables) {
   using Kind = KernelNetwork::Kind;
   static const std::map<std::string, Kind> kinds = {
-      {"ramp", Kind::ramp}, {"step", Kind::step}, {"power", Kind::power},   {"erf", Kind::erf},
-      {"gelu", Kind::gelu}, {"sign", Kind::sign}, {"square", Kind::square}, {"cube", Kind::cube},
-      {"bell", Kind::bell}, {"sine", Kind::sine}, {"cosine", Kind::cosine}, {"table", Kind::table},
+      {"ramp", Kind::ramp},     {"step", Kind::step}, {"power", Kind::power},   {"erf", Kind::erf},
+      {"gelu", Kind::gelu},     {"sign", Kind::sign}, {"square", Kind::square}, {"cube", Kind::cube},
+      {"bell", Kind::bell},     {"sine", Kind::sine}, {"cosine", Kind::cosine}, {"table", Kind::table},
+      {"pieces", Kind::pieces},
   };
   const auto found = kinds.find(kind);
   check::that(found != kinds.end(), "infinite_kernels: no kind of activation is called ", kind);
-  KernelNetwork out{found->second, below, above, order, weight, bias, constants, from_inputs, {}};
+  KernelNetwork out{found->second, below, above, order, weight, bias, constants, from_inputs, {}, {}};
   const auto terms = [](const Terms& of) {
     return KernelNetwork::Terms{std::get<0>(of), view("left", std::get<1>(of)), view("right", std::get<2>(of))};
   };
@@ -64,6 +65,14 @@ KernelNetwork network_of(
     out.tables.push_back(
         {hermite, view("x_weights", x_weights), view("y_weights", y_weights), terms(gap), terms(apart), terms(d)});
   return out;
+}
+
+void set_pieces(KernelNetwork& network, const std::vector<double>& kinks, const std::vector<double>& bends,
+                double level, double slope, double size,
+                const std::vector<std::tuple<double, double, Array<double>, Array<double>, Array<double>>>& apart) {
+  network.pieces = {kinks, bends, level, slope, size, {}};
+  for (const auto& [low, high, series, x, y] : apart)
+    network.pieces.apart.push_back({low, high, view("series", series), vector_view("x", x), vector_view("y", y)});
 }
 
 template <class T>
@@ -90,7 +99,8 @@ void bind_meanfield(py::module_ m) {
       .def("stieltjes", &stieltjes, "z"_a, "threads"_a);
   py::class_<KernelNetwork>(m, "KernelNetwork", plain_class())
       .def(py::init(&network_of), "kind"_a, "below"_a, "above"_a, "order"_a, "weight"_a, "bias"_a, "constants"_a,
-           "from_inputs"_a, "tables"_a);
+           "from_inputs"_a, "tables"_a)
+      .def("set_pieces", &set_pieces, "kinks"_a, "bends"_a, "level"_a, "slope"_a, "size"_a, "apart"_a);
   for_types<float, double>([&]<class T>() {
     m.def("infinite_kernels", &infinite_kernels<T>, "x_units"_a.noconvert(), "y_units"_a.noconvert(), "x"_a.noconvert(),
           "y"_a.noconvert(), "of_x"_a, "of_y"_a, "network"_a, "symmetric"_a, "k"_a.noconvert(), "theta"_a.noconvert(),

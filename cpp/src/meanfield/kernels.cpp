@@ -1,9 +1,7 @@
 #include "deeprmt/meanfield/kernels.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 #include <memory>
 #include <numbers>
@@ -16,6 +14,7 @@
 #include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "kernel_series.hpp"
+#include "piecewise_kernel.hpp"
 
 // The arrays of the next loop do not overlap: there are too many for the compiler to compare all pairs before it.
 #if defined(__clang__)
@@ -89,20 +88,7 @@ DEEPRMT_LEAF double excess(double t) {
 }
 
 /// exp(y) for y <= 0.
-DEEPRMT_LEAF float exp_of(float y) {
-  y = std::max(y, -87.0f);
-  const float shifted = y * 1.44269504f + 0x1.8p23f, n = shifted - 0x1.8p23f;
-  const float r = (y - n * 0.693145752f) - n * 1.42860677e-6f;
-  float e = 1.0f / 5040;
-  e = e * r + 1.0f / 720;
-  e = e * r + 1.0f / 120;
-  e = e * r + 1.0f / 24;
-  e = e * r + 1.0f / 6;
-  e = e * r + 0.5f;
-  e = e * r + 1.0f;
-  e = e * r + 1.0f;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(e) + (std::bit_cast<std::uint32_t>(shifted) << 23));
-}
+DEEPRMT_LEAF float exp_of(float y) { return exp_negative(std::max(y, -87.0f)); }
 DEEPRMT_LEAF double exp_of(double y) { return exp_negative(std::max(y, -708.0)); }
 
 /// (exp(y) - 1) / y, |y| <= 1/4. Its coefficients are constants, and no division is left.
@@ -858,6 +844,7 @@ class Task {
       for (const auto& layer : of_x_) x_logs_.push_back(layer.row(log_a).data());
       for (const auto& layer : symmetric ? of_x_ : of_y_) y_logs_.push_back(layer.row(log_a).data());
     }
+    if (net.kind == Kind::pieces) pieces_ = std::make_unique<PieceLayers<T>>(net, of_x, symmetric ? of_x : of_y);
     const double p = (net.above - net.below) * (net.above - net.below) / 2,
                  whole = (net.above * net.above + net.below * net.below) / 2;
     share_ = whole > 0 ? p / whole : 0;
@@ -876,6 +863,7 @@ class Task {
                  static_cast<T>(1.0 / static_cast<double>(x_.cols())), products);
     }
     const auto strips = std::make_unique<Strips<T>>();
+    const auto room = pieces_ ? pieces_->room() : nullptr;
     const bool table = net_.kind == Kind::table;
     TileSeries<T> series(net_, table ? layers_ - 1 : 0, side, tangent);
     series.place(top, rows, left, cols, x_logs_, y_logs_);
@@ -916,7 +904,7 @@ class Task {
           const Index k = i - above;
           const Step<T> step = step_of(l, i, begin, width, state.row(k).data(), now.row(k).data(),
                                        tangent ? theta.row(k).data() : nullptr);
-          table ? table_layer(step, gap.row(k).data(), d.row(k).data()) : layer(l, i, begin, step, *strips);
+          table ? table_layer(step, gap.row(k).data(), d.row(k).data()) : layer(l, i, begin, step, *strips, room.get());
           if (diagonal) state(k, i - top - past) = 0;  // an input and itself
         }
       }
@@ -975,7 +963,7 @@ class Task {
     return s;
   }
 
-  void layer(Index l, Index i, Index begin, Step<T> s, Strips<T>& strips) const {
+  void layer(Index l, Index i, Index begin, Step<T> s, Strips<T>& strips, typename PieceLayers<T>::Room* room) const {
     const Index width = s.n;
     T *const state = s.state, *const theta = s.theta;
     const bool bias = net_.bias > 0;
@@ -1028,6 +1016,10 @@ class Task {
         if (theta) power_pass(powers_[1], net_.order - 1, false, state, strips.d, strips, width);
         gaps<Parity::none>(bias, s, strips.f, strips.d);
         break;
+      case Kind::pieces:
+        pieces_->row(l, i, begin, s.n, s.state, strips.f, strips.d, *room);
+        table_layer(s, strips.f, strips.d);
+        break;
       case Kind::table:
         break;  // table_layer
     }
@@ -1070,6 +1062,7 @@ class Task {
   std::vector<bool> apart_;  // of erf and gelu, by layer: whether some inputs have variances of other sizes
   std::vector<Power> powers_;
   std::vector<const T*> x_logs_, y_logs_;  // of tables
+  std::unique_ptr<PieceLayers<T>> pieces_;
   double share_ = 0, slope_ = 0;
 };
 
@@ -1117,6 +1110,18 @@ void infinite_kernels(MatIn<T> x_units, MatIn<T> y_units, MatIn<T> x, MatIn<T> y
       check::that(!table.hermite || table.gap.ends.back() == static_cast<Index>(table.gap.ends.size()),
                   "infinite_kernels: a Hermite series must have one product a degree");
     }
+  }
+  if (network.kind == Kind::pieces) {
+    const auto& pieces = network.pieces;
+    check::that(pieces.kinks.size() == pieces.bends.size() && pieces.kinks.size() <= KernelNetwork::Pieces::most,
+                "infinite_kernels: there must be a bend for each of at most ", KernelNetwork::Pieces::most,
+                " kinks, got ", pieces.bends.size(), " for ", pieces.kinks.size());
+    check::that(static_cast<Index>(pieces.apart.size()) == layers - 1,
+                "infinite_kernels: there must be a series for each of ", layers - 1, " layers, got ",
+                pieces.apart.size());
+    for (const auto& apart : pieces.apart)
+      check::that(apart.x.size() == n && apart.y.size() == m, "infinite_kernels: there must be ", n, " and ", m,
+                  " coordinates of variances, got ", apart.x.size(), " and ", apart.y.size());
   }
   if (n == 0 || m == 0) return;
   const Task<T> task(x_units, y_units, x, y, of_x, of_y, network, symmetric, k, theta);

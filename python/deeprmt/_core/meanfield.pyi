@@ -40,6 +40,15 @@ class KernelNetwork:
         from_inputs: Sequence[float],
         tables: Sequence[tuple[bool, _Doubles, _Doubles, _Terms, _Terms, _Terms]],
     ) -> None: ...
+    def set_pieces(
+        self,
+        kinks: Sequence[float],
+        bends: Sequence[float],
+        level: float,
+        slope: float,
+        size: float,
+        apart: Sequence[tuple[float, float, _Doubles, _Doubles, _Doubles]],
+    ) -> None: ...
 
 @overload
 def infinite_kernels(

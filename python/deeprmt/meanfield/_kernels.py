@@ -26,6 +26,7 @@ from ._dual_table import Table, dual_tables, jumps
 from ._entries import dual, first_pairs, next_pairs
 from ._fixed_point import network
 from ._mehler import HermiteSeries, mehler
+from ._piecewise import Pieces, pieces_of
 
 __all__ = ["Kernels", "feature_kernel_of", "kernels", "nngp", "ntk"]
 
@@ -370,13 +371,16 @@ class KernelTask:
         tangent = theta is not None
         of_x = self.diagonals(self.x, tangent)
         of_y = of_x if self.symmetric else self.diagonals(self.y, tangent)
-        kind, tables = self.family.kind, []
+        kind, pieces = self.family.kind, None
+        tables: list[Table] = []
         if kind is None:
-            found = None if self.few() else self.tables(of_x[0], of_y[0], tangent)
-            if found is None:
+            few = self.few()
+            pieces = None if few else self.pieces(of_x, of_y)
+            found = None if few or pieces else self.tables(of_x[0], of_y[0], tangent)
+            if found is None and pieces is None:
                 self.by_entries(k, theta, of_x, of_y, workers)
                 return
-            kind, tables = "table", found
+            kind, tables = ("pieces", []) if found is None else ("table", found)
         x: Floats = self.x.astype(self.dtype, copy=False)
         y: Floats = self.y.astype(self.dtype, copy=False)
         units = self.units(self.x)
@@ -388,9 +392,13 @@ class KernelTask:
         if kind == "table":
             jump = jumps(self.family.activation)
             below, order = float(jump), 0 if jump else self.family.activation.parity
+        elif kind == "pieces":
+            order = self.family.activation.parity
         network = _core.meanfield.KernelNetwork(
             kind, below, above, order, self.weight, self.bias, self.constants, self.from_inputs, tables
         )
+        if pieces is not None:
+            network.set_pieces(*pieces)
         _core.meanfield.infinite_kernels(
             units,
             units if self.symmetric else self.units(self.y),
@@ -418,6 +426,13 @@ class KernelTask:
     def tables(self, qx: Array, qy: Array, tangent: bool) -> list[Table] | None:
         tolerance = 2e-8 if self.dtype == np.float32 else 3e-14
         return dual_tables(self.family.activation, qx[:-1], qy[:-1], tangent, tolerance)
+
+    def pieces(self, of_x: _Diagonals, of_y: _Diagonals) -> Pieces | None:
+        """Of lines between kinks, unless all inputs have one length: then one table is faster."""
+        if all(len(q) == 0 or q.max() <= q.min() * (1 + 1e-13) for q in np.concatenate([of_x[0], of_y[0]], axis=1)):
+            return None
+        tolerance = 2e-8 if self.dtype == np.float32 else 3e-14
+        return pieces_of(self.family.activation, (of_x[0], of_y[0]), (of_x[1], of_y[1]), tolerance)
 
     def units(self, x: Floats, dtype: type | None = None) -> Floats:
         """Rows whose products are the correlations of the first layer: of length 1, or for an input of variance 0 apart

@@ -32,7 +32,8 @@ struct KernelNetwork {
     gelu,    // h Phi(h)
     sine,
     cosine,
-    table,  // anything: series in the correlation or the angle, whose coefficients depend on the two variances
+    pieces,  // lines between kinks
+    table,   // anything: series in the correlation or the angle, whose coefficients depend on the two variances
   };
   Kind kind;
   double below = 0, above = 1;
@@ -63,6 +64,26 @@ struct KernelNetwork {
     Terms gap, apart, d;
   };
   std::vector<Table> tables;
+
+  /// If kind is pieces, phi(h) = level + slope h + the sum of bends_k (h - kinks_k)_+ over kinks >= 0 and of
+  /// bends_k (kinks_k - h)_+ over those below. `order` is 1 and -1 for even and odd activations, else 0.
+  struct Pieces {
+    static constexpr std::size_t most = 16;  // kinks
+    std::vector<double> kinks, bends;
+    double level = 0, slope = 0;
+    double size = 0;  // the largest a (sum of |bends|)^2 / F(u, u): how much larger the terms are than what they make
+    /// One for each layer but the last. With c any function of the variance, e the difference of those of a pair and
+    /// top the larger: (1 - f) / e^2 at angle 0 as a Chebyshev series in top over [low, high] (rows) and in
+    /// e / (top - low) over [0, 1] (columns). An empty series: 1 - f as the difference that it is, which does not know
+    /// small angles.
+    struct Apart {
+      double low, high;
+      Mat<double> series;
+      Vec<double> x, y;  // c of each input
+    };
+    std::vector<Apart> apart;
+  };
+  Pieces pieces;
 };
 
 /// Of each input, by layer (rows): K^l(x, x) of all layers, F_l(x, x) and D_l(x, x) of all but the last.
