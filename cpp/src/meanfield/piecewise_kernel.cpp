@@ -406,8 +406,11 @@ class Sums {
                                 n);
       }
     }
-    if (acute && !known)
-      for (Index j = 0; j < n; ++j) s.out[j] = std::max(1 - s.out[j], C(0));
+    if (acute && !known) {
+      const C own_inverse = ends.own[inverse_root];
+      const C* inverses = column[inverse_root];
+      for (Index j = 0; j < n; ++j) s.out[j] = inverses[j] == own_inverse ? C(0) : std::max(1 - s.out[j], C(0));
+    }
     acute ? clones<near_end<C>>(&ends) : clones<opposite_end<C>>(&ends);
   }
 

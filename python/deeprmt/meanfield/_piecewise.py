@@ -8,6 +8,8 @@ the size of their difference.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,7 @@ from ._products import Ramps
 __all__ = ["Pieces", "pieces_of"]
 
 Array = NDArray[np.float64]
+Terms = tuple[tuple[float, float, int, float], ...]
 
 _most = 16  # kinks
 _worst = 4e4  # by so much terms may be larger than what they make: 12 digits are left
@@ -39,6 +42,14 @@ class Pieces(NamedTuple):
     slope: float
     size: float
     apart: list[tuple[float, float, Array, Array, Array]]
+
+
+class Lines(NamedTuple):
+    """What `Ramps` has, with a hash."""
+
+    constant: float
+    slope: float
+    terms: Terms
 
 
 def pieces_of(
@@ -65,28 +76,47 @@ def pieces_of(
 
 
 def _apart(ramps: Ramps, qx: Array, qy: Array, tolerance: float) -> tuple[float, float, Array, Array, Array]:
-    """What `KernelNetwork` wants of one layer. The coordinate is a power of q^(-1/2) or ln q, whichever has the shorter
-    series: in q^(-1/2) a Gaussian density is entire, but the functions of large variances are far apart.
-    """
-    nothing = np.zeros((1, 1)), np.zeros(len(qx)), np.zeros(len(qy))
+    """What `KernelNetwork` wants of one layer."""
     q = np.concatenate([qx, qy])
     q = q[q > least_variance]
     least = least_variance
-    if ramps.constant == 0 and ramps.terms:
-        bends = [abs(kink) for kink, _, _, _ in ramps.terms if kink]
-        least = max(least, (min(bends, default=0.0) / 9) ** 2)  # below, the function is linear on both sides of 0
-    ends = np.array([q.min(initial=np.inf), q.max(initial=0.0)])
-    if not np.maximum(ends[0], least) < ends[1]:
-        return (0.0, 0.0, *nothing)
+    bends = tuple(sorted(abs(kink) for kink, _, _, _ in ramps.terms if kink))
+    if ramps.constant == 0:
+        least = max(least, (bends[0] / 9 if bends else 0.0) ** 2)  # below, the function is linear on both sides of 0
+    low, high = max(float(q.min(initial=np.inf)), least), float(q.max(initial=0.0))
+    if not low < high:
+        return 0.0, 0.0, np.zeros((1, 1)), np.zeros(len(qx)), np.zeros(len(qy))
+    if 1.2 * low < high < 1e300:  # a little wider, so that other inputs of much the same lengths find it made
+        low = max(2.0 ** (math.floor(8 * math.log2(low)) / 8), least)
+        high = 2.0 ** (math.ceil(8 * math.log2(high)) / 8)
+    power, series = _series(ramps.constant, ramps.slope, tuple(ramps.terms), low, high, tolerance)
+    x, y, ends = (_coordinate(np.clip(each, low, high), power) for each in (qx, qy, np.array([low, high])))
+    return float(ends.min()), float(ends.max()), series, x, y
+
+
+@lru_cache(maxsize=256)
+def _series(
+    constant: float, slope: float, terms: Terms, low: float, high: float, tolerance: float
+) -> tuple[float, Array]:
+    """The power of the coordinate, 0 for ln q, and the series.
+
+    The coordinate is a power of q^(-1/2) or ln q, whichever has the shorter series: in q^(-1/2) a Gaussian density is
+    entire, but the functions of large variances are far apart.
+    """
+    lines = Lines(constant, slope, terms)
 
     def values(tops: Array, shares: Array, power: float) -> Array:
-        low, high = np.sort(_coordinate(np.maximum(ends, least), power)).tolist()
-        top, share = (each.ravel() for each in np.meshgrid(low + (high - low) * tops, shares, indexing="ij"))
-        return _distance(ramps, top, share * (top - low), power).reshape(len(tops), len(shares))
+        least, most = np.sort(_coordinate(np.array([low, high]), power)).tolist()
+        top, share = (each.ravel() for each in np.meshgrid(least + (most - least) * tops, shares, indexing="ij"))
+        return _distance(lines, top, share * (top - least), power).reshape(len(tops), len(shares))
 
     few = np.array([0.02, 0.3, 0.7, 1.0])
+    kinks = sorted(kink for kink, _, _, _ in terms if kink)
+    ratios = [max(b / a, a / b) for a, b in pairwise(kinks) if a * b > 0]
+    # Where the kinks of one pass those of the other it is no series, unless that is too far out to be seen.
+    passing = min(ratios, default=math.inf) < math.sqrt(high / low)
     # Which coordinate and how many points, from a few lines; then all points.
-    for order in _orders:
+    for order in _orders[:5] if passing else _orders:
         for power in (0.5, 1.0, 0.0):
             if not _settled(values(_points(order), few, power), tolerance):
                 continue
@@ -102,11 +132,8 @@ def _apart(ramps: Ramps, qx: Array, qy: Array, tolerance: float) -> tuple[float,
             # What the tails add is less than the tolerance: leave them out.
             large = np.abs(series) > tolerance / 64 * np.abs(found).max()
             kept = [int(np.flatnonzero(large.any(axis=axis)).max(initial=0)) + 1 for axis in (1, 0)]
-            x, y, (low, high) = (
-                _coordinate(np.clip(each, max(ends[0], least), ends[1]), power) for each in (qx, qy, ends)
-            )
-            return min(low, high), max(low, high), np.ascontiguousarray(series[: kept[0], : kept[1]]), x, y
-    return (0.0, 0.0, np.zeros((0, 0)), *nothing[1:])
+            return power, np.ascontiguousarray(series[: kept[0], : kept[1]])
+    return 0.0, np.zeros((0, 0))
 
 
 def _points(order: int) -> Array:
@@ -123,7 +150,7 @@ def _coordinate(q: Array, power: float) -> Array:
     return np.asarray(q ** (-power / 2) if power else np.log(q))
 
 
-def _distance(ramps: Ramps, top: Array, differ: Array, power: float) -> Array:
+def _distance(ramps: Lines, top: Array, differ: Array, power: float) -> Array:
     """(1 - E f_a f_b) / differ^2, f_a(z) = phi(a^(1/2) z) over the root of its mean square, for coordinates `top` and
     `top` - `differ`.
 

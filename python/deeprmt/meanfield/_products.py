@@ -20,6 +20,7 @@ from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ._moments import least_share, least_variance
+from ._wide_lines import wide_lines
 
 __all__ = ["Ramps", "gauss_product", "product"]
 
@@ -120,8 +121,12 @@ def product(activation: Activation, a: Array, b: Array, c: Array, derivative: in
         out = piecewise_linear(activation, activation.slopes, a, b, c, derivative)
         wide = _cancels(activation, activation.slopes, a, b, derivative)
         if wide.any():
-            function = activation.phi if derivative == 0 else activation.dphi
-            out[wide] = [_panels(activation, function, *each) for each in zip(a[wide], b[wide], c[wide], strict=True)]
+            found = wide_lines(activation, activation.slopes, a[wide], b[wide], c[wide], derivative)
+            if found is None:
+                function = activation.phi if derivative == 0 else activation.dphi
+                pairs = zip(a[wide], b[wide], c[wide], strict=True)
+                found = np.array([_panels(activation, function, *each) for each in pairs])
+            out[wide] = found
         return out
     return _by_quadrature(activation, a, b, c, derivative)
 
