@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._memory import refuse_beyond_memory as refuse_beyond_memory
 
+MOST = 2**31 - 1
+"""Rows or columns: what BLAS can address."""
 Floats = NDArray[Any]
 """float32 or float64 array."""
 RNG = Any
@@ -214,10 +216,14 @@ def as_threads(function: str, value: int | None) -> int:
     return available_threads() if value is None else min(as_count(function, "threads", value), 4096)
 
 
-def as_key(function: str, rng: RNG) -> int:
-    """A 64-bit key for the counter-based streams, drawn from `rng`: a Generator moves on, a seed gives the same key."""
+def as_generator(function: str, rng: RNG) -> np.random.Generator:
+    """What `numpy.random.default_rng` makes of it."""
     try:
-        generator = np.random.default_rng(rng)
+        return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{function}: rng must be what numpy.random.default_rng takes: {error}") from None
-    return int(generator.integers(0, 2**64, dtype=np.uint64))
+
+
+def as_key(function: str, rng: RNG) -> int:
+    """A 64-bit key for the counter-based streams, drawn from `rng`: a Generator moves on, a seed gives the same key."""
+    return int(as_generator(function, rng).integers(0, 2**64, dtype=np.uint64))

@@ -545,7 +545,7 @@ _families: dict[str, Callable[[Any], Activation]] = {
 }
 
 
-def as_activation(function: str, value: str | Activation) -> Activation:
+def as_activation(function: str, value: str | Activation, argument: str = "activation") -> Activation:
     """The activation of that name, or the one given.
 
     Parameters
@@ -555,6 +555,8 @@ def as_activation(function: str, value: str | Activation) -> Activation:
     value : str or Activation
         What the caller was given. A name may have a parameter: "leaky_relu(0.2)", "elu(2)", "shifted_relu(1)",
         "rectified_power(3)".
+    argument : str
+        What the caller calls it.
 
     Returns
     -------
@@ -575,7 +577,7 @@ def as_activation(function: str, value: str | Activation) -> Activation:
     if isinstance(value, Activation):
         return value
     if not isinstance(value, str):
-        raise TypeError(f"{function}: activation must be a name or an Activation, got {value!r}")
+        raise TypeError(f"{function}: {argument} must be a name or an Activation, got {value!r}")
     for known in (_named, _others):
         if value in known:
             return known[value]
@@ -587,5 +589,5 @@ def as_activation(function: str, value: str | Activation) -> Activation:
             raise ValueError(f"{function}: the parameter of {value!r} must be a number") from None
         return _families[with_parameter[1]](parameter)
     raise ValueError(
-        f"{function}: activation must be an Activation or one of {', '.join((*names, *more_names))}, got {value!r}"
+        f"{function}: {argument} must be an Activation or one of {', '.join((*names, *more_names))}, got {value!r}"
     )

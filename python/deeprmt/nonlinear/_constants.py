@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ _negligible = 1e-19
 _reaches = (12.0, 14.0, 17.0, 20.0, 24.0, 28.0, 32.0, 36.0, 38.0)
 # Below this part of its size an integral is rounding.
 _rounding = 4e-16
+_least = 1e-70  # of sigma: squares of f are doubles
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def constants(f: str | Activation | Callable[[Any], Any], sigma: float = 1.0) ->
         A name of `deeprmt.activations.names`, or a function of an array. Kinks of a function are looked for; give an
         `Activation` to declare them.
     sigma : float
-        sigma_w sigma_x, the standard deviation of the entries of W X. Positive.
+        sigma_w sigma_x, the standard deviation of the entries of W X. From 1e-70 to 1e70.
 
     Returns
     -------
@@ -170,7 +171,7 @@ def constants(f: str | Activation | Callable[[Any], Any], sigma: float = 1.0) ->
     Raises
     ------
     ValueError, TypeError
-        If sigma is not above 0, f is constant, or E f^2 is infinite; if f is no function.
+        If sigma is out of range, f is constant, or E f^2 is infinite; if f is no function.
     ConvergenceError
         If the integrals do not settle.
 
@@ -194,18 +195,28 @@ def constants(f: str | Activation | Callable[[Any], Any], sigma: float = 1.0) ->
     >>> round(cubic.eta, 10), round(cubic.zeta, 10)
     (6.0, 0.0)
     """
-    activation = as_function("constants", "f", f)
-    sigma = as_number("constants", "sigma", sigma, above=0)
+    return constants_of("constants", "f", as_function("constants", "f", f), sigma)
+
+
+def constants_of(
+    name: str, argument: str, activation: Activation, sigma: float = 1.0, *, by: str = "sigma"
+) -> Constants:
+    """The same for the `argument` of the function `name`; `by` is what its users call sigma."""
+    sigma = as_number(name, by, sigma, above=0)
+    if not _least <= sigma <= 1 / _least:
+        raise ValueError(f"{name}: {by} must lie between {_least:g} and {1 / _least:g}, got {sigma:g}")
 
     def mean_of(function: Any, size: Any = None) -> float:
-        return gaussian_mean("constants", activation, sigma, function, size)
+        return gaussian_mean(name, activation, sigma, function, size, argument=argument)
 
     phi = activation.phi
     mean = 0.0 if activation.parity == -1 else mean_of(lambda h, _: phi(h))
     eta = mean_of(lambda h, _: (phi(h) - mean) ** 2)
     total = eta + mean * mean
     if not eta > 1e-26 * total:
-        raise ValueError(f"constants: f must not be constant, but {activation.name} has variance {eta:g}")
+        raise ValueError(
+            f"{name}: {argument} must not be constant, but {activation.name} at sigma = {sigma:g} has variance {eta:g}"
+        )
     slope = 0.0
     if activation.parity != 1:
         slope = mean_of(lambda h, z: z * (phi(h) - mean))
@@ -228,13 +239,35 @@ def constants(f: str | Activation | Callable[[Any], Any], sigma: float = 1.0) ->
     return Constants(mean, zeta + rest, zeta, rest, slope, sigma, activation)
 
 
+@dataclass(frozen=True)
+class EntryByEntry:
+    """A function of one's own, which may know 1-D arrays alone and may return a list; pickles where it does."""
+
+    name: str = field(compare=False)
+    argument: str = field(compare=False)
+    phi: Callable[[Any], Any]
+
+    def __call__(self, h: Any) -> Any:
+        h = np.asarray(h)
+        found = np.asarray(self.phi(h.reshape(-1)))
+        if found.size != h.size:
+            raise ValueError(
+                f"{self.name}: {self.argument} must give one number for each of {h.size}, got shape {found.shape}"
+            )
+        return found.reshape(h.shape)
+
+    @property
+    def __name__(self) -> str:
+        return str(getattr(self.phi, "__name__", ""))
+
+
 def as_function(function: str, argument: str, value: Any) -> Activation:
     """The nonlinearity of that name, the one given, or one made of a function."""
     if isinstance(value, str | Activation):
-        return as_activation(function, value)
+        return as_activation(function, value, argument)
     if not callable(value):
         raise TypeError(f"{function}: {argument} must be a name, an Activation or a function, got {shown(value)}")
-    return Activation(value)
+    return Activation(EntryByEntry(function, argument, value))
 
 
 def gaussian_mean(
@@ -243,6 +276,8 @@ def gaussian_mean(
     sigma: float,
     function: Callable[[Floats, Floats], Any],
     size: Callable[[Floats, Floats], Any] | None = None,
+    *,
+    argument: str = "f",
 ) -> float:
     """E function(sigma z, z), z a standard normal: panels between kinks, as far out as the integrand needs.
 
@@ -267,8 +302,8 @@ def gaussian_mean(
             reach = math.inf
         if math.isinf(reach):
             raise ValueError(
-                f"{name}: f must have finite Gaussian moments, but those of {activation.name} at sigma = {sigma:g} are"
-                " infinite, or rest on |z| > 38, where a normal number never is"
+                f"{name}: {argument} must have finite Gaussian moments, but those of {activation.name} at sigma ="
+                f" {sigma:g} are infinite, or rest on |z| > 38, where a normal number never is"
             )
         return _integrate(integrand, None if size is None else weighted(size), breaks_of(activation, sigma, reach))
 

@@ -189,6 +189,8 @@ class AutoencoderErrors(Displayed):
         return {name: getattr(self, name).tolist() for name in ("gamma", "noise", "train", "test")}
 
     def __repr__(self) -> str:
+        if not self.test.size:
+            return "AutoencoderErrors(0 ridges)"
         i = int(np.argmin(self.test))
         least = f"least test error {self.test.flat[i]:.4g} at gamma {self.gamma.flat[i]:.4g}"
         return f"AutoencoderErrors({self.test.size} ridge{'s' * (self.test.size != 1)}, {least})"

@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._arguments import (
+    MOST,
     RNG,
     Floats,
     as_count,
+    as_generator,
     as_key,
     as_real,
     as_threads,
@@ -24,7 +26,7 @@ from .._arguments import (
 from .._display import Displayed
 from ..activations import Activation
 from ..linalg import eigvalsh
-from ._constants import as_function, constants
+from ._constants import as_function, constants_of
 from ._feature_kernel import as_samples
 
 if TYPE_CHECKING:
@@ -246,11 +248,11 @@ def fisher_spectrum(
     FisherSpectrum(relu, 200 weights, zeros 0, largest over mean 9.617)
     """
     name = "fisher_spectrum"
-    inputs = as_count(name, "n0", n0)
-    hidden = inputs if n1 is None else as_count(name, "n1", n1)
-    outputs = inputs if n2 is None else as_count(name, "n2", n2)
+    inputs = as_count(name, "n0", n0, most=MOST)
+    hidden = inputs if n1 is None else as_count(name, "n1", n1, most=MOST)
+    outputs = inputs if n2 is None else as_count(name, "n2", n2, most=MOST)
     weights = hidden * (inputs + outputs)
-    m = -(-2 * weights // outputs) if samples is None else as_count(name, "samples", samples)
+    m = -(-2 * weights // outputs) if samples is None else as_count(name, "samples", samples, most=2**53)
     f = as_function(name, "activation", activation)
     workers = as_threads(name, threads)
     if not isinstance(standardize, bool | np.bool_):
@@ -259,9 +261,9 @@ def fisher_spectrum(
     refuse_beyond_memory(name, _memory(inputs, hidden, outputs, m), what)
     offset, size = 0.0, 1.0
     if standardize:
-        found = constants(f)
+        found = constants_of(name, "activation", f)
         offset, size = found.mean, found.eta**0.5
-    generator = np.random.default_rng(rng)
+    generator = as_generator(name, rng)
     arrays = []
     for rows, columns, variance in ((hidden, inputs, inputs), (outputs, hidden, hidden), (m, inputs, 1)):
         part = np.empty((rows, columns))

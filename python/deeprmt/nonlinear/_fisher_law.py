@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._arguments import as_number, shown
 from ..activations import Activation
 from ..laws import Law, Mixture, Point
-from ._constants import as_function, constants, gaussian_mean
+from ._constants import as_function, constants_of, gaussian_mean
 from ._fisher_pairs import Pairs, Part
 
 __all__ = ["FisherLaw", "fisher_law"]
@@ -221,16 +221,21 @@ def fisher_law(
     f = as_function(name, "activation", activation)
     if not isinstance(standardize, bool | np.bool_):
         raise TypeError(f"{name}: standardize must be True or False, got {shown(standardize)}")
-    found = constants(f)
+    found = constants_of(name, "activation", f)
 
     def dphi(h: Array) -> Array:
         return np.asarray(f.dphi(h), dtype=np.float64)
 
     slope = found.slope
     if math.isinf(found.eta_prime):  # f jumps, and f' does not see it
-        slope = gaussian_mean(name, f, 1.0, lambda h, _: dphi(h))
+        slope = gaussian_mean(name, f, 1.0, lambda h, _: dphi(h), argument="activation")
     variance = gaussian_mean(
-        name, f, 1.0, lambda h, _: (dphi(h) - slope) ** 2, lambda h, _: dphi(h) ** 2 + slope * slope
+        name,
+        f,
+        1.0,
+        lambda h, _: (dphi(h) - slope) ** 2,
+        lambda h, _: dphi(h) ** 2 + slope * slope,
+        argument="activation",
     )
     if variance < 1e-29 * (variance + slope * slope):
         variance = 0.0

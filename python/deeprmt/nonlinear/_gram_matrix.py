@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from .. import _core, run
 from .._arguments import (
+    MOST,
     RNG,
     Floats,
     as_choice,
@@ -28,7 +29,7 @@ from .._arguments import (
 from ..activations import Activation
 from ..linalg import eigvalsh
 from ..run import Progress
-from ._constants import as_function, constants
+from ._constants import as_function, constants_of
 from ._gram_law import _sides
 
 __all__ = ["gram_eigenvalues", "gram_matrix"]
@@ -52,18 +53,19 @@ def entry_function(name: str, f: Function, sigma: float, center: bool | None) ->
     if not (center is None or isinstance(center, bool | np.bool_)):
         raise TypeError(f"{name}: center must be True, False or None, got {shown(center)}")
     activation = as_function(name, "f", f)
+    phi = activation.phi
     if center is not None and not center:
-        return activation.phi
-    found = constants(activation, sigma)
+        return phi
+    found = constants_of(name, "f", activation, sigma, by="sigma_w sigma_x")
     if center:
-        return Shifted(activation.phi, found.mean) if found.mean != 0 else activation.phi
+        return Shifted(phi, found.mean) if found.mean != 0 else phi
     if abs(found.mean) > 1e-9 * math.sqrt(found.second_moment):
         warnings.warn(
             f"{name}: f has the mean {found.mean:.6g}, which brings one large eigenvalue, about mean^2 n1: center=True"
             " takes it off, center=False says that it is meant",
             stacklevel=3,
         )
-    return activation.phi
+    return phi
 
 
 def gram_matrix(
@@ -135,7 +137,7 @@ def gram_matrix(
 def _checked(
     name: str, n0: int, n1: int, m: int, sigma_w: float, sigma_x: float, side: str
 ) -> tuple[tuple[int, int, int], float, bool]:
-    sizes = [as_count(name, argument, value, most=2**31 - 1) for argument, value in (("n0", n0), ("n1", n1), ("m", m))]
+    sizes = [as_count(name, argument, value, most=MOST) for argument, value in (("n0", n0), ("n1", n1), ("m", m))]
     sigma = as_number(name, "sigma_w", sigma_w, above=0) * as_number(name, "sigma_x", sigma_x, above=0)
     return (
         (sizes[0], sizes[1], sizes[2]),
@@ -254,8 +256,10 @@ def gram_eigenvalues(
     """
     name = "gram_eigenvalues"
     sizes, scale, samples = _checked(name, n0, n1, m, sigma_w, sigma_x, side)
-    count = as_count(name, "trials", trials)
+    count = as_count(name, "trials", trials, most=MOST)
+    order, entry = sizes[2] if samples else sizes[1], as_dtype(name, dtype)
+    refuse_beyond_memory(name, 2 * entry.itemsize * count * order, f"{count} spectra of {order} numbers")
     phi = entry_function(name, f, float(sigma_w) * float(sigma_x), center)
     inner = as_threads(name, threads)
-    task = _Spectrum(phi, sizes, scale, samples, as_dtype(name, dtype), as_key(name, rng), inner)
+    task = _Spectrum(phi, sizes, scale, samples, entry, as_key(name, rng), inner)
     return np.stack(run.map(task, range(count), executor=executor, progress=progress))

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._arguments import RNG, Floats, as_count, as_key, as_number, as_threads, refuse_beyond_memory, shown
+from .._arguments import (
+    MOST,
+    RNG,
+    Floats,
+    as_count,
+    as_generator,
+    as_key,
+    as_number,
+    as_threads,
+    refuse_beyond_memory,
+    shown,
+)
 from .._display import Displayed
 from ..activations import Activation
 from ..ensembles import ginibre, heavy_tailed
@@ -125,7 +136,7 @@ def heavy_tailed_kernel(
     True
     """
     name = "heavy_tailed_kernel"
-    rows, inner, columns = (as_count(name, n, v) for n, v in (("n1", n1), ("n0", n0), ("m", m)))
+    rows, inner, columns = (as_count(name, n, v, most=MOST) for n, v in (("n1", n1), ("n0", n0), ("m", m)))
     mu = as_number(name, "tail_index", tail_index, least=_LEAST)
     if not isinstance(center, bool | np.bool_):
         raise TypeError(f"{name}: center must be True or False, got {shown(center)}")
@@ -133,7 +144,7 @@ def heavy_tailed_kernel(
     workers = as_threads(name, threads)
     work = 8 * (3 * rows * columns + inner * columns + 2 * rows * inner + 2 * min(rows, columns) ** 2)
     refuse_beyond_memory(name, work, f"features of {rows} x {columns} and their work")
-    generator = np.random.default_rng(rng)
+    generator = as_generator(name, rng)
     x = np.empty((inner, columns))
     _core.ensembles.ginibre(as_key(name, generator), 1.0, x[None], workers)
 

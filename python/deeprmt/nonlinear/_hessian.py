@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
-from .._arguments import RNG, Floats, as_count, as_number, as_real
+from .. import _core
+from .._arguments import MOST, RNG, Floats, as_count, as_generator, as_number, as_real, as_threads, refuse_beyond_memory
 from ..ensembles import goe, wishart
 from ..errors import ConvergenceError
 from ..freeprob import free_add
@@ -157,6 +158,14 @@ def _ends(phi: float, energy: float) -> list[float]:
     return out
 
 
+def _bartlett(n: int, data: int, generator: np.random.Generator, threads: int) -> Floats:
+    """J J^T / data, J n x data: the triangle of its QR factors has independent entries, normal and chi."""
+    lower = np.tril(generator.standard_normal((n, n)), -1)
+    lower[np.diag_indices(n)] = np.sqrt(generator.chisquare(float(data) - np.arange(n)))
+    lower /= math.sqrt(data)
+    return np.asarray(_core.linalg.multiply(lower, np.ascontiguousarray(lower.T), threads))
+
+
 def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, threads: int | None = None) -> Floats:
     """Eigenvalues of a sample of H0 + H1.
 
@@ -165,7 +174,7 @@ def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, t
     n : int
         The number of parameters.
     phi : float
-        Parameters over data; the number of data is n / phi, rounded.
+        Parameters over data, at least 1e-28; the number of data is n / phi, rounded.
     energy : float
         At least 0.
     rng : optional
@@ -181,8 +190,13 @@ def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, t
     Raises
     ------
     ValueError, TypeError
-        As `hessian_law`; if n is below 1, or phi so large that no datum is left, or so
-        small that there are 2^31.
+        As `hessian_law`; if n is below 1, or phi so large that no datum is left.
+    MemoryError
+        If three n x n matrices cannot fit into memory.
+
+    Notes
+    -----
+    Beyond 16 n data H0 is drawn as L L^T / data with Bartlett's triangle L, so that they cost nothing.
 
     Examples
     --------
@@ -191,17 +205,21 @@ def hessian_eigenvalues(n: int, phi: float, energy: float, *, rng: RNG = None, t
     0.04
     """
     name = "hessian_eigenvalues"
-    n = as_count(name, "n", n)
+    n = as_count(name, "n", n, most=MOST)
     phi = as_number(name, "phi", phi, above=0.0)
     energy = as_number(name, "energy", energy, least=0.0)
     if not energy <= 1e28:
         raise ValueError(f"{name}: energy must be at most 1e28, got {energy:g}")
-    data = round(min(n / phi, 2.0**62))
+    if not phi >= 1e-28:
+        raise ValueError(f"{name}: phi must be at least 1e-28, got {phi:g}")
+    data = round(n / phi)
     if data < 1:
         raise ValueError(f"{name}: phi must be at most n / 1 datum, got {phi:g} for n = {n}")
-    if data > 2**31 - 1:
-        raise ValueError(f"{name}: phi must be at least n / (2^31 - 1), got {phi:g} for n = {n}")
-    generator = np.random.default_rng(rng)
-    matrix = wishart(n, data, rng=generator, threads=threads)
+    refuse_beyond_memory(name, 24 * n * n, f"matrices of order {n}")
+    generator = as_generator(name, rng)
+    if data > 16 * n:
+        matrix = _bartlett(n, data, generator, as_threads(name, threads))
+    else:
+        matrix = wishart(n, data, rng=generator, threads=threads)
     matrix += math.sqrt(2 * energy) * goe(n, rng=generator, threads=threads)
     return eigvalsh(matrix, threads=threads)

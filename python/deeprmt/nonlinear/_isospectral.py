@@ -11,7 +11,7 @@ import numpy as np
 
 from .._arguments import Floats, as_count, as_number, shown
 from ..activations import Activation
-from ._constants import as_function, constants, hermite
+from ._constants import as_function, constants_of, hermite
 
 __all__ = ["hermite_activation", "isospectral_activation", "leaky_family"]
 
@@ -76,7 +76,7 @@ def isospectral_activation(
     zeta : float
         From 0 to 1 - 1e-12: (E z f)^2 of the result, whose E f^2 is 1.
     sigma : float
-        The standard deviation of the entries of W X for which all this holds. Positive.
+        The standard deviation of the entries of W X for which all this holds, from 1e-70 to 1e70.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def isospectral_activation(
     zeta = as_number(name, "zeta", zeta, least=0)
     if zeta > 1 - 1e-12:
         raise ValueError(f"{name}: zeta must be at most 1 - 1e-12, got {zeta!r}")
-    found = constants(activation, sigma)
+    found = constants_of(name, "base", activation, sigma)
     if found.nonlinearity <= 1e-20 * found.eta:
         raise ValueError(f"{name}: base must not be linear, got {activation.name}")
     factor = math.sqrt((1 - zeta) / found.nonlinearity)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .._arguments import Floats, as_number
 from .._display import Displayed
 from ..activations import Activation
-from ._constants import as_function, constants
+from ._constants import as_function, constants_of
 from ._ridge_point import Array, RidgePoint, as_positive, as_ratio, in_range, least_risk, limit, ridge_point, shared
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _variances(function: str, linear: float, noise: float, nonlinear: float) -> 
 def _points(
     function: str, activation: Activation, psi1: Array, psi2: Array, lam: Array
 ) -> tuple[RidgePoint, Array, float, tuple[int, ...]]:
-    found = constants(activation)
+    found = constants_of(function, "activation", activation)
     line, rest = found.zeta, found.nonlinearity
     eta = line + rest
     shape = np.broadcast_shapes(psi1.shape, psi2.shape, lam.shape)
@@ -248,7 +248,7 @@ def optimal_ridge(
     if not f1 > 0:
         raise ValueError(f"{name}: linear must be above 0, got {linear!r}: without it there is nothing to learn")
     shape = np.broadcast_shapes(n.shape, m.shape)
-    found = constants(f)
+    found = constants_of(name, "activation", f)
     line, left = found.zeta, found.nonlinearity
     if not line > 0:
         return np.full(shape, np.inf)[()]

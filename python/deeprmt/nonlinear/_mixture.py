@@ -62,6 +62,8 @@ class MixtureErrors(Displayed):
         return {name: getattr(self, name).tolist() for name in ("gamma", "train", "test", "g", "k")}
 
     def __repr__(self) -> str:
+        if not self.test.size:
+            return "MixtureErrors(0 ridges)"
         i = int(np.argmin(self.test))
         least = f"least test error {self.test.flat[i]:.4g} at gamma {self.gamma.flat[i]:.4g}"
         return f"MixtureErrors({self.test.size} ridge{'s' * (self.test.size != 1)}, {least})"
@@ -173,7 +175,10 @@ def mixture_errors(
         )
     phi, psi = as_number(name, "phi", phi, above=0.0), as_number(name, "psi", psi, above=0.0)
     as_ratio(name, "phi", phi), as_ratio(name, "psi", psi)
-    s = float(as_share(name, "signal", signal))
+    part = as_share(name, "signal", signal)
+    if part.ndim:
+        raise TypeError(f"{name}: signal must be one number, got shape {part.shape}")
+    s = float(part)
     levels = None
     if inputs is not None:
         levels = as_real(name, "inputs", inputs).astype(np.float64)

@@ -14,7 +14,19 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from .. import _core, run
-from .._arguments import RNG, Floats, as_choice, as_count, as_key, as_threads, refuse_beyond_memory, shown
+from .._arguments import (
+    MOST,
+    RNG,
+    Floats,
+    as_array,
+    as_choice,
+    as_count,
+    as_key,
+    as_number,
+    as_threads,
+    refuse_beyond_memory,
+    shown,
+)
 from .._display import Displayed
 from ..activations import Activation
 from ..ensembles import GaussianOperator
@@ -22,7 +34,7 @@ from ..laws import Law, MarchenkoPastur
 from ..linalg import eigvalsh
 from ..meanfield import conjugate_kernel_law, gauss_moment
 from ..run import Progress
-from ._constants import as_function, constants
+from ._constants import as_function, constants_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,14 +168,12 @@ def layer_law(f: str | Activation | Callable[[Any], Any], ratios: Sequence[float
     if len(values) < 2:
         raise ValueError(f"layer_law: ratios must be at least two, m / n_0 and m / n_1, got {shown(ratios)}")
     activation = as_function("layer_law", "f", f)
-    constants(activation)  # refuses what is constant, or without a variance
+    constants_of("layer_law", "f", activation)  # refuses what is constant, or without a variance
     return LayerLaw(activation, tuple(values))
 
 
 def _positive(name: str, ratios: Any) -> list[float]:
-    from .._arguments import as_number
-
-    if np.ndim(ratios) != 1:
+    if as_array(name, "ratios", ratios).ndim != 1:
         raise TypeError(f"{name}: ratios must be a sequence of numbers, got {shown(ratios)}")
     return [as_number(name, f"ratios[{i}]", each, above=0) for i, each in enumerate(ratios)]
 
@@ -242,7 +252,7 @@ class Propagation(Displayed):
         law : Law, optional
             Default: that of the first layer, so that what is seen is what depth does.
         bins : int
-            At least 1.
+            From 1 to 10^7.
         high : float
             Above 0. Eigenvalues beyond count for nothing.
 
@@ -250,8 +260,11 @@ class Propagation(Displayed):
         -------
         (L,) ndarray
         """
-        bins = as_count("Propagation.distances", "bins", bins)
-        edges = np.linspace(0, float(high), bins + 1)
+        name = "Propagation.distances"
+        bins = as_count(name, "bins", bins, most=10**7)
+        edges = np.linspace(0, as_number(name, "high", high, above=0), bins + 1)
+        if not (law is None or isinstance(law, Law)):
+            raise TypeError(f"{name}: law must be a Law, got {shown(law)}")
         against = self.law(1) if law is None else law
         expected = np.diff(np.concatenate([[0.0], np.asarray(against.cdf(edges[1:]))]))
         return np.array(
@@ -412,15 +425,19 @@ def propagate(
     """
     name = "propagate"
     activation = as_function(name, "f", f)
-    if np.ndim(widths) != 1 or len(widths) == 0:
+    if as_array(name, "widths", widths).ndim != 1 or len(widths) == 0:
         raise ValueError(f"{name}: widths must be a sequence of at least one number, got {shown(widths)}")
-    sizes = (as_count(name, "n0", n0), *(as_count(name, f"widths[{i}]", n) for i, n in enumerate(widths)))
-    samples, count = as_count(name, "m", m), as_count(name, "trials", trials)
+    sizes = (
+        as_count(name, "n0", n0, most=MOST),
+        *(as_count(name, f"widths[{i}]", n, most=MOST) for i, n in enumerate(widths)),
+    )
+    samples, count = as_count(name, "m", m, most=MOST), as_count(name, "trials", trials, most=MOST)
     normalize = as_choice(name, "normalize", normalize, _normalisations)
-    found = constants(activation)
+    found = constants_of(name, "f", activation)
     widest, inner = max(sizes), as_threads(name, threads)
     order = max(min(n, samples) for n in sizes)
     refuse_beyond_memory(name, 8 * (4 * widest * samples + 3 * order * order), f"layers of {widest} x {samples}", inner)
+    refuse_beyond_memory(name, 16 * count * sum(sizes[1:]), f"{count} times {sum(sizes[1:])} eigenvalues")
     task = _Network(
         activation.phi,
         found.mean,

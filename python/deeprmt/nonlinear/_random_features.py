@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._arguments import (
+    MOST,
     RNG,
     Floats,
     as_choice,
@@ -93,6 +94,8 @@ class RandomFeatureErrors(Displayed):
         return head | lists | {"test": None if np.isnan(self.test).any() else self.test.tolist()}
 
     def __repr__(self) -> str:
+        if not self.ridge.size:
+            return f"RandomFeatureErrors({self.features} {self.activation} features, 0 ridges)"
         values = self.estimate if np.isnan(self.test).any() else self.test
         i = int(np.argmin(values))
         kind = "estimated" if values is self.estimate else "test"
@@ -139,7 +142,7 @@ class _Parameters:
 
     def _unfitted(self, method: str, attribute: str) -> None:
         if not hasattr(self, attribute):
-            raise RuntimeError(f"{type(self).__name__}.{method}: call fit first")
+            raise RuntimeError(f"{method}: call fit first")
 
 
 class RandomFeatureForecast(_Parameters):
@@ -207,7 +210,9 @@ class RandomFeatureForecast(_Parameters):
         y : (T,) or (T, c) array_like of real
             Targets. Nothing is centred: do that first where targets have a mean.
         """
-        name = "RandomFeatureForecast.fit"
+        return self._fit("RandomFeatureForecast.fit", x, y)
+
+    def _fit(self, name: str, x: ArrayLike, y: ArrayLike) -> RandomFeatureForecast:
         f, sigma, threads = self._settings(name)
         samples = as_samples(name, "x", x)
         targets = _targets(name, "y", y, len(samples))
@@ -228,13 +233,13 @@ class RandomFeatureForecast(_Parameters):
         return self
 
     def _settings(self, name: str) -> tuple[Activation, float, int]:
-        as_count(name, "features", self.features)
+        as_count(name, "features", self.features, most=MOST)
         f = as_function(name, "activation", self.activation)
         return f, as_number(name, "sigma_w", self.sigma_w, above=0.0), as_threads(name, self.threads)
 
     def _point(self, name: str, ridge: ArrayLike) -> tuple[Array, Array, Array]:
         """gamma, and with tau = gamma (1 + delta) gamma / tau and kappa = T tau / n, the ridge that the kernel sees."""
-        self._unfitted("errors", "levels_")
+        self._unfitted(name, "levels_")
         if self._made_with != self._settings(name)[:2]:
             raise RuntimeError(f"{name}: activation and sigma_w must be those of fit; call fit again")
         gamma = np.atleast_1d(as_positive(name, "ridge", ridge)).ravel()
@@ -258,7 +263,11 @@ class RandomFeatureForecast(_Parameters):
         -------
         RandomFeatureErrors
         """
-        name = "RandomFeatureForecast.errors"
+        return self._errors("RandomFeatureForecast.errors", ("x", "y"), ridge, x, y)
+
+    def _errors(
+        self, name: str, named: tuple[str, str], ridge: ArrayLike, x: ArrayLike | None, y: ArrayLike | None
+    ) -> RandomFeatureErrors:
         gamma, share, kappa = self._point(name, ridge)
         n, samples = int(self.features), len(self.levels_)
         # gamma Qbar = v and Psi Qbar = w = 1 - v, by eigenvectors; by the equation for tau, 1 - tr (Psi Qbar)^2 / n is
@@ -277,8 +286,8 @@ class RandomFeatureForecast(_Parameters):
         test = np.full(gamma.shape, np.nan)
         if x is not None or y is not None:
             if x is None or y is None:
-                raise ValueError(f"{name}: x and y must be given together, or neither")
-            across, own, targets = self._test_set(name, x, y)
+                raise ValueError(f"{name}: {named[0]} and {named[1]} must be given together, or neither")
+            across, own, targets = self._test_set(name, named, x, y)
             lengths = np.sum(across**2, axis=1) / len(targets)
             known, beyond = self._beyond(lengths, own)
             noise = np.sum(self._size2 * r * w, axis=1) / n / room
@@ -302,12 +311,12 @@ class RandomFeatureForecast(_Parameters):
         rounding = len(self.levels_) * np.finfo(float).eps
         return known, beyond if beyond > rounding * (own + self.levels_[-1] * np.sum(known * inverse)) else 0.0
 
-    def _test_set(self, name: str, x: ArrayLike, y: ArrayLike) -> tuple[Floats, float, Floats]:
+    def _test_set(self, name: str, named: tuple[str, str], x: ArrayLike, y: ArrayLike) -> tuple[Floats, float, Floats]:
         f, sigma, threads = self._settings(name)
-        points = as_samples(name, "x", x, self._samples.shape[1])
-        targets = _targets(name, "y", y, len(points))
+        points = as_samples(name, named[0], x, self._samples.shape[1])
+        targets = _targets(name, named[1], y, len(points))
         if targets.shape[1:] != self._shape:
-            raise ValueError(f"{name}: y must have the outputs of fit, {self._shape}, got {targets.shape[1:]}")
+            raise ValueError(f"{name}: {named[1]} must have the outputs of fit, {self._shape}, got {targets.shape[1:]}")
         if self._test is None or not np.array_equal(self._test[0], points):
             between = _kernel(name, self._samples, points, f, sigma, threads)
             across = _core.linalg.multiply(np.ascontiguousarray(self._vectors.T), between, threads)
@@ -434,7 +443,8 @@ def random_feature_errors(
     (array([0.11471748]), array([0.41301591]))
     """
     forecast = RandomFeatureForecast(features, activation, sigma_w=sigma_w, threads=threads)
-    return forecast.fit(x, y).errors(ridge, x_test, y_test)
+    name = "random_feature_errors"
+    return forecast._fit(name, x, y)._errors(name, ("x_test", "y_test"), ridge, x_test, y_test)
 
 
 class RandomFeatureRidge(_Parameters):
@@ -498,7 +508,7 @@ class RandomFeatureRidge(_Parameters):
             Targets; nothing is centred.
         """
         name = "RandomFeatureRidge.fit"
-        n = as_count(name, "features", self.features)
+        n = as_count(name, "features", self.features, most=MOST)
         f = as_function(name, "activation", self.activation)
         gamma = as_number(name, "ridge", self.ridge, above=0.0)
         sigma = as_number(name, "sigma_w", self.sigma_w, above=0.0)
@@ -547,7 +557,7 @@ class RandomFeatureRidge(_Parameters):
         -------
         (k, n) ndarray
         """
-        self._unfitted("transform", "coef_")
+        self._unfitted("RandomFeatureRidge.transform", "coef_")
         return self._features(as_samples("RandomFeatureRidge.transform", "x", x, self.weights_.shape[1]))
 
     def predict(self, x: ArrayLike) -> Floats:
@@ -562,7 +572,7 @@ class RandomFeatureRidge(_Parameters):
         -------
         (k,) or (k, c) ndarray
         """
-        self._unfitted("predict", "coef_")
+        self._unfitted("RandomFeatureRidge.predict", "coef_")
         z = self._features(as_samples("RandomFeatureRidge.predict", "x", x, self.weights_.shape[1]))
         readout = self.coef_.reshape(len(self.coef_), -1)
         return np.asarray(_core.linalg.multiply(z, readout, self._threads)).reshape(-1, *self.coef_.shape[1:])
@@ -582,6 +592,10 @@ class RandomFeatureRidge(_Parameters):
         """
         found = self.predict(x)
         targets = _targets("RandomFeatureRidge.score", "y", y, len(found))
+        if targets.shape != found.shape:
+            raise ValueError(
+                f"RandomFeatureRidge.score: y must have the outputs of fit, {found.shape}, got {targets.shape}"
+            )
         around = np.sum((targets - targets.mean(axis=0)) ** 2)
         return float(1 - np.sum((targets - found) ** 2) / around) if around > 0 else float("nan")
 
@@ -591,6 +605,11 @@ def _positive_solve(name: str, gram: Floats, scale: float, side: Floats) -> Floa
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     gram[np.diag_indices_from(gram)] += scale
+    if not (np.isfinite(gram).all() and np.isfinite(side).all()):
+        raise ValueError(
+            f"{name}: x, y and sigma_w must be so small that sums of products of features and targets are finite, found"
+            " an overflow"
+        )
     try:
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
         return np.ascontiguousarray(cho_solve(factor, side))

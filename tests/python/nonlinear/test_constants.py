@@ -192,3 +192,17 @@ def test_plain_functions_do_wherever_names_do():
         np.testing.assert_allclose(plain, named, rtol=1e-7, atol=1e-12)
     with pytest.raises(TypeError, match="mei_montanari: activation must be a name, an Activation or a function, got 3"):
         nonlinear.mei_montanari(2.0, 3.0, 0.1, 3)
+
+
+@pytest.mark.parametrize("sigma", [1e-160, 1e-300, 1e160])
+def test_sigma_has_a_range(sigma):
+    with pytest.raises(ValueError, match="constants: sigma must lie between 1e-70 and"):
+        constants("relu", sigma)
+
+
+def test_functions_of_one_axis_and_of_lists():
+    def of_one_axis(h):
+        assert h.ndim == 1
+        return list(np.tanh(h))
+
+    assert constants(of_one_axis).eta == pytest.approx(constants("tanh").eta, rel=1e-14)

@@ -76,3 +76,12 @@ def test_refuses():
         fisher_spectrum(3, activation=nothing, standardize=False)
     with pytest.raises(ValueError, match="n0 must be at least 1"):
         fisher_spectrum(0)
+
+
+def test_sizes_and_seeds_are_refused_by_name():
+    with pytest.raises(ValueError, match="fisher_spectrum: n0 must be at most"):
+        fisher_spectrum(10**400)
+    with pytest.raises(TypeError, match="fisher_spectrum: rng must be"):
+        fisher_spectrum(3, rng="spam")
+    with pytest.raises(ValueError, match="fisher_spectrum: activation must not be constant"):
+        fisher_spectrum(3, activation=np.zeros_like)

@@ -108,3 +108,20 @@ def test_a_mean_is_warned_of():
 def test_refuses(arguments, options, error, says):
     with pytest.raises(error, match=says):
         gram_matrix(*arguments, rng=0, **options)
+
+
+def test_functions_of_one_axis_and_of_lists():
+    def of_one_axis(h):
+        assert h.ndim == 1
+        return list(np.tanh(h))
+
+    found = gram_matrix(of_one_axis, 5, 6, 7, rng=0)
+    np.testing.assert_allclose(found, gram_matrix(np.tanh, 5, 6, 7, rng=0), rtol=1e-14)
+
+
+def test_refuses_more_trials_than_can_be_held():
+    for trials in (2**31, 2**63, 10**400):
+        with pytest.raises(ValueError, match="gram_eigenvalues: trials must be at most"):
+            gram_eigenvalues("tanh", 4, 4, 4, trials=trials)
+    with pytest.raises(MemoryError, match="2147483647 spectra"):
+        gram_eigenvalues("tanh", 4, 4000, 4, trials=2**31 - 1)

@@ -47,3 +47,10 @@ def test_refuses():
         heavy_tailed_kernel(1, 1, 1, tail_index=0.0)
     with pytest.raises(TypeError, match="center must be True or False, got 'no'"):
         heavy_tailed_kernel(1, 1, 1, center="no")
+
+
+def test_sizes_and_seeds_are_refused_by_name():
+    with pytest.raises(ValueError, match="heavy_tailed_kernel: m must be at most"):
+        heavy_tailed_kernel(3, 3, 10**400)
+    with pytest.raises(ValueError, match="heavy_tailed_kernel: rng must be"):
+        heavy_tailed_kernel(3, 3, 3, rng=-1)

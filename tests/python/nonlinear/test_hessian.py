@@ -78,7 +78,7 @@ def test_refuses():
         hessian_eigenvalues(10, 0.0, 1.0)
     with pytest.raises(ValueError, match="at most n / 1 datum"):
         hessian_eigenvalues(10, 100.0, 1.0)
-    with pytest.raises(ValueError, match=r"phi must be at least n / \(2\^31 - 1\)"):
+    with pytest.raises(ValueError, match="phi must be at least 1e-28"):
         hessian_eigenvalues(10, 1e-300, 1.0)
     with pytest.raises(ValueError, match="energy must be at most 1e28"):
         hessian_eigenvalues(10, 0.1, 1e308)
@@ -89,3 +89,27 @@ def test_refuses():
             hessian_law(phi, 1.0)
     with pytest.raises(ConvergenceError, match="scales differ by more than the equations of free sums resolve"):
         hessian_law(1e20, 1.0)
+
+
+def test_many_data_cost_nothing():
+    """Bartlett's triangle: with energy 0 the spectrum is that of Marchenko and Pastur, here 1 +- 2 phi^(1/2)."""
+    for phi in (1e-28, 1e-8, 1e-3):
+        values = hessian_eigenvalues(200, phi, 0.0, rng=0)
+        # The edge of 200 levels: 1 +- 2 phi^(1/2) to n^(-2/3) of it, and phi.
+        spread = max(2 * phi**0.5, 1e-13)
+        assert np.abs(values - 1).max() < 1.1 * spread + 2 * phi
+        if phi > 1e-20:
+            # The sum of 200^2 / 2 squares, each of variance 2 phi / n: five sigma of 1 / 200.
+            assert np.mean((values - 1) ** 2) == pytest.approx(phi, rel=0.05)
+            assert abs(values.mean() - 1) < 5 * (2 * phi) ** 0.5 / 200
+
+
+def test_refuses_by_name():
+    for arguments, says in (
+        ((10**400, 0.5, 0.1), "hessian_eigenvalues: n must be at most"),
+        ((10, 1e-40, 0.1), "hessian_eigenvalues: phi must be at least 1e-28"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            hessian_eigenvalues(*arguments)
+    with pytest.raises(ValueError, match="hessian_eigenvalues: rng must be"):
+        hessian_eigenvalues(3, 0.5, 0.1, rng=-1)

@@ -81,3 +81,10 @@ def test_without_a_linear_part_the_data_do_not_show():
 def test_refuses(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_errors_name_the_base():
+    with pytest.raises(ValueError, match="isospectral_activation: base must be an Activation or one of"):
+        isospectral_activation("spam")
+    with pytest.raises(ValueError, match="isospectral_activation: base must not be constant"):
+        isospectral_activation(np.zeros_like)

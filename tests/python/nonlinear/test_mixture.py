@@ -218,3 +218,11 @@ def test_linear_features_as_many_as_given_inputs(gamma):
     assert found.g == pytest.approx((h / gamma) ** 0.5, rel=1e-9)
     assert found.train == pytest.approx((h * gamma) ** 0.5 / 2, rel=1e-9)
     assert found.test == pytest.approx(0.5 / (h * gamma) ** 0.5, rel=1e-9)
+
+
+def test_one_signal_and_no_ridge():
+    with pytest.raises(TypeError, match="mixture_errors: signal must be one number"):
+        mixture_errors(0.1, [1.0], [1.0], [0.5], 0.5, 0.5, signal=[0.5])
+    assert repr(mixture_errors([], [1.0], [1.0], [0.5], 0.5, 0.5)) == "MixtureErrors(0 ridges)"
+    none = nonlinear.autoencoder_errors([], 1.0, 0.5, 0.5, 0.5, noise=0.1)
+    assert repr(none) == "AutoencoderErrors(0 ridges)"

@@ -134,3 +134,23 @@ def test_deep_laws_keep_moments_and_edges(depth):
     assert law.var() == pytest.approx(n, rel=1e-12)
     relu = layer_law("relu", [1.0] + [1.5] * depth)
     assert relu.expect(lambda x: x * x) - 1 == pytest.approx(float(relu.var()), rel=1e-8)
+
+
+def test_refuses_by_name():
+    found = propagate("tanh", 5, [4], 6, rng=0)
+    for high in (-1, 0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="distances: high must be finite and above 0"):
+            found.distances(high=high)
+    with pytest.raises(TypeError, match="distances: high must be a real number"):
+        found.distances(high="x")
+    with pytest.raises(TypeError, match="distances: law must be a Law"):
+        found.distances(3)
+    for change in ({"n0": 10**400}, {"m": 2**31}, {"widths": [10**400]}, {"trials": 10**400}):
+        with pytest.raises(ValueError, match=r"propagate: .* must be at most"):
+            propagate("tanh", **{"n0": 5, "widths": [4], "m": 6} | change)
+    with pytest.raises(ValueError, match="propagate: widths must be an array"):
+        propagate("tanh", 5, [[4], [1, 2]], 6)
+    with pytest.raises(ValueError, match="layer_law: ratios must be an array"):
+        layer_law("relu", [[1, 2], [3]])
+    with pytest.raises(ValueError, match="layer_law: f must not be constant"):
+        layer_law(np.zeros_like, [1.0, 1.0])

@@ -199,7 +199,7 @@ def test_refuses():
         random_feature_errors(X, Y, features=6, ridge=0.0)
     with pytest.raises(ValueError, match="features must be at least 1"):
         random_feature_errors(X, Y, features=0, ridge=0.1)
-    with pytest.raises(ValueError, match="x must have 2 columns, got 3"):
+    with pytest.raises(ValueError, match="x_test must have 2 columns, got 3"):
         random_feature_errors(X, Y, np.ones((2, 3)), [1.0, 1.0], features=6, ridge=0.1)
     with pytest.raises(ValueError, match="given together"):
         random_feature_errors(X, Y, TEST[0], features=6, ridge=0.1)
@@ -215,3 +215,20 @@ def test_refuses():
         RandomFeatureRidge(6, ridge=0.0).fit(X, Y)
     with pytest.raises(ConvergenceError, match="lost in the rounding"):
         RandomFeatureRidge(6, "linear", ridge=1e-300).fit(np.ones((8, 1)), np.ones(8))
+
+
+def test_refuses_by_name():
+    with pytest.raises(ValueError, match="random_feature_errors: x_test must have 2 columns"):
+        random_feature_errors(X, Y, [[1.0]], [1.0], features=3, ridge=0.1)
+    with pytest.raises(ValueError, match="random_feature_errors: features must be at most"):
+        random_feature_errors(X, Y, features=2**63, ridge=0.1)
+    with pytest.raises(RuntimeError, match=r"RandomFeatureForecast\.predict: call fit"):
+        RandomFeatureForecast(3).predict(X, 0.1)
+    run = RandomFeatureRidge(3, rng=0)
+    with pytest.raises(ValueError, match=r"RandomFeatureRidge\.fit: x, y and sigma_w must be so small"):
+        run.fit(X * 1e200, Y)
+    with pytest.raises(ValueError, match=r"RandomFeatureRidge\.score: y must have the outputs of fit"):
+        run.fit(X, Y).score(X, np.c_[Y, Y])
+    with pytest.raises(ValueError, match=r"RandomFeatureRidge\.fit: features must be at most"):
+        RandomFeatureRidge(10**400).fit(X, Y)
+    assert "0 ridges" in repr(RandomFeatureForecast(3).fit(X, Y).errors([]))
