@@ -121,6 +121,7 @@ def gram_matrix(
 
     Examples
     --------
+    >>> from deeprmt.nonlinear import constants
     >>> gram = gram_matrix("tanh", 300, 200, 400, rng=0)
     >>> gram.shape
     (200, 200)
@@ -249,6 +250,7 @@ def gram_eigenvalues(
 
     Examples
     --------
+    >>> from deeprmt.nonlinear import constants
     >>> values = gram_eigenvalues("tanh", 300, 200, 400, rng=0)
     >>> law = constants("tanh").gram_law(300 / 400, 300 / 200)
     >>> bool(law.ks_distance(values) < 0.02)

@@ -95,6 +95,7 @@ def isospectral_activation(
 
     Examples
     --------
+    >>> from deeprmt.nonlinear import constants
     >>> f = isospectral_activation("softplus")
     >>> found = constants(f)
     >>> round(found.mean, 12) + 0.0, round(found.eta, 12), round(found.zeta, 12)
@@ -147,6 +148,7 @@ def leaky_family(alpha: float) -> Activation:
 
     Examples
     --------
+    >>> from deeprmt.nonlinear import constants
     >>> [round(constants(leaky_family(alpha)).zeta, 12) for alpha in (-1.0, 0.0, 1.0)]
     [1.0, 0.733471103462, 0.0]
     """
@@ -203,6 +205,7 @@ def hermite_activation(coefficients: Mapping[int, float] | Sequence[float], *, s
 
     Examples
     --------
+    >>> from deeprmt.nonlinear import constants
     >>> f = hermite_activation({2: 1.0, 3: 1.0})
     >>> found = constants(f)
     >>> round(found.eta, 12), round(found.zeta, 12)
