@@ -404,8 +404,12 @@ Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
 
 double Chain::log_floor() const {
   double least = -infinity;  // y: the one that is reached first on the way down from 0
+  // Where the lead's rank ends sooner, a compressed law has no eigenvalues at its least slopes.
+  const double last = lead_->resolved() > 0 ? -infinity : -(1 - lead_->mass_at_zero()) / lead_width_;
   const auto take = [&](const SquaredSlopes& law, double width) {
-    if (law.resolved() > 0) least = std::max(least, law.moments(law.at(-law.resolved())).y.real() / width);
+    if (!(law.resolved() > 0)) return;
+    const double y = law.moments(law.at(-law.resolved())).y.real() / width;
+    if (y > last) least = std::max(least, y);
   };
   take(*lead_, lead_width_);
   if (segments_.size() == 1)
@@ -416,7 +420,7 @@ double Chain::log_floor() const {
   if (!(lead_->resolved() > 0) || lead_->moments(p.lead).y.real() / lead_width_ < least * (1 + 1e-15))
     if (!invert(*lead_, least * lead_width_, 1 + least * lead_width_, 0, p.lead)) return -infinity;
   const RealValue v = real(p, {});
-  return v.exists ? v.log_z : -infinity;
+  return v.exists && v.turns == 1 ? v.log_z : -infinity;
 }
 
 }  // namespace deeprmt::freeprob

@@ -76,8 +76,10 @@ def slope_law(activation: str | Activation, q: float, *, squared: bool = False) 
 
 
 def diagonal_law(factor: Factor, scale: float) -> Law:
-    """Of the squares of a rectangular diagonal's singular values, times `scale`: as many as the output has entries."""
-    law = slope_law(factor.slopes.activation, factor.slopes.q, squared=True).scale(scale)
+    """Of as many eigenvalues as the output has entries: the slopes' squares times `scale` and the factor's width, and 0
+    for the others. For 1 / (y S) = width omega / (1 + width y), of which poles take the denominator away.
+    """
+    law = slope_law(factor.slopes.activation, factor.slopes.q, squared=True).scale(scale * factor.width)
     return law if factor.width == 1 else Mixture([(1 / factor.width, law), (1 - 1 / factor.width, Point(0.0))])
 
 
