@@ -227,7 +227,10 @@ class RandomFeatureForecast(_Parameters):
         self._seen = np.asarray(
             _core.linalg.multiply(np.ascontiguousarray(vectors.T), targets.reshape(len(targets), -1), threads)
         )
-        self._size2 = np.sum(self._seen**2, axis=1)
+        with np.errstate(over="ignore"):
+            self._size2 = np.sum(self._seen**2, axis=1)
+        if not np.isfinite(self._size2).all():
+            raise ValueError(f"{name}: y must be so small that sums of squares are finite, found an overflow")
         self._test: tuple[Any, ...] | None = None
         self._made_with = f, sigma
         return self

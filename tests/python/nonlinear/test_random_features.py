@@ -231,4 +231,6 @@ def test_refuses_by_name():
         run.fit(X, Y).score(X, np.c_[Y, Y])
     with pytest.raises(ValueError, match=r"RandomFeatureRidge\.fit: features must be at most"):
         RandomFeatureRidge(10**400).fit(X, Y)
+    with pytest.raises(ValueError, match="fit: y must be so small"):
+        RandomFeatureForecast(3).fit(X, Y * 1e200)
     assert "0 ridges" in repr(RandomFeatureForecast(3).fit(X, Y).errors([]))
