@@ -77,6 +77,8 @@ def _integral(kinks: Array, bends: Array, root_a: Array, root_b: Array, c: Array
     # Below the least of these nothing bends any more.
     scales = np.concatenate([np.abs(x[:, :, None] - y[:, None, :]).reshape(len(c), -1), np.abs(x), np.abs(y)], axis=1)
     least = np.where(scales > 0, scales, 1.0).min(axis=1) / 24
+    if derivative == 0:
+        least = np.maximum(least, 1e-18)  # (c - cos) is the square of the angle: what is below adds nothing
     middle = np.clip(least, low, 1.0)
     panels = max(1, math.ceil(float(np.log(1 / middle).max()) / math.log(4)))
     u = (np.arange(panels)[:, None] + _nodes).ravel() / panels
