@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +60,20 @@ class Interval:
         return (math.atan((x - self.centre) / s) + math.pi / 2) / 2
 
 
+class Path(Protocol):
+    """What angles in (0, pi/2) run along."""
+
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    def point(self, angle: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def angle(self, x: float) -> float: ...
+
+
 def integrate(
     function: Function,
-    interval: Interval,
+    interval: Path,
     *,
     split: tuple[float, ...] = (),
     rtol: float = 1e-13,

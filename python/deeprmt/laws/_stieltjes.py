@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +42,17 @@ def stieltjes_above(law: Law, z: complex) -> complex:
         reach = min(x0 - a, b - x0, abs(x0 - interval.centre) + interval.scale) / 2
         close = inside and abs(z.imag) < (b - a if math.isfinite(b - a) else reach)
         height = float(law._pdf(np.array([x0]))[0]) if close else math.nan
+        if math.isfinite(b - a):
+            height = height if math.isfinite(height) else 0.0
+            middle = a + (b - a) / 2
+            densities = (density_beside(law, a, b), density_beside(law, b, a))
+            for beside in densities:
+                total += _beside(beside, abs(middle - beside.place), x0, z, height)
+            if height:
+                total += height * _pole_between(a, b, z)
+            continue
         split = (x0, *_towards_ends(z, interval))
-        if close and not math.isfinite(b - a):  # a window around the pole, and the rest
+        if close:  # a window around the pole, and the rest
             low, high = x0 - reach, x0 + reach
             total += integrate(_less(law._pdf, height, z), Interval(low, high), split=(x0,), rtol=1e-12, size=height)
             total += height * _pole_between(low, high, z)
@@ -51,13 +61,75 @@ def stieltjes_above(law: Law, z: complex) -> complex:
                 Interval(high, b, interval.scale, interval.centre),
             ):
                 total += integrate(_less(law._pdf, 0.0, z), rest, split=split, rtol=1e-12)
-        elif math.isfinite(height):
-            # The pole is close to the path: take the density at x0 out, whose integral is a logarithm.
-            total += integrate(_less(law._pdf, height, z), interval, split=split, rtol=1e-12, size=height)
-            total += height * _pole_between(a, b, z)
         else:
             total += integrate(_less(law._pdf, 0.0, z), interval, split=split, rtol=1e-12)
     return total
+
+
+@dataclass(frozen=True)
+class _End:
+    """The density next to an end of the support, of which it is a power: of distances that the numbers there round."""
+
+    place: float
+    sign: float  # 1 at the lower end, -1 at the upper
+    power: float
+    density: Callable[[Array], Array]
+
+    def __call__(self, d: Array) -> Array:
+        """At distances from the end."""
+        x = self.place + self.sign * d
+        if self.place == 0:
+            return self.density(x)
+        # What is known is the density at a rounded distance.
+        least = 8 * math.ulp(self.place)
+        x = np.where(d < least, self.place + self.sign * 8 * least, x)
+        rounded = self.sign * (x - self.place)
+        return self.density(x) * (d / rounded) ** self.power
+
+
+def density_beside(law: Law, place: float, other: float) -> _End:
+    """That of a finite interval's end."""
+    x = place + (other - place) * np.array([1e-8, 1e-7, 1e-6])
+    with np.errstate(all="ignore"):
+        near, far = np.diff(np.log(law._pdf(x))) / np.diff(np.log(np.abs(x - place)))
+        power = float(near - (far - near) / 9)  # at the end itself
+    power = power if math.isfinite(power) else 0.0
+    return _End(place, math.copysign(1.0, other - place), min(max(power, -0.99), 4.0), law._pdf)
+
+
+@dataclass(frozen=True)
+class _Distances:
+    """Distances d = high t^stretch from an end, t = angle / (pi / 2), at which a power of d is smooth in t."""
+
+    high: float
+    stretch: float
+    low: float = 0.0
+
+    def point(self, angle: Array) -> tuple[Array, Array]:
+        t = angle / (math.pi / 2)
+        return self.high * t**self.stretch, self.high * self.stretch * t ** (self.stretch - 1) / (math.pi / 2)
+
+    def angle(self, d: float) -> float:
+        return float((d / self.high) ** (1 / self.stretch)) * math.pi / 2
+
+
+def _beside(end: _End, length: float, x0: float, z: complex, height: float) -> complex:
+    """From an end to the middle, without rounding of the distance of z to the end; the density lowered by `height`."""
+    away = z - end.place
+
+    def integrand(d: Array) -> Any:
+        gap = end.sign * d - away
+        at = gap == 0
+        return np.where(at, 0, (end(d) - height) / np.where(at, 1, gap))
+
+    distance, steps = abs(away), []
+    while 0 < distance < 4 * length:
+        steps.append(distance)
+        distance *= 16
+    split = (end.sign * (x0 - end.place), *steps)
+    stretch = max(2.0, 1 / (1 + end.power))
+    value: complex = integrate(integrand, _Distances(length, stretch), split=split, rtol=1e-12, size=height)
+    return value
 
 
 def _pole_diverges(law: Law, end: float, other: float, scale: float) -> bool:

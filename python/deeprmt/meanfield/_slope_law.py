@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -17,8 +18,10 @@ from .._pieces import Derivative
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ..laws import Discrete, Law, Mixture, Point, squared_slope
+from ..laws._power import Power
 from ._moments import least_variance, mean_of, slope_masses
-from ._squared_slopes import Factor, phases, squared_slopes
+from ._slope_poles import Segment, SlopePoles
+from ._squared_slopes import Factor, phases
 
 __all__ = ["SlopeLaw", "slope_law"]
 
@@ -71,7 +74,7 @@ def slope_law(activation: str | Activation, q: float, *, squared: bool = False) 
         return Discrete(sides**2 if squared else sides, np.full(sides.size, 1 / sides.size))
     known = next((name for name in ("tanh", "erf", "erf_unit") if as_activation("slope_law", name) == activation), None)
     if known is not None and 1e-12 <= q <= 1e4:  # closed forms
-        return squared_slope(known, q) if squared else squared_slope(known, q).power(0.5)
+        return squared_slope(known, q) if squared else _RootLaw(known, q)
     return SlopeLaw(activation, q, squared)
 
 
@@ -81,6 +84,26 @@ def diagonal_law(factor: Factor, scale: float) -> Law:
     """
     law = slope_law(factor.slopes.activation, factor.slopes.q, squared=True).scale(scale * factor.width)
     return law if factor.width == 1 else Mixture([(1 / factor.width, law), (1 - 1 / factor.width, Point(0.0))])
+
+
+class _RootLaw(Power):
+    """The square root of a law of `laws.squared_slope`, whose Stieltjes transform is one over h."""
+
+    def __init__(self, known: str, q: float) -> None:
+        super().__init__(squared_slope(known, q), 0.5)
+        self._set(_known=known, _q=q)
+
+    @property
+    def _over_h(self) -> SlopeLaw:
+        return _slope_law_of(self._known, self._q)  # type: ignore[attr-defined]
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return self._over_h._stieltjes(z)
+
+
+@lru_cache(maxsize=32)
+def _slope_law_of(known: str, q: float) -> SlopeLaw:
+    return SlopeLaw(as_activation("slope_law", known), q, False)
 
 
 class SlopeLaw(Law):
@@ -109,6 +132,9 @@ class SlopeLaw(Law):
 
     def __repr__(self) -> str:
         return f"SlopeLaw({self.activation.name!r}, q={self.q:g}{', squared=True' if self.squared else ''})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: each for name, each in vars(self).items() if name != "_resolvent"}  # made again where wanted
 
     def _value(self, h: Any) -> Array:
         slope = np.asarray(self.activation.dphi(np.asarray(h, dtype=float)), dtype=float)
@@ -169,6 +195,8 @@ class SlopeLaw(Law):
                 {"turns": len(turns)},
             )
         at = self._value(np.array(turns))
+        if self.squared:  # where phi' goes through 0
+            at[at < 1e-25 * np.abs(values).max()] = 0.0
         pieces = [
             (x, y, float(u), float(v)) for (x, y), (u, v) in zip(pairwise(turns), pairwise(at), strict=True) if u != v
         ]
@@ -267,12 +295,27 @@ class SlopeLaw(Law):
                 continue
             h = self._roots(x[inside], piece)
             slope = x[inside] * self._log_slope(h, piece) if self.squared else self._turning(h)
+            self._beside_turns(x[inside], piece, h, slope)
             normal = np.exp(-h * h / (2 * self.q)) / (self._root * math.sqrt(2 * math.pi))
             if self._period is not None:
                 normal = np.full_like(h, 1 / (self._period[1] - self._period[0]))
             with np.errstate(divide="ignore", invalid="ignore"):  # infinite where the slope turns
                 total[inside] += np.where(normal == 0, 0.0, normal / np.abs(slope))
         return total
+
+    def _beside_turns(self, x: Array, piece: Piece, h: Array, slope: Array) -> None:
+        """Where the slope goes to 0, h and the slope from how far x is from the value at the turn."""
+        for turn in self._resolvent.turns:
+            for end, side in ((piece[0], 1.0), (piece[1], -1.0)):
+                if abs(turn.place - end) > 1e-6 * min(1.0, self._root) or turn.side == -side:
+                    continue
+                rise = x - turn.value
+                near = rise * turn.first >= 0
+                near &= np.abs(rise) < abs(turn.rise(0.5 * side))
+                if near.any():
+                    s = turn.solve(rise[near], side)
+                    h[near] = turn.place + turn.radius * s
+                    slope[near] = s ** (turn.order - 1) * turn.slope(s) / turn.radius
 
     def _log_slope(self, h: Array, piece: Piece) -> Array:
         """The slope of ln phi'^2, whose differences keep their digits however small that is; where phi' goes through 0
@@ -312,39 +355,73 @@ class SlopeLaw(Law):
         _core.random.normals(key, 0, 0, 0, z)
         return self._value(self._root * z)
 
-    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """Over h, but on the values that there are, where only the density knows the pole."""
+    @cached_property
+    def _resolvent(self) -> SlopePoles:
+        """Over h, where the poles of 1 / (phi' - z) are."""
+        if self._period is not None:
+            start, end = self._period
+            density = 1 / (end - start)
+
+            def weight(h: Any) -> Any:
+                return density + 0 * h
+
+            width = (end - start) / 16
+        else:
+            height = 1 / (self._root * math.sqrt(2 * math.pi))
+
+            def weight(h: Any) -> Any:
+                return height * np.exp(-((h / self._root) ** 2) / 2)
+
+            width = min(1.0, 0.5 * self._root) if self._root < 8 else 1.0
+        exact = not isinstance(self.activation.dphi, Derivative)
+        return SlopePoles(self._value, weight, self._segments(), width, 2e-15 if exact else 1e-12)
+
+    def _segments(self) -> list[Segment]:
+        """The smooth stretches of h, up to 30 standard deviations where phi' goes on as it does."""
         reach = _reach * self._root
-        values = self._value(np.clip([end for piece in self._pieces for end in piece[:2]], -reach, reach))
-        low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
-        margin = 0.01 * (high - low)
-        away = np.maximum(np.abs(z.imag), np.maximum(low - z.real, z.real - high)) > margin
-        for location in self._flat:
-            away &= np.abs(z - location) > margin
-        out = np.empty(z.shape, complex)
-        out[away] = [self._mean_pole(complex(each)) for each in z[away]]
-        adaptive = ~away & (z.imag != 0) & self.squared  # on panels of h that halve towards the pole
-        out[adaptive] = [self._solver_pole(complex(each)) for each in z[adaptive]]
-        rest = ~(away | adaptive)
-        if rest.any():
-            out[rest] = super()._stieltjes(z[rest])
+        inner = [k for k in self.activation.kinks if abs(k) < reach] if self._period is None else []
+        far = 30.0 * self._root
+        size = max((max(abs(u), abs(v)) for *_, u, v in self._pieces), default=0.0)
+        out = []
+        start, stop = self._period or (-reach, reach)
+        for low, high in pairwise([start, *inner, stop]):
+            mine = [
+                piece for piece in self._pieces if low <= (max(piece[0], -reach) + min(piece[1], reach)) / 2 <= high
+            ]
+            if not mine:
+                continue
+            turns = [(b, v) for (_, b, _, v), (a, *_) in pairwise(mine) if a == b]
+            left, right = low, high
+            if self._period is None:
+                later = [k for k in self.activation.kinks if abs(k) >= reach]
+                if low == -reach and mine[0][0] < -reach:
+                    left = max(-far, mine[0][0], *(k for k in later if k < 0))
+                if high == reach and mine[-1][1] > reach:
+                    right = min(far, mine[-1][1], *(k for k in later if k > 0))
+            if low in inner:
+                turns.insert(0, (low, mine[0][2]))
+            elif self._period:
+                turns.insert(0, (start, mine[0][2]))
+            if high in inner:
+                turns.append((high, mine[-1][3]))
+            elif self._period:
+                turns.append((stop, mine[-1][3]))
+            values = tuple(0.0 if abs(v) < 1e-25 * size else v for _, v in turns)
+            out.append(Segment(left, right, tuple(h for h, _ in turns), values, low not in inner, high not in inner))
         return out
 
-    def _solver_pole(self, z: complex) -> complex:
-        upper = complex(z.real, abs(z.imag))
-        m: complex = -Factor(squared_slopes(self.activation, self.q), 1.0, 1.0).core.moments(upper)[1] / upper
-        return m if z.imag > 0 else m.conjugate()
-
-    def _mean_pole(self, z: complex) -> complex:
-        """Both parts are known as well as the whole."""
-
-        def mean(part: Callable[[Any], Any]) -> float:
-            def pole(h: Array) -> Any:
-                return 1 / (self._value(h) - z)
-
-            return mean_of(self.activation, self.q, lambda h: part(pole(h)), lambda h: np.abs(pole(h)))
-
-        return complex(mean(np.real), mean(np.imag))
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """Over h, poles apart."""
+        upper = np.where(z.imag < 0, np.conj(z), z) + 0j
+        out = self._resolvent(upper)
+        for location, mass in self._flat.items():
+            out += mass / (location - upper)
+        out = np.where(z.imag < 0, np.conj(out), out)
+        off = z.imag == 0
+        for low, high in self.support():
+            off &= (z.real < low) | (z.real > high)
+        out.imag[off] = 0.0
+        return out
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """Over h."""

@@ -413,3 +413,42 @@ def test_beta_tail_close_to_its_lower_end():
     x = np.geomspace(1e-300, 0.999, 200)
     assert Beta(0.5, 0.5).sf(x) == pytest.approx(1 - 2 / np.pi * np.arcsin(np.sqrt(x)), rel=1e-13)
     assert Beta(1.0, 1000.0).sf(0.3) == pytest.approx(0.7**1000, rel=1e-11)  # 1000 times the rounding of 0.7
+
+
+class HardEdges(Law):
+    """Density c x^(a - 1) (1 - x)^(b - 1), scaled and shifted, from the distances of x to both ends."""
+
+    def __init__(self, a, b, low, width):
+        self.a, self.b, self.low, self.width = a, b, low, width
+
+    def support(self):
+        return [(self.low, self.low + self.width)]
+
+    def _pdf(self, x):
+        left, right = (x - self.low) / self.width, (self.low + self.width - x) / self.width
+        return left ** (self.a - 1) * right ** (self.b - 1) / special.beta(self.a, self.b) / self.width
+
+    def _cdf(self, x):
+        return special.betainc(self.a, self.b, (x - self.low) / self.width)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "low", "width"),
+    [(0.5, 0.5, -1.0, 2.0), (0.2, 3.0, 0.25, 1.5), (1.5, 0.5, 0.0, 1.0), (0.05, 0.5, 0.0, 1.0), (1.0, 0.5, -0.5, 1.0)],
+)
+def test_the_stieltjes_transform_at_hard_edges(a, b, low, width):
+    law = HardEdges(a, b, low, width)
+    for end, outwards in ((low, -1), (low + width, 1)):
+        for k in (7, 14, 20, 27, 33, 40):  # 1e-2 to 1e-12
+            d = 2.0**-k
+            for step in (d, d * (1 + 1j), d * (-1 + 1j), d * (-1 + 1e-3j), -d):
+                z = end + outwards * complex(step).conjugate() if outwards < 0 else end + step
+                z = complex(complex(z).real, abs(complex(z).imag))
+                with mpmath.workdps(40):
+                    inner = (mpmath.mpc(z) - low) / width
+                    if z.imag == 0:
+                        inner += mpmath.mpc(0, "1e-36")
+                    exact = complex(-mpmath.hyp2f1(1, a, a + b, 1 / inner) / inner / width)
+                # The quadrature settles to 1e-12, of sizes that the logarithm of the distance multiplies; numbers next
+                # to 1 round the distances of nodes, 2^-53 / 2^-40 at most, which the power takes out to first order.
+                assert abs(law.stieltjes(z) - exact) < 1e-9 * abs(exact)

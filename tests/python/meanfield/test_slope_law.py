@@ -1,10 +1,11 @@
 import math
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from deeprmt.activations import Activation, as_activation, elu, names
 from deeprmt.laws import Discrete, squared_slope
@@ -178,3 +179,72 @@ def test_the_stieltjes_transform_close_to_the_law(name, q):
     # The trapezoidal rule errs by exp(-2 pi d / step), d the pole's distance: above 0.003 where steps are 0.00045.
     assert law.stieltjes(z) == pytest.approx(np.sum(weights / (values - z)), rel=1e-9)
     assert law.stieltjes(z.conjugate()) == pytest.approx(law.stieltjes(z).conjugate(), rel=1e-14)
+
+
+# E 1 / (phi'(h) - z) by Gauss panels that narrow geometrically towards the poles and the turns, in 30 digits.
+beside_edges = [
+    ("gelu", 3.0, False, -0.13890414518515487, 11.166928610367604),
+    ("gelu", 3.0, False, -0.12990414518515486, 35.907714383359384),
+    ("gelu", 3.0, False, 1.1289142 + 1e-05j, -279.3456900976011 + 115.274140138688j),
+    ("swish", 1.0, False, -0.100839320128867, 12.661788654380882),
+    ("swish", 1.0, False, -0.099840320128867, 331.78662131563675),
+    ("swish", 1.0, False, -0.0988 + 1e-06j, 2.4121762463285674 + 10.396145865849599j),
+    ("swish", 1.0, False, 1.0998403, -335.15257338059473),
+    ("swish", 1.0, True, -1e-09, 80357.07042452863),
+    ("swish", 1.0, True, 1e-06 + 1e-06j, 811.558883486107 + 1974.3224621501574j),
+    ("gelu", 1.0, True, -1e-12, 2248468.275828804),
+    ("gelu", 1.0, True, 1.2745 + 1e-06j, -77.62715209675464 + 0.513995844045434j),
+    ("sin", 1.0, True, 1.000000001, -40202.80324957797),
+    ("sin", 1.0, True, 1.000000000001, -1271284.47043072),
+]
+
+
+@pytest.mark.parametrize(("name", "q", "squared", "z", "exact"), beside_edges)
+def test_the_stieltjes_transform_beside_edges(name, q, squared, z, exact):
+    law = slope_law(name, q, squared=squared)
+    ((low, high),) = law.support()
+    # phi' is known to two steps of doubles, and a shift by that changes m, which goes like the inverse root of the
+    # distance, by half of its share in the distance; 0 and 1 are exact.
+    distance = min(abs(z - low), abs(z - high))
+    shift = 0.0 if (low == 0 and abs(z) < 0.1) or high == 1 else 2 * np.spacing(1.0)
+    assert abs(law.stieltjes(z) - exact) <= (2e-13 + shift / distance) * abs(exact)
+
+
+@pytest.mark.parametrize(("name", "squared"), [("gelu", False), ("sin", True), ("swish", True), ("tanh", False)])
+def test_within_1e_12_of_an_edge_slopes_go_like_an_inverse_root(name, squared):
+    law = slope_law(name, 1.0, squared=squared)
+    for end, outwards in zip(law.support()[0], (-1, 1), strict=True):
+        if name == "tanh" and end == 0:  # there no density is left
+            continue
+        steps = np.array([2.0**-40, 2.0**-42])
+        outside, inside = law.stieltjes(end + outwards * steps), law.stieltjes(end - outwards * steps)
+        # m = c / sqrt(distance) + O(1); twice the distance to rounding of the end: 2^-53 / 2^-42. Inside it is turned
+        # by i.
+        gap = np.abs(end + outwards * steps - end) / steps
+        np.testing.assert_allclose(gap, 1, rtol=0)
+        assert abs(outside[1] / outside[0]) == pytest.approx(2, rel=1e-5)
+        np.testing.assert_allclose(inside.imag, np.abs(outside), rtol=1e-5)
+        np.testing.assert_allclose(law.pdf(end - outwards * steps), inside.imag / np.pi, rtol=1e-6)
+        assert law.stieltjes(end) == complex(np.inf, 0)
+
+
+def test_turns_at_kinks_and_of_higher_order():
+    # phi' = 3 h^2 above 0: E 1 / (3 h^2 + t) is that of the whole line, and the atom at 0 has -1 / z for its half.
+    t = 1e-9
+    cube = slope_law("cube", 1.0)
+    # E 1 / (h^2 + a^2) = sqrt(pi / 2) erfcx(a / sqrt 2) / a
+    a = math.sqrt(t / 3)
+    whole = math.sqrt(math.pi / 2) * special.erfcx(a / math.sqrt(2)) / a / 3
+    assert cube.stieltjes(-t) == pytest.approx(whole, rel=1e-12)
+    half = slope_law("rectified_power(3)", 1.0)
+    assert half.stieltjes(-t) == pytest.approx(whole / 2 + 0.5 / t, rel=1e-12)
+    # 1 / (9 h^4 + t^2) = Im 1 / (3 h^2 - i t) / t
+    a2 = np.sqrt(-1j * t / 3)
+    fourth = (math.sqrt(math.pi / 2) * special.erfcx(a2 / math.sqrt(2)) / a2 / 3).imag / t
+    assert slope_law("cube", 1.0, squared=True).stieltjes(-(t**2)) == pytest.approx(fourth, rel=1e-12)
+
+
+def test_used_laws_can_be_sent():
+    law = slope_law("gelu", 1.0)
+    m = law.stieltjes(0.3)
+    assert pickle.loads(pickle.dumps(law)).stieltjes(0.3) == m
