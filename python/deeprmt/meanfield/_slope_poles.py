@@ -343,7 +343,7 @@ class SlopePoles:
         """Over a part of a panel; in halves where the poles that are known are not all that matter."""
         middle, half = (low + high) / 2, (high - low) / 2
         rise = z - panel.value
-        poles = []
+        poles: list[tuple[complex, complex, complex, float, complex]] = []
         for h, s in roots:
             slope = complex(panel.slope(s)) / panel.radius
             if slope != 0:
@@ -352,7 +352,7 @@ class SlopePoles:
                     panel.radius * -s if end == panel.place else complex(end - h.real, -h.imag) for end in (low, high)
                 ]
                 up = math.copysign(1.0, s.imag if s.imag != 0 else slope.real)
-                poles.append((complex(self._weight(np.asarray(h))) / slope, *ends, up, (middle - h) / half))
+                poles.append((complex(self._weight(np.asarray(h))) / slope, ends[0], ends[1], up, (middle - h) / half))
             elif rise == 0:
                 return complex(math.inf, 0)
         gaps = [min((np.abs(x + p[4]).min() for p in poles), default=1.0) for x, _ in _rules]
