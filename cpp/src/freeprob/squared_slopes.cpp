@@ -176,7 +176,57 @@ SquaredSlopes::SquaredSlopes(MatIn<double> d, MatIn<double> weights, MatIn<doubl
     mass_at_zero_ = std::max(0.0, 1 - mass_above(least));
     if (mass_at_zero_ < 1e-15) mass_at_zero_ = 0;  // the rounding of a sum
     if (mass_at_zero_ > 0) resolved_ = std::max(resolved_, least);
+    bundle();
   }
+}
+
+/// Under a wide Gaussian most panels lie where phi' has settled, at 0 or elsewhere.
+void SquaredSlopes::bundle() {
+  const std::size_t base = level_start_[1];
+  const auto runs = [&](double from, const auto& joins) {
+    for (std::size_t first = 0, last = 0; first < base; first = std::max(last, first + 1)) {
+      double low = infinity, high = 0;
+      for (last = first; last < base; ++last) {
+        low = std::min(low, panels_[last].low);
+        high = std::max(high, panels_[last].high);
+        if (!joins(low, high)) break;
+      }
+      if (last > first + 1) bundle(first, last, from);
+    }
+  };
+  runs(0, [](double low, double high) { return high - low <= 4e-16 * low; });
+  // Their mean is kept: what is lost is the square of d / omega, and that 25 times over in a series.
+  for (const double share : {1e-12, 1e-20, 1e-40, 1e-80, 1e-160})
+    runs(1e10 * share * top_, [&](double, double high) { return high <= share * top_; });
+  std::sort(bundles_.begin(), bundles_.end(), [](const Bundle& a, const Bundle& b) {
+    return a.first != b.first ? a.first < b.first : a.last != b.last ? a.last > b.last : a.from < b.from;
+  });
+}
+
+void SquaredSlopes::bundle(std::size_t first, std::size_t last, double from) {
+  Bundle made{first, last, from, panels_[first]};
+  for (std::size_t p = first; p < last; ++p) {
+    made.panel.low = std::min(made.panel.low, panels_[p].low);
+    made.panel.high = std::max(made.panel.high, panels_[p].high);
+  }
+  for (int i = 0; i < nodes; ++i) {
+    double mass = 0, sum = 0;
+    for (std::size_t p = first; p < last; ++p) {
+      mass += panels_[p].weight[i];
+      sum += panels_[p].weight[i] * panels_[p].d[i];
+    }
+    const bool near_top = panels_[first].is_near_top[i] != 0;
+    made.panel.set(i, mass > 0 ? sum / mass : made.panel.low, mass, near_top, top_);
+  }
+  bundles_.push_back(made);
+}
+
+const SquaredSlopes::Bundle* SquaredSlopes::bundled(std::size_t first, double modulus) const {
+  auto at = std::lower_bound(bundles_.begin(), bundles_.end(), first,
+                             [](const Bundle& b, std::size_t index) { return b.first < index; });
+  for (; at != bundles_.end() && at->first == first; ++at)
+    if (modulus >= at->from) return &*at;
+  return nullptr;
 }
 
 SquaredSlopes SquaredSlopes::two_valued(double p, double flat) {
@@ -215,7 +265,13 @@ void SquaredSlopes::visit(std::complex<double> omega, const Visit& each, double 
   };
   const std::size_t levels = level_start_.size() - 1, base = level_start_[1];
   std::array<Place, 64> stack;
+  const double size = modulus(omega);
   for (std::size_t first = 0; first < base; ++first) {
+    if (const Bundle* many = bundled(first, size); many != nullptr) {
+      each(many->panel);
+      first = many->last - 1;
+      continue;
+    }
     std::size_t depth = 0;
     stack[depth++] = {0, first};
     while (depth > 0) {

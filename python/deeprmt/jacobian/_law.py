@@ -227,10 +227,10 @@ def law(
 
     Notes
     -----
-    Gaussian weights and flat parts of phi cost nothing; each distinct variance of a continuous phi' costs about 20 ms
-    for 1000 points. More than 8 distinct variances are replaced by the nodes of a Gauss rule in ln q, often 10 to 16 of
-    them, where some have the same sum of ln S to 1e-13 a layer: depth then costs the recursion for q alone, about
-    0.15 ms a layer.
+    Gaussian weights and flat parts of phi cost nothing; each distinct variance of a continuous phi' costs about 5 ms
+    for 1000 points. More than 8 distinct variances are replaced by the nodes of a Gauss rule in ln q or 1 / sqrt(q),
+    often 8 to 18 of them, where some have the same sum of ln S to 1e-13 a layer: depth then costs the recursion for q
+    alone, about 0.15 ms a layer.
     For slopes of 0 and another value each distinct variance costs one logarithm.
 
     For rectangular Haar weights the limit is that of free projections; for the Jacobian of a network with a forward

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -20,6 +20,7 @@ from ..meanfield._squared_slopes import Factor, gauss_nodes, gauss_weights, squa
 from ..networks import MLP
 
 Array = NDArray[np.float64]
+Masses = tuple[Array, Array]
 
 # Variances this close give the same law to rounding; below the least one phi' is phi'(0).
 _same = 2e-15
@@ -27,6 +28,8 @@ _least = 1e-30
 # Distinct variances that are worth an unknown each; more are put together.
 _few = 8
 _most = 40
+# Variances that spread by more than that have a rule in 1 / sqrt(q) too.
+_exploding = 1e4
 # Where rules are compared, as shares of the mass that is not as good as 0, and how well they must agree, as a part of
 # ln S and of the number of layers. Close to y = -1 is what is smaller than the mean by a large factor for each layer:
 # there ln x need not be known as well.
@@ -217,25 +220,33 @@ def _fewer(activation: Activation, q: Array, counts: Array) -> tuple[Array, Arra
     """
     # Towards q = 0 it is smooth in q, for large q in ln q.
     shift = 0.05 * min(float(q.max()), 20.0)
-    x = np.log(q + shift)
-    rules = _GaussRules(x, counts, min(_most, len(q)))
+    maps: list[tuple[_GaussRules, Callable[[Array], Array]]] = [
+        (_GaussRules(np.log(q + shift), counts, min(_most, len(q))), lambda x: np.exp(x) - shift)
+    ]
+    # Where phi' settles at both ends, the law of phi' is a series in the share of h where it has not: 1 / sqrt(q).
+    if q.max() > _exploding * (q.min() + 1):
+        maps.append((_GaussRules((q + 1) ** -0.5, counts, min(_most, len(q))), lambda x: x**-2.0 - 1))
 
-    def offer(order: int) -> tuple[Array, Array]:
+    def offer(order: int, which: int = 0) -> tuple[Array, Array]:
+        rules, back = maps[which]
         nodes, weights = rules.of_order(order)
-        return np.maximum(np.exp(nodes) - shift, _least), weights
+        return np.maximum(back(nodes), _least), weights
 
     # The measure itself, or where it is of hundreds of points, the best rule for it.
     exact = (q, counts) if len(q) <= 100 else offer(min(_most, len(q)))
     probe = Probe(activation, float(min(exact[0].min(), q.min())), float(q.max()))
-    places = [(y * probe.mass, share) for y, share in _probed]
-    goal = [probe.sum(*exact, y) for y, _ in places]
+    places = [(y * probe.mass, share) for y, share in reversed(_probed)]
+    masses = probe.masses(exact[0])
+    goal = [probe.sum(masses, exact[1], y) for y, _ in places]
     for order in range(4, min(_most, len(q)), 2):
-        at, weights = offer(order)
-        if all(
-            abs(probe.sum(at, weights, y) - wanted) <= share * (counts.sum() + abs(wanted))
-            for (y, share), wanted in reversed(list(zip(places, goal, strict=True)))
-        ):
-            return offer(order + 2)  # beyond the slopes, where the right end lies, q is felt more
+        for which in range(len(maps)):
+            at, weights = offer(order, which)
+            masses = probe.masses(at)
+            if all(
+                abs(probe.sum(masses, weights, y) - wanted) <= share * (counts.sum() + abs(wanted))
+                for (y, share), wanted in zip(places, goal, strict=True)
+            ):
+                return offer(order + 2, which)  # beyond the slopes, where the right end lies, q is felt more
     return q, counts
 
 
@@ -274,11 +285,23 @@ class Probe:
         # Smaller slopes are as good as 0: of gelu's half of them, under a wide Gaussian.
         self.mass = float(widest[self._d > 1e-12 * self._d.max()].sum() / widest.sum())
 
-    def sum(self, q: Array, weights: Array, y: float) -> float:
+        # Nodes whose slopes are one number to rounding, or as good as 0, count as one.
+        share = self._d / self._d.max()
+        new = (np.diff(np.round(share, 15)) != 0) & (np.maximum(share[1:], share[:-1]) > 1e-40)
+        new |= (np.minimum(share[1:], share[:-1]) < 1e-3) & (np.maximum(share[1:], share[:-1]) > 1e-40)
+        self._starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+
+    def masses(self, q: Array) -> Masses:
+        """Of the nodes, for each variance, and their slopes."""
         mass = np.exp(-self._h * self._h / (2 * np.maximum(q, 1e-12)[:, None])) * self._weights
+        mass, d = np.add.reduceat(mass, self._starts, axis=1), self._d[self._starts]
         seen = mass.max(axis=0) > 1e-22 * mass.max()
-        mass, d = mass[:, seen] / mass.sum(axis=1, keepdims=True), self._d[seen]
-        low, high, t = np.full(q.shape, -700.0), np.full(q.shape, 700.0), np.zeros(q.shape)
+        return mass[:, seen] / mass.sum(axis=1, keepdims=True), d[seen]
+
+    def sum(self, masses: Masses, weights: Array, y: float) -> float:
+        """Of ln |omega_q(y)|, with these weights."""
+        mass, d = masses
+        low, high, t = (np.full(len(mass), start) for start in (-700.0, 700.0, 0.0))
         for _ in range(200):  # M(-e^t) rises from -1 to 0
             g = 1 / (np.exp(t)[:, None] + d)
             part = mass * (d * g)

@@ -69,7 +69,7 @@ class SquaredSlopes:
             d, weights = np.full((rows, 16), self.values[0]), np.zeros((rows, 16))
             d.flat[: len(self.values)], weights.flat[: len(self.values)] = self.values, self.masses
             return Panels(d, weights, np.stack([d.min(1), d.max(1)], 1), 1)
-        breaks, root = self._breaks(), math.sqrt(self.q)
+        breaks, root = self._breaks, math.sqrt(self.q)
         for _ in range(6):
             coarse, fine = self._sums(breaks), self._sums(_halved(breaks))
             if np.allclose(coarse, fine, rtol=1e-13, atol=0):
@@ -93,6 +93,7 @@ class SquaredSlopes:
             weights[first:last] /= weights[first:last].sum()
         return Panels(d, weights, np.stack([least, np.maximum.reduce([d.max(1), *at_ends])], 1), levels)
 
+    @cached_property
     def _breaks(self) -> Array:
         """Panels of h: a unit wide where phi bends, a standard deviation elsewhere, split at the turns."""
         root = math.sqrt(self.q)
@@ -325,7 +326,7 @@ class Factor:
         slopes = self.slopes
         if slopes.values is not None and slopes.masses is not None:
             return slopes.values, slopes.masses
-        return slopes.nodes(slopes._breaks())
+        return slopes.nodes(slopes._breaks)
 
     @cached_property
     def relative_variance(self) -> float:

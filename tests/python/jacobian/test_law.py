@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special
+from scipy import optimize, special
 
 from deeprmt import _core
 from deeprmt.activations import Activation, leaky_relu
@@ -561,6 +561,42 @@ def test_many_variances_take_fewer_panels(monkeypatch, name):
     assert len(all_of_them._groups) == 11
     # The rule is right to 1e-13 a layer of ln S, and the density changes by no more than a few times that.
     np.testing.assert_allclose(density, all_of_them.pdf(x), rtol=1e-10)
+
+
+def test_variances_that_explode_take_fewer_panels(monkeypatch):
+    """By powers of 4.5 from layer to layer: a rule in 1 / sqrt(q); the same law with one factor a layer."""
+    mlp = MLP([100] * 14, "swish", sigma_w=3.0, sigma_b=0.3)
+    few = law(mlp, q0=3.0)
+    assert len(few._groups) == 10
+    x = few.lambda_max * np.geomspace(1e-6, 0.99, 20)
+    density = few.pdf(x)
+    monkeypatch.setattr("deeprmt.jacobian._layers._few", 1000)
+    all_of_them = law(mlp, q0=3.0)
+    assert len(all_of_them._groups) == 12
+    np.testing.assert_allclose(density, all_of_them.pdf(x), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["gelu", "swish"])
+def test_wide_gaussians_by_the_trapezium_rule(name):
+    """Two Gaussian weights: z = sigma_w^4 omega (1 + y)^2 with y = E d / (omega - d), far off and close to the slopes
+    that have fallen to 0. In t, h = zero + 1e-7 sinh(t) about the zero of phi', where d = omega has poles too. The rule
+    is exact but for exp(-2 pi a / step), a the poles' distance from the axis, at least 0.02: below rounding.
+    """
+    mu = law(MLP([9] * 3, name, sigma_w=2.0), q0=1e3)
+    (q,) = mu.q
+    slope = mu.mlp.activation.dphi
+    zero = optimize.brentq(slope, -2, 0, xtol=1e-16)
+    t = np.arange(-25, 25, 0.002)
+    h = zero + 1e-7 * np.sinh(t)
+    mass = np.exp(-h * h / (2 * q)) * np.cosh(t)
+    mass /= mass.sum()
+    d = slope(h) ** 2
+    size = np.array([30.0, 2.0, 0.1, 1e-3, 1e-6, 1e-9])
+    omega = size * np.exp(1.5j)
+    y = np.array([np.sum(mass * d / (each - d)) for each in omega])
+    z = 16 * omega * (1 + y) ** 2
+    assert np.all(z.imag > 0)
+    np.testing.assert_allclose(-mu.stieltjes(z) * z, 1 + y, rtol=1e-11)
 
 
 @pytest.mark.parametrize("weights", ["haar", "gaussian"])

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <complex>
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -61,8 +62,18 @@ class SquaredSlopes {
     double d[nodes], root[nodes], weight[nodes], offset[nodes], is_near_top[nodes];
     void set(int i, double value, double mass, bool near_top, double top);
   };
+  /// Neighbouring panels of the first level whose slopes are one number, seen from omega at least `from` off 0.
+  struct Bundle {
+    std::size_t first, last;  // the one after
+    double from;
+    Panel panel;
+  };
   struct Series;
   class Lattice;
+  void bundle();
+  void bundle(std::size_t first, std::size_t last, double from);
+  /// The widest bundle that starts with this panel of the first level and does for omega, or none.
+  const Bundle* bundled(std::size_t first, double modulus) const;
   static bool far(const Panel& panel, std::complex<double> omega, double margin);
   template <class Visit>
   void visit(std::complex<double> omega, const Visit& each, double margin = 0.75) const;
@@ -73,6 +84,7 @@ class SquaredSlopes {
 
   std::shared_ptr<Lattice> lattice_;
   std::vector<Panel> panels_;
+  std::vector<Bundle> bundles_;  // by the first panel, then wide ones first
   std::vector<std::size_t> level_start_;
   std::vector<double> atoms_;
   double top_, bottom_, resolved_ = 0, mass_at_zero_ = 0, single_ = 0;  // the mass at the top, if the rest is at 0
