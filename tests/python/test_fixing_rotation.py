@@ -104,3 +104,16 @@ def test_law_of_the_jacobian_does_not_change():
 def test_refuses(x, error, says):
     with pytest.raises(error, match=says):
         fixing_rotation(x)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_operator_turns_complex_vectors(dtype):
+    x = np.array([1.0, 2, 2], dtype)
+    u, op = fixing_rotation(x, rng=0), fixing_rotation(x, rng=0, operator=True)
+    v = np.array([1j, 2 + 1j, -3], np.result_type(dtype, np.complex64))
+    close = {"rtol": 0, "atol": 40 * np.finfo(dtype).eps}  # three reflections of numbers of size 3
+    assert (op @ v).dtype == v.dtype
+    np.testing.assert_allclose(op @ v, u @ v, **close)
+    np.testing.assert_allclose(op.T @ v, u.T @ v, **close)
+    np.testing.assert_allclose(op.H @ np.stack([v, v.conj()], 1), u.T @ np.stack([v, v.conj()], 1), **close)
+    np.testing.assert_allclose(op.rmatvec(v), u.T @ v, **close)

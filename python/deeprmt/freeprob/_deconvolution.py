@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 _RESOLVED = 1e-13  # what a series of cosines leaves out at most
+_FAR = 1e9  # of what the total reaches: from there on any law looks like a point at its mean
+_LEAST_HEIGHT = 1e-6  # of the total's standard deviation: the default where the part hardly varies
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,13 +172,31 @@ class Deconvolution(Displayed):
         if isinstance(law, Atoms):
             count = 1 / min(mass for _, mass in law.atoms)
             for k in np.flatnonzero(~np.isnan(g)):
-                inverse = 1 / (total_at[k] - law._at)
-                spread = float(law._mass @ np.abs(inverse) ** 2) - abs(complex(law._mass @ inverse)) ** 2
-                error[k] = abs(gain[k]) * math.sqrt(max(spread, 0.0) / count) / math.pi
+                # What each value adds to the density: the real part of its resolvent too, where the gain turns it.
+                each = (gain[k] / (total_at[k] - law._at)).imag
+                each = each - law._mass @ each
+                error[k] = math.sqrt(float(law._mass @ each**2) / count) / math.pi
         return -g.imag / math.pi, error
 
     def _solve(self, z: Complex) -> tuple[Complex, Complex, Complex]:
-        """G of the factor, the matching points of the total, and how errors of its G grow; z in the upper half-plane.
+        """G of the factor, the matching points of the total, and how errors of its G grow; Im z > 0."""
+        mean = float(self.part.mean())
+        reached = max(abs(end) for end in self.total._hull())
+        far = np.abs(z) > _FAR * (reached / mean if self.product else reached + abs(mean))
+        if not far.any():
+            return self._follow(z)
+        out = np.empty((3, z.size), np.complex128)
+        with np.errstate(over="ignore"):
+            out[0, far] = 0.25 / ((z[far] - float(self.mean())) / 4)  # also at the end of the range of doubles
+            out[1, far] = z[far] * mean if self.product else z[far] + mean
+            out[2, far] = mean if self.product else 1.0
+        self.report["points"] += int(far.sum())
+        if not far.all():
+            out[:, ~far] = self._follow(z[~far])
+        return out[0], out[1], out[2]
+
+    def _follow(self, z: Complex) -> tuple[Complex, Complex, Complex]:
+        """`_solve` for points that are not far out.
 
         With p = z and c = F, or logarithms for a product, p_total = p + p_part - c and c is the same for all three.
         Solutions are followed straight down from where there is one alone, in steps that cannot miss them.
@@ -308,8 +328,8 @@ def free_subtract(total: Law, part: Law, *, height: float | None = None) -> Deco
         The law of the summand that is known: for instance the noise.
     height : float, optional
         The scale of the Cauchy noise that `pdf` of the result leaves in. Default: 2 sqrt(2) times the standard
-        deviation of `part`, above which the method is proven to work [1]_. Often much less will do; where not, an
-        error says so.
+        deviation of `part`, above which the method is proven to work [1]_, and at least 1e-6 of that of `total`. Often
+        much less will do; where not, an error says so.
 
     Returns
     -------
@@ -360,8 +380,8 @@ def free_divide(total: Law, part: Law, *, height: float | None = None) -> Deconv
         The law of the factor that is known: for instance Marchenko and Pastur's.
     height : float, optional
         The scale of the Cauchy noise that `pdf` of the result leaves in. Default: 2 sqrt(2) times the standard
-        deviation of `part`, in units of its mean and for a factor with the mean that follows. That is no theorem,
-        but that it works is checked at every point.
+        deviation of `part`, in units of its mean and for a factor with the mean that follows, and at least 1e-6 of
+        that of `total`, likewise. That is no theorem, but that it works is checked at every point.
 
     Returns
     -------
@@ -404,5 +424,9 @@ def _made(function: str, total: Law, part: Law, product: bool, height: float | N
             f" {float(part.std()) / unit[1]:.6g} and {float(total.std()) / unit[0]:.6g}"
             + (" relative to the means" if product else "")
         )
-    level = default if height is None else as_number(function, "height", height, above=0)
-    return Deconvolution(total, part, product, max(level, 1e-300))
+    if height is not None:
+        return Deconvolution(total, part, product, as_number(function, "height", height, above=0))
+    least = _LEAST_HEIGHT * (float(total.std()) or abs(float(total.mean())))
+    if product:
+        least /= unit[1]
+    return Deconvolution(total, part, product, max(default, least) or _LEAST_HEIGHT)

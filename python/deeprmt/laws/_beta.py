@@ -13,7 +13,9 @@ from scipy import special
 from .._arguments import as_number
 from ._law import Array
 from ._parametric import Parametric
+from ._power_end import from_zero
 from ._quadrature import Interval, integrate
+from ._slope import slope_of_narrow
 
 __all__ = ["Beta"]
 
@@ -98,10 +100,20 @@ class Beta(Parametric):
         if (z == 0 and self.a <= 1) or (z == 1 and self.b <= 1):
             return complex(inf, 0)
         cut = 0.25 if z.real > 0.5 else 0.75
-        right = np.conj(_from_zero(self.b, self.a, complex(1 - z.real, z.imag), 1 - cut))
+        right = np.conj(from_zero(self.b, self._log_rest(self.a), complex(1 - z.real, z.imag), 1 - cut))
         # In 1 - x the upper half plane is the lower one, and what is a limit from above stays one.
-        total = _from_zero(self.a, self.b, z, cut) - right
+        total = from_zero(self.a, self._log_rest(self.b), z, cut) - right
         return complex(total.real, 0.0) if z.imag == 0 and not 0 < z.real < 1 else complex(total)
+
+    def _log_rest(self, b: float) -> Callable[[Any], Any]:
+        """The logarithm of the density without the power at 0."""
+        log_beta = special.betaln(self.a, self.b)
+        return lambda x: (
+            (special.xlog1py(b - 1, -x) if isinstance(x, np.ndarray) else (b - 1) * np.log(1 - x)) - log_beta
+        )
+
+    def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return slope_of_narrow(self, z)
 
     def _moment(self, k: int) -> float:
         return prod((self.a + j) / (self.a + self.b + j) for j in range(k))
@@ -110,30 +122,3 @@ class Beta(Parametric):
         """The variance."""
         total = self.a + self.b
         return np.float64(self.a / total * (self.b / total) / (total + 1))
-
-
-def _from_zero(a: float, b: float, z: complex, cut: float) -> complex:
-    """The integral of the density over x - z, z in the closed upper half plane, from 0 to `cut`.
-
-    In s = x^p with p = min(a, 1) the density has no singular factor, and the pole is at z^p: its part is a logarithm.
-    """
-    p = min(a, 1.0)
-    log_beta = special.betaln(a, b)
-    top = cut**p
-    near = 0 < z.real < cut and z.imag < z.real
-    pole = z**p if near else 0j
-    height = complex(np.exp((a - 1) * np.log(z) + (b - 1) * np.log(1 - z) - log_beta)) if near else 0j
-
-    def integrand(s: Array) -> Any:
-        x = s ** (1 / p)
-        weight = np.exp(special.xlogy(a / p - 1, s) + special.xlog1py(b - 1, -x) - log_beta) / p
-        if not near:
-            return weight / (x - z)
-        away, gap = x - z, s - pole
-        at = (away == 0) | (gap == 0)  # one node more or less does not count
-        return np.where(at, 0, weight / np.where(at, 1, away) - height / np.where(at, 1, gap))
-
-    total = complex(integrate(integrand, Interval(0.0, top), split=(abs(pole),), rtol=1e-12, size=abs(height)))
-    if near:  # the limit from above: the pole passes the path on its left
-        total += height * complex(np.log(top - pole) - np.log(-pole if pole.imag > 0 else complex(-pole.real, -0.0)))
-    return total

@@ -13,7 +13,10 @@ from scipy import special
 from .._arguments import as_number
 from ._law import Array
 from ._parametric import Parametric
+from ._power_end import from_zero
 from ._quadrature import Interval, integrate
+from ._slope import slope_of_narrow
+from ._stieltjes import less, pole_between
 
 __all__ = ["Exponential", "Gamma", "Poisson", "SemiPoisson"]
 
@@ -94,15 +97,41 @@ class Gamma(Parametric):
         y = z / self._scale
         if self.shape not in (1.0, 2.0):
             out = np.empty_like(z)
-            left = (z.real < 0) if self.shape < 1 else np.zeros(z.shape, dtype=bool)
+            if self.shape > 1:
+                return super()._stieltjes(z)
+            left = z.real < 0
             out[left] = [self._expect(_pole(complex(at))) for at in z[left]]
-            out[~left] = super()._stieltjes(z[~left])
+            upper = [self._stieltjes_above(complex(at.real, abs(at.imag))) for at in y[~left]]
+            out[~left] = np.where(z.imag[~left] < 0, np.conj(upper), upper) / self._scale
             return out
         m = _exponential(y)
         if self.shape == 2:
             m = np.where(np.abs(y) > 40, _asymptotic(y, 1), 1 + y * m)
             m[y == 0] = 1
         return m / self._scale
+
+    def _stieltjes_above(self, y: complex) -> complex:
+        """Of scale 1 and a shape below 1, for Re y >= 0: the pole of the density by itself, as far from y as can be."""
+        if y == 0:
+            return complex(inf, 0)
+        log_gamma = lgamma(self.shape)
+
+        def density(x: Array) -> Array:
+            return np.asarray(np.exp(special.xlogy(self.shape - 1, x) - x - log_gamma))
+
+        cut = 2.0 if y.real < 1 else 0.5
+        total = from_zero(self.shape, lambda x: -x - log_gamma, y, cut)
+        if y.real >= 1:  # a window around y, and what is beyond
+            top = 2 * y.real - cut
+            height = float(density(np.array([y.real]))[0])
+            window = Interval(cut, top)
+            total += integrate(less(density, height, y), window, split=(y.real,), rtol=1e-12, size=height)
+            total += height * pole_between(cut, top, y)
+            cut = top
+        return complex(total + integrate(less(density, 0.0, y), Interval(cut, inf, 1.0), rtol=1e-12))
+
+    def _stieltjes_derivative(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return slope_of_narrow(self, z)
 
 
 def _pole(z: complex) -> Callable[[Array], Any]:

@@ -22,6 +22,7 @@ Function = Callable[[NDArray[Any]], NDArray[Any]]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _LEVELS = 60
 _PANELS = 4000
+_LEAST = 1e-305  # numbers next to the least double have no digits
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def integrate(
         value, weight = panels(low, high)
         n = parent.size
         change = np.abs(value[:n] + value[n:] - parent)
-        goal = rtol * (magnitude + weight.sum())
+        goal = max(rtol * (magnitude + weight.sum()), _LEAST)
         rough = change > goal
         total = total + np.where(rough, 0, value[:n] + value[n:]).sum()
         magnitude += float(np.where(rough, 0, weight[:n] + weight[n:]).sum())
@@ -119,7 +120,7 @@ def integrate(
             break
     total = total + value.sum()
     magnitude += float(weight.sum())
-    if error > 1e-7 * magnitude:
+    if error > max(1e-7 * magnitude, _LEAST):
         raise ConvergenceError(
             f"an integral over ({interval.low:g}, {interval.high:g}) does not settle, and may be infinite: "
             f"{total:.6g} to within {error:.1g}",

@@ -15,7 +15,7 @@ from ._quadrature import Interval, integrate
 if TYPE_CHECKING:
     from ._law import Law
 
-__all__ = ["stieltjes_above"]
+__all__ = ["less", "pole_between", "stieltjes_above"]
 
 Array = NDArray[np.float64]
 
@@ -49,20 +49,20 @@ def stieltjes_above(law: Law, z: complex) -> complex:
             for beside in densities:
                 total += _beside(beside, abs(middle - beside.place), x0, z, height)
             if height:
-                total += height * _pole_between(a, b, z)
+                total += height * pole_between(a, b, z)
             continue
         split = (x0, *_towards_ends(z, interval))
         if close:  # a window around the pole, and the rest
             low, high = x0 - reach, x0 + reach
-            total += integrate(_less(law._pdf, height, z), Interval(low, high), split=(x0,), rtol=1e-12, size=height)
-            total += height * _pole_between(low, high, z)
+            total += integrate(less(law._pdf, height, z), Interval(low, high), split=(x0,), rtol=1e-12, size=height)
+            total += height * pole_between(low, high, z)
             for rest in (
                 Interval(a, low, interval.scale, interval.centre),
                 Interval(high, b, interval.scale, interval.centre),
             ):
-                total += integrate(_less(law._pdf, 0.0, z), rest, split=split, rtol=1e-12)
+                total += integrate(less(law._pdf, 0.0, z), rest, split=split, rtol=1e-12)
         else:
-            total += integrate(_less(law._pdf, 0.0, z), interval, split=split, rtol=1e-12)
+            total += integrate(less(law._pdf, 0.0, z), interval, split=split, rtol=1e-12)
     return total
 
 
@@ -140,12 +140,12 @@ def _pole_diverges(law: Law, end: float, other: float, scale: float) -> bool:
     return bool(here > 0 and near > far / 2 and x[1] != x[0])
 
 
-def _pole_between(low: float, high: float, z: complex) -> complex:
+def pole_between(low: float, high: float, z: complex) -> complex:
     """The integral of 1 / (x - z) from low to high, low < Re z < high and Im z >= 0; from above where that is 0."""
     return complex(np.log(complex(high - z.real, -z.imag)) - np.log(complex(z.real - low, z.imag)) + 1j * math.pi)
 
 
-def _less(density: Callable[[Array], Array], height: float, z: complex) -> Callable[[Array], Any]:
+def less(density: Callable[[Array], Array], height: float, z: complex) -> Callable[[Array], Any]:
     """The integrand of the Stieltjes transform, the density lowered by a constant."""
 
     def integrand(x: Array) -> Any:

@@ -73,7 +73,9 @@ class FixingRotation(LinearOperator):  # type: ignore[misc]  # SciPy has no type
         inner -= 2 * np.outer(u, u @ inner)
         return inner
 
-    def _turn(self, block: Any, transpose: bool) -> Floats:
+    def _turn(self, block: Any, transpose: bool) -> Any:
+        if np.iscomplexobj(block):  # U is real
+            return self._turn(block.real, transpose) + 1j * self._turn(block.imag, transpose)
         u = self._u[:, None]
         out = np.array(block, dtype=self.dtype, order="C")
         out -= 2 * u * (u.T @ out)
@@ -82,16 +84,16 @@ class FixingRotation(LinearOperator):  # type: ignore[misc]  # SciPy has no type
         out -= 2 * u * (u.T @ out)
         return out
 
-    def _matvec(self, x: Any) -> Floats:
+    def _matvec(self, x: Any) -> Any:
         return self._turn(np.asarray(x).reshape(-1, 1), False)
 
-    def _matmat(self, x: Any) -> Floats:
+    def _matmat(self, x: Any) -> Any:
         return self._turn(x, False)
 
-    def _rmatvec(self, x: Any) -> Floats:
+    def _rmatvec(self, x: Any) -> Any:
         return self._turn(np.asarray(x).reshape(-1, 1), True)
 
-    def _rmatmat(self, x: Any) -> Floats:
+    def _rmatmat(self, x: Any) -> Any:
         return self._turn(x, True)
 
     def _transpose(self) -> FixingRotation:

@@ -6,7 +6,7 @@ import pytest
 
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import free_add, free_divide, free_multiply, free_subtract
-from deeprmt.laws import Empirical, Law, MarchenkoPastur, Point, Semicircle
+from deeprmt.laws import Discrete, Empirical, Law, MarchenkoPastur, Point, Semicircle
 
 x = np.linspace(-1, 5, 13)
 signal = Empirical([1.0, 1.0, 1.0, 4.0, 4.0])
@@ -173,3 +173,36 @@ def test_errors():
         free_subtract(mp, Semicircle(0.1), height=0.0)
     with pytest.raises(ValueError, match="z must be off the real axis"):
         free_subtract(mp, Semicircle(0.1)).stieltjes([1.0, 1j])
+
+
+def test_scatter_is_the_standard_error():
+    """Sixty samples at fixed seeds: the ratio of scatter and `stderr` is 1 to five times 1 / sqrt(2 * 59)."""
+    part = MarchenkoPastur(0.1)
+    total = free_multiply(Discrete([1.0, 4.0]), part)
+    at = np.array([1.0, 2.0, 4.0])  # at 2 the gain turns the resolvent most
+    found = [free_divide(Empirical(total.rvs(1000, rng=seed)), part, height=2.0) for seed in range(60)]
+    scatter = np.std([each.pdf(at) for each in found], axis=0, ddof=1)
+    error = np.mean([each.stderr(at) for each in found], axis=0)
+    np.testing.assert_allclose(scatter / error, 1, atol=5 / math.sqrt(118))
+
+
+def test_part_that_does_not_vary():
+    """The total itself, moved or scaled: at the default height, a millionth of its spread, as on the axis."""
+    total = MarchenkoPastur(0.1)
+    # The density bends on a scale of 1: a height of 3e-7 adds as much.
+    assert free_divide(total, Point(2.0)).pdf(0.5) == pytest.approx(2 * total.pdf(1.0), rel=1e-6)
+    assert free_subtract(total, Point(2.0)).pdf(-1.0) == pytest.approx(total.pdf(1.0), rel=1e-6)
+    assert free_subtract(Point(3.0), Point(2.0)).pdf(1.0) == pytest.approx(1 / (math.pi * 3e-6), rel=1e-6)
+    assert free_subtract(Point(0.0), Point(0.0)).pdf(0.0) == pytest.approx(1 / (math.pi * 1e-6), rel=1e-12)
+
+
+@pytest.mark.parametrize("height", [1e15, 1e30, 1e150, 1e300])
+def test_far_above(height):
+    for apart in (free_subtract, free_divide):
+        for part in (Point(2.0), MarchenkoPastur(0.05)):
+            found = apart(MarchenkoPastur(0.1), part, height=height)
+            assert found.pdf(0.5) == pytest.approx(1 / (math.pi * height), rel=1e-12)
+            assert found.pdf([0.5, 2 * height])[1] == pytest.approx(0.2 / (math.pi * height), rel=1e-12)
+            mixed = found.stieltjes([2 + 1j, height * 1j])
+            assert mixed[0] == pytest.approx(complex(found.stieltjes(2 + 1j)), rel=1e-13)
+            assert mixed[1].imag * height == pytest.approx(1, rel=1e-12)
