@@ -326,11 +326,26 @@ class PolynomialLaw(Law):
                 if atoms.size and np.abs(atoms - at).min() < 2 * _BESIDE * self._reach:
                     continue
                 if self._rises(at, near, low, high):
+                    if at in (low, high):
+                        out += self._steep_end(at, near, low, high, left, right)
                     continue
                 # As close as the solver knows both density and distribution function.
                 tries = (self._corner(at, near * wider, low, high, left, right) for wider in (1, 10, 100, 1000))
                 out += next((found for found in tries if found), [])
         return out
+
+    def _steep_end(self, at: float, near: float, low: float, high: float, left: float, right: float) -> list[Corner]:
+        """A corner where the density diverges and the distance to the end has no digits left, so that rounding shows."""
+        inwards = 1.0 if at == low else -1.0
+        last = 4 * math.ulp(max(abs(at), 1e-3 * self._reach))
+        steps = np.geomspace(last, near, 60)
+        density, cdf, _ = self._values(at + inwards * steps, strict=False)
+        if not density[-1] > 1.5 * self._values(np.array([at + inwards * 4 * near]), strict=False)[0][0]:
+            return []
+        rising = np.isfinite(cdf[1:]) & np.isfinite(density[1:]) & (inwards * np.diff(cdf) > 0)
+        rough = np.flatnonzero(~rising)
+        clear = 100 * (steps[rough[-1] + 1] if rough.size else last)
+        return self._corner(at, min(max(clear, 100 * last), near), low, high, left, right)
 
     def _rises(self, at: float, near: float, low: float, high: float) -> bool:
         """Whether the solver is as good here as elsewhere: known at points ever closer, and never falling."""
