@@ -335,7 +335,7 @@ class PolynomialLaw(Law):
         return out
 
     def _steep_end(self, at: float, near: float, low: float, high: float, left: float, right: float) -> list[Corner]:
-        """A corner where the density diverges and the distance to the end has no digits left, so that rounding shows."""
+        """A corner where the density diverges and distances to the end have no digits left, so that rounding shows."""
         inwards = 1.0 if at == low else -1.0
         last = 4 * math.ulp(max(abs(at), 1e-3 * self._reach))
         steps = np.geomspace(last, near, 60)

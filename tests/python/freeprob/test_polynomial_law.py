@@ -485,3 +485,17 @@ def test_a_moment_of_order_twenty():
     # Two million terms by pairs: 21 roundings at most.
     assert float(mu.moment(20)) == pytest.approx(250529237251252164, rel=21 * 2.3e-16)
     assert float(mu.moment(14)) == 448390941182
+
+
+def test_the_distribution_function_never_falls_beside_an_end_where_the_density_diverges():
+    x, y = symbols("x y")
+    steps = 2.0 ** np.arange(-54, -20)
+    for expression, letters in (
+        (x * y + y * x, {x: Discrete([0, 1], [0.4, 0.6]), y: Discrete([0, 1], [0.3, 0.7])}),
+        (x + y, {x: Discrete([-1, 1], [0.5, 0.5]), y: Discrete([-1, 1], [0.5, 0.5])}),
+    ):
+        found = law(expression, letters)
+        low, high = found.support()[0][0], found.support()[-1][1]
+        for points in (low + steps * max(1.0, abs(low)), high - steps[::-1] * max(1.0, abs(high))):
+            # Up to the rounding of numbers between 0 and 1.
+            assert (np.diff(found.cdf(points)) >= -1e-14).all()
