@@ -208,7 +208,10 @@ def singular_values(
                 f"singular_values: surrogate=True needs one input, whose size alone counts, got x of shape"
                 f" {inputs.shape}"
             )
-        size = None if x is None else float(np.mean(inputs.astype(float) ** 2))
+        with np.errstate(over="ignore"):
+            size = None if x is None else float(np.mean(inputs.astype(float) ** 2))
+        if size == math.inf:
+            raise ValueError("singular_values: with surrogate=True |x|^2 must be in the range of doubles, got inf")
         independent = tuple(variances(mlp, mlp.depth - (output == "preactivation"), size).tolist())
     inner = 1 if executor is not None and threads is None else as_threads("singular_values", threads)
     _refuse_large(mlp, trials, bool(log), kind.itemsize, inner)

@@ -198,6 +198,11 @@ class SolvedLaw(Reported):
         if isinstance(self._solver, Law):
             found = self._solver._ppf(q)
             return np.where(q > 0, self._not_zero(found), found)
+        if self._thins_out_among_doubles and (q == 0).any():
+            out = np.full_like(q, self._hull()[0])
+            if (q > 0).any():
+                out[q > 0] = self._ppf(q[q > 0])
+            return out
         rare = (q < _rounding) & self._thins_out_among_doubles
         if not rare.any():
             to_zero = self._hull()[0] == 0 and dict(self._known_atoms).get(0.0, 0.0) == 0
@@ -214,12 +219,16 @@ class SolvedLaw(Reported):
 
     def _rare_quantiles(self, q: Array) -> Array:
         """Where rounding hides the distribution function: the density, added up on a grid of ln x. Three digits."""
-        step, top = 5 * math.log(10), math.log(self.lambda_max)
-        t, sizes = top - step, [1.0]
-        while sizes[-1] > 1e-4 * q.min() and t > math.log(_least):
+        seen_at, least = float(tabled(self, np.array([_rounding]), 50)[0]), float(q.min())
+        step, high = 5 * math.log(10), math.log(seen_at)
+        # Narrow laws fall by as much over less: no more than a few e-folds at once.
+        enough = 1e-6 * least / seen_at
+        while step > 1e-6 and self._pdf(np.array([math.exp(high - step)]))[0] * math.exp(-step) < enough:
+            step /= 2
+        t, there = high, math.inf
+        while there > 1e-4 * least and t > math.log(_least):
             t -= step
-            sizes.append(float(self._pdf(np.array([math.exp(t)]))[0]) * math.exp(t))
-        high = t + step * max(1, int(np.argmax(np.array(sizes[::-1]) > 10 * _rounding)))
+            there = float(self._pdf(np.array([math.exp(t)]))[0]) * math.exp(t)
         grid = np.linspace(t, high, 12 * max(1, round((high - t) / step)) + 1)
         size = self._pdf(np.exp(grid)) * np.exp(grid)
         seen = size > 1e-8 * q.min()
@@ -229,7 +238,9 @@ class SolvedLaw(Reported):
         each = (size[1:] + size[:-1]) / 2 * np.diff(fine)
         mass = np.concatenate([[0.0], np.cumsum(each)])
         keep = np.concatenate([[False], np.diff(mass) > 0])
-        return np.asarray(np.exp(np.interp(np.log(q), np.log(mass[keep]), fine[keep])), dtype=np.float64)
+        # No more than what the distribution function itself gives for more.
+        out = np.minimum(np.exp(np.interp(np.log(q), np.log(mass[keep]), fine[keep])), seen_at)
+        return np.asarray(out, dtype=np.float64)
 
     def _at_least_doubles(self, q: Array) -> Array:
         """Quantiles of a law down to 0, whose mass may begin below the least double: there doubles are counted through.

@@ -114,3 +114,19 @@ def test_simulated_networks_follow(name, shape):
     assert mu.ks_distance(s) < 5 * 0.0125
     # Slopes lie below the largest one: no eigenvalue of Haar weights is above the end but by fluctuations of edges.
     assert 0.9 * mu.lambda_max < s.max() < 1.05 * mu.lambda_max
+
+
+@pytest.mark.parametrize("q0", [1e-12, 1e-6, 1.0, 1e3])
+def test_rare_quantiles_rise_from_the_end(q0):
+    mu = law(MLP([500, 400, 500, 300], "tanh", weights="haar", sigma_w=1.3, sigma_b=0.1), q0=q0)
+    q = np.array([0.0, 1e-15, 1e-13, 1e-12, 2e-11, 1e-9, 1e-6])
+    x = mu.ppf(q)
+    assert x[0] == mu.ppf(0.0) == mu.support()[0][0]
+    assert (np.diff(x) >= 0).all()
+    # Where the distribution function is resolved it is the judge.
+    np.testing.assert_allclose(mu.cdf(x[-2:]), q[-2:], atol=1e-9)
+
+
+def test_inputs_beyond_doubles_are_named():
+    with pytest.raises(ValueError, match=r"singular_values: .*\|x\|\^2"):
+        singular_values(network("tanh", (1, 1)), np.full(100, 1e200), surrogate=True)
