@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 _close = 1e-3  # below, 1 - |r| is no difference of means any more
 _few = 1 << 14  # coordinates that are subtracted at once
 _nodes, _weights = np.polynomial.legendre.leggauss(8)
+_tail = (np.polynomial.legendre.legvander(_nodes, 7) * _weights[:, None] * (np.arange(8) + 0.5))[:, 6:]
+_share = 1e-13  # of the integral over the angle that a panel may miss
+_halvings = 12  # of a panel
 _fine, _fine_weights = np.polynomial.legendre.leggauss(24)
 
 
@@ -97,18 +100,52 @@ def _gap(activation: Activation, a: Array, b: Array, gap: Array) -> Array:
     """(E phi(u)^2 E phi(v)^2)^(1/2) - E phi(u) phi(v) for r > 0: what different variances make of it at angle 0, and
     the integral of the dual of phi' from there.
     """
-    angle = 2 * np.arcsin(np.sqrt(gap / 2))
-    # That dual bends where the angle is about as large as the difference of the logarithms.
-    bend = np.abs(np.log(a / b)) / 2
-    ends = np.minimum(np.stack([np.zeros_like(bend), bend / 4, bend, 4 * bend, np.full_like(bend, np.inf)]), angle)
-    half = np.diff(ends, axis=0)[:, None] / 2
-    t = (ends[:-1] + ends[1:])[:, None] / 2 + half * _nodes[:, None]
-    wide_a, wide_b = np.broadcast_to(a, t.shape), np.broadcast_to(b, t.shape)
-    slope = dual(activation, wide_a.ravel(), wide_b.ravel(), 1 - 2 * np.sin(t.ravel() / 2) ** 2, 1).reshape(t.shape)
-    out = np.sqrt(a) * np.sqrt(b) * np.sum(slope * np.sin(t) * half * _weights[:, None], axis=(0, 1))
+    out = np.sqrt(a) * np.sqrt(b) * _slopes_up_to(activation, a, b, 2 * np.arcsin(np.sqrt(gap / 2)))
     for k in np.flatnonzero(a != b):
         out[k] += _apart(activation, math.sqrt(a[k]), math.sqrt(b[k]))
     return np.asarray(np.maximum(out, 0.0))
+
+
+def _slopes_up_to(activation: Activation, a: Array, b: Array, angle: Array) -> Array:
+    """The integral of the dual of phi' times sin(t) over angles t from 0 to `angle`, pair by pair."""
+    low, high, pair = _first_panels(a, b, angle)
+    out, size = np.zeros(len(a)), np.zeros(len(a))
+    for last in [False] * _halvings + [True]:
+        if not len(pair):
+            break
+        half = (high - low) / 2
+        t = ((low + high) / 2)[:, None] + half[:, None] * _nodes
+        wide_a, wide_b = np.broadcast_to(a[pair, None], t.shape), np.broadcast_to(b[pair, None], t.shape)
+        slope = dual(activation, wide_a.ravel(), wide_b.ravel(), 1 - 2 * np.sin(t.ravel() / 2) ** 2, 1)
+        f = slope.reshape(t.shape) * np.sin(t)
+        top = np.abs(f).max(axis=1)
+        # Gauss's rule of n nodes errs by coefficient 2 n of the Legendre series, about the square of the last it shows.
+        tail = np.abs(f @ _tail).max(axis=1)
+        error = np.divide(tail, top, out=np.zeros_like(top), where=top > 0) * tail * half
+        here = np.bincount(pair, np.abs(f) @ _weights * half, len(a))
+        done = (error <= _share * (size + here)[pair]) | last
+        size += np.bincount(pair[done], (np.abs(f) @ _weights * half)[done], len(a))
+        out += np.bincount(pair[done], (f @ _weights * half)[done], len(a))
+        low, high, pair = low[~done], high[~done], pair[~done]
+        middle = (low + high) / 2
+        low, high, pair = np.concatenate([low, middle]), np.concatenate([middle, high]), np.tile(pair, 2)
+    return out
+
+
+def _first_panels(a: Array, b: Array, angle: Array) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Ends of panels and the pair of each.
+
+    The dual of phi' bends where the angle is about as large as the difference of the logarithms of the variances, and
+    where u and v come apart by 1, which is early when the variances are large.
+    """
+    bend = np.abs(np.log(a / b)) / 2
+    early = 0.5 / np.sqrt(np.maximum(a, b))
+    early = np.where(early > 1e-8, early, np.inf)  # below, cosines are 1, and 1e-8 of the integral is at stake
+    doublings = math.ceil(math.log2(float((angle / early).max(initial=1.0))))
+    ends = [np.zeros_like(bend), bend / 4, bend, 4 * bend, *(early * 2.0**k for k in range(doublings + 1)), angle]
+    edges = np.sort(np.minimum(np.stack(ends), angle), axis=0).T
+    pair, at = np.nonzero(np.diff(edges, axis=1) > 0)
+    return edges[pair, at], edges[pair, at + 1], pair
 
 
 def _apart(activation: Activation, root_a: float, root_b: float) -> float:

@@ -5,6 +5,7 @@ import pytest
 
 from deeprmt.activations import Activation, as_activation, elu, leaky_relu, rectified_power, shifted_relu
 from deeprmt.meanfield import gauss_moment, gauss_product, kernels, nngp, ntk
+from deeprmt.meanfield._entries import _slopes_up_to
 from reference.meanfield import kernels as reference
 
 
@@ -371,3 +372,31 @@ def test_parallel_inputs_of_other_sizes_by_quadrature():
             kernels(least * x, least * y, activation=each, **options) for each in ("erf", under_another_name("erf"))
         )
         np.testing.assert_allclose(found, known, rtol=1e-13)  # K is about sqrt(K(x,x) K(y,y)) here
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.01, 3.0])
+@pytest.mark.parametrize("q", [1.0, 1e2, 1e3, 1e4, 1e5, 1e6])
+def test_small_angles_at_large_variances(q, ratio):
+    """K of erf falls by the integral of the dual of its slope, which bends at an angle of about 1 / sqrt(q)."""
+    angle = np.geomspace(1e-6, 0.0447, 30)
+    a, b = np.full(30, q), np.full(30, ratio * q)
+    found = np.sqrt(a * b) * _slopes_up_to(as_activation("", "erf"), a, b, angle)
+    # 2 / pi times the difference of two arcsines, as one arctangent of terms that are all positive.
+    root = np.sqrt(1 + 2 * a) * np.sqrt(1 + 2 * b)
+    top, now = 2 * np.sqrt(a * b) / root, 2 * np.sqrt(a * b) * np.cos(angle) / root
+    own, other = (1 + 2 * a + 2 * b) / root**2, 4 * a * b * np.sin(angle) ** 2 / root**2
+    rest, turned = np.sqrt(own), np.sqrt(own + other)  # sqrt(1 - top^2), sqrt(1 - now^2)
+    # top turned - now rest, without the difference of what is almost equal
+    sine = top * (turned - rest * np.cos(angle))
+    fall = 2 / np.pi * np.arctan2(sine, top * now + rest * turned)
+    # The cosine is rounded to 1e-16: where the integral has its mass, at angles of 1 / sqrt(q), the slope to 1e-16 q of
+    # itself, and the fall is about 1 / sqrt(q) there.
+    np.testing.assert_allclose(found, fall, rtol=0, atol=1e-15 + 1e-16 * np.sqrt(q))
+
+
+@pytest.mark.slow
+def test_a_small_angle_at_a_large_variance_by_quadrature():
+    x = pair(1e4, 1e4, np.cos(0.0416))
+    options = {"depth": 2, "sigma_w": 1.0, "sigma_b": 0.0}
+    found = nngp(x[:1], x[1:], activation=under_another_name("erf"), **options)
+    np.testing.assert_allclose(found, nngp(x[:1], x[1:], activation="erf", **options), rtol=1e-12)
