@@ -226,7 +226,7 @@ const Rule<float> long_single{{0.2386191860831969, 0.6612093864662645, 0.9324695
 template <class C>
 struct Scratch {
   static constexpr int strips = 12;
-  Scratch(Index numbers) : columns(numbers, side) {}
+  explicit Scratch(Index numbers) : columns(numbers, side) {}
   Mat<C> columns;
   C gap[side], t[side], slopes[side], rises[side], ends[side], out[side], d[side], work[strips][side];
   Index which[6][side];
@@ -274,7 +274,7 @@ class Sums {
         all_close = all_close && s.gap[p] < C(close);
       }
       const Mat<C>& others = y_[layer];
-      const Index needed = kind % 3 == 0 ? rows() : by_kink;
+      const Index needed = kind % 3 == 0 ? rows() : Index{by_kink};
       std::array<const C*, 64> column;
       for (Index v = 0; v < needed; ++v) {
         const C* from = others.data() + v * others.cols() + begin;
@@ -466,6 +466,8 @@ class Sums {
 template <class T>
 class PieceLayers<T>::Room {
  public:
+  template <class C>
+  Room(std::in_place_type_t<C> in, Index numbers) : strips(in, numbers) {}
   std::variant<Scratch<float>, Scratch<double>> strips;
 };
 
@@ -489,8 +491,9 @@ PieceLayers<T>::~PieceLayers() = default;
 template <class T>
 std::shared_ptr<typename PieceLayers<T>::Room> PieceLayers<T>::room() const {
   if (const auto* sums = std::get_if<Sums<float>>(&impl_->sums))
-    return std::shared_ptr<Room>(new Room{Scratch<float>(sums->rows())});
-  return std::shared_ptr<Room>(new Room{Scratch<double>(std::get<Sums<double>>(impl_->sums).rows())});
+    return std::shared_ptr<Room>(new Room(std::in_place_type<Scratch<float>>, sums->rows()));
+  return std::shared_ptr<Room>(
+      new Room(std::in_place_type<Scratch<double>>, std::get<Sums<double>>(impl_->sums).rows()));
 }
 
 template <class T>
