@@ -188,6 +188,9 @@ class Pairs(Law):
             above = x[which] > self.q
             lower[which] = np.where(above, 0.5, 0.0) + under / 2
             upper[which] = np.where(above, 0.0, 0.5) + over / 2
+        # A narrow v is lost in the rounding of x: at the end itself all is known.
+        ended = x >= self._bulks[-1][1]
+        lower[ended], upper[ended] = 1.0, 0.0
         return lower, upper
 
     def _cdf(self, x: Array) -> Array:

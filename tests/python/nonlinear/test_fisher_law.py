@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special
 
@@ -119,6 +119,7 @@ def test_methods_agree(name, inputs, outputs):
     inputs=st.floats(1e-3, 1e3),
     outputs=st.floats(1e-3, 1e3),
 )
+@example(0.5, 1.0, 2.0**-23, 1.0, 1.0, 6.0)
 def test_is_a_law_whatever_the_numbers(zeta, rest, slope, more, inputs, outputs):
     law = FisherLaw(zeta, rest, slope, more, inputs, outputs, "f")
     low, high = law._hull()
