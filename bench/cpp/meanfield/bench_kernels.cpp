@@ -23,8 +23,12 @@ void infinite_kernels(benchmark::State& state) {
   const Mat<double> variances = Mat<double>::Ones(layers, n), seconds = Mat<double>::Constant(layers - 1, n, f),
                     slopes = Mat<double>::Constant(layers - 1, n, slope);
   const meanfield::KernelDiagonals diagonals{variances, seconds, slopes};
-  const KernelNetwork network{
-      kind, 0, 1, 0, weight, bias, std::vector<double>(layers, bias), std::vector<double>(layers, weight), {}};
+  KernelNetwork network;
+  network.kind = kind;
+  network.weight = weight;
+  network.bias = bias;
+  network.constants.assign(layers, bias);
+  network.from_inputs.assign(layers, weight);
   for (auto _ : state) {
     meanfield::infinite_kernels<T>(x, x, x, x, diagonals, diagonals, network, true, k, theta, 1);
     benchmark::DoNotOptimize(k.data());
