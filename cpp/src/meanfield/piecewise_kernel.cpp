@@ -13,13 +13,6 @@
 #include "deeprmt/core/clones.hpp"
 #include "deeprmt/core/exponential.hpp"
 
-// The arrays of the next loop do not overlap.
-#if defined(__clang__)
-#define DEEPRMT_APART _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define DEEPRMT_APART _Pragma("GCC ivdep")
-#endif
-
 namespace deeprmt::meanfield {
 namespace {
 

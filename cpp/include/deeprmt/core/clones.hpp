@@ -19,6 +19,13 @@
 /// The loop itself: it must be compiled into each of its clones. So must what it calls, by being inline and small.
 #define DEEPRMT_LEAF [[gnu::always_inline]] inline
 
+// The arrays of the next loop do not overlap: there may be too many for the compiler to compare all pairs.
+#if defined(__clang__)
+#define DEEPRMT_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define DEEPRMT_APART _Pragma("GCC ivdep")
+#endif
+
 namespace deeprmt {
 
 namespace detail {
