@@ -26,6 +26,7 @@ from ._dual_table import Table, dual_tables, jumps
 from ._entries import dual, first_pairs, next_pairs
 from ._fixed_point import network
 from ._mehler import HermiteSeries, mehler
+from ._moments import least_variance
 from ._piecewise import Pieces, pieces_of
 
 __all__ = ["Kernels", "feature_kernel_of", "kernels", "nngp", "ntk"]
@@ -35,6 +36,7 @@ _Diagonals = tuple[Array, Array, Array]
 Layers = Literal["last", "all"]
 Parametrization = Literal["ntk", "standard"]
 
+_most = 1024  # pairs: of more there is a table, or an attempt at one
 _block = 1 << 16  # pairs that are worked on at once where there is neither a closed form nor a table
 
 
@@ -374,7 +376,7 @@ class KernelTask:
         kind, pieces = self.family.kind, None
         tables: list[Table] = []
         if kind is None:
-            few = self.few()
+            few = self.few(of_x[0][:-1], of_y[0][:-1])
             pieces = None if few else self.pieces(of_x, of_y)
             found = None if few or pieces else self.tables(of_x[0], of_y[0], tangent)
             if found is None and pieces is None:
@@ -413,15 +415,27 @@ class KernelTask:
             workers,
         )
 
-    def few(self) -> bool:
-        """Whether a table takes longer than the pairs: unless those are nearly parallel, which take more."""
+    def few(self, qx: Array, qy: Array) -> bool:
+        """Whether a table takes longer than the pairs: unless those are nearly parallel, which take more.
+
+        A table between variances far apart has many nodes: it takes as long as some hundred pairs.
+        """
         n, m = len(self.x), len(self.y)
-        if n * m >= 64:
+        if n * m >= _most:
             return False
         i, j = (each.ravel() for each in np.indices((n, m)))
         apart = (i < j) if self.symmetric else np.ones(len(i), dtype=bool)
         gaps = first_pairs(self.units(self.x, np.float64), self.units(self.y, np.float64), i, j).gap[apart]
-        return bool((gaps > 1e-3).all())
+        near = np.count_nonzero(gaps <= 1e-3)
+        if n * m < 64 and near == 0:
+            return True
+        activation = self.family.activation
+        if activation.slopes is not None or (near and jumps(activation)):
+            return False
+        q = np.log2(np.maximum(np.concatenate([qx, qy], axis=1), least_variance))
+        octaves = np.ptp(q, axis=1)
+        worth = 16 * float(octaves[octaves > 4].sum())
+        return bool((len(gaps) + 31 * near) * len(q) <= worth)
 
     def tables(self, qx: Array, qy: Array, tangent: bool) -> list[Table] | None:
         tolerance = 2e-8 if self.dtype == np.float32 else 3e-14

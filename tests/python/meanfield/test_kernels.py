@@ -400,3 +400,35 @@ def test_a_small_angle_at_a_large_variance_by_quadrature():
     options = {"depth": 2, "sigma_w": 1.0, "sigma_b": 0.0}
     found = nngp(x[:1], x[1:], activation=under_another_name("erf"), **options)
     np.testing.assert_allclose(found, nngp(x[:1], x[1:], activation="erf", **options), rtol=1e-12)
+
+
+def test_few_inputs_of_unequal_lengths(monkeypatch):
+    """They are taken pair by pair: a table between variances so far apart takes a minute. Against the closed form."""
+
+    def no_table(*_):
+        raise AssertionError("a table takes longer")
+
+    monkeypatch.setattr("deeprmt.meanfield._kernels.dual_tables", no_table)
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    x = np.concatenate([10 * x, x / 10, x])
+    known = as_activation("test", "erf")
+    other = Activation(known.phi, known.dphi, name="another")
+    options = {"depth": 3, "sigma_w": 1.3, "sigma_b": 0.1}
+    wanted = nngp(x, activation="erf", **options)
+    np.testing.assert_allclose(nngp(x, activation=other, **options), wanted, rtol=0, atol=1e-12 * wanted.max())
+
+
+def test_equal_inputs_take_no_integral_over_slopes():
+    seen = []
+
+    def slope(h):
+        seen.append(h)
+        return 1 / np.cosh(np.clip(h, -300, 300)) ** 2
+
+    activation = Activation(np.tanh, slope)
+    seen.clear()
+    x = 20 * np.array([[3.0, 1.0], [1.0, 3.0], [3.0, 1.0]])
+    k = nngp(x, depth=2, activation=activation, sigma_w=1.0)
+    assert not seen  # angles of 0 stay 0
+    assert k[0, 2] == k[0, 0]
+    np.testing.assert_allclose(k.diagonal(), [gauss_moment("tanh", 2000.0)] * 3, rtol=1e-13)
