@@ -38,12 +38,12 @@ TABLES = [
     (
         x * y + y * x,
         {x: S, y: S},
-        {0.1: 0.31374097994, 0.5: 0.25536556691, 1: 0.19298833301, 2: 0.11390575986, 3: 0.048137434405},
+        {0.1: 0.31374097994, 0.5: 0.25536555691, 1: 0.19298833301, 2: 0.11390575986, 3: 0.048137434405},
     ),
     (
         1j * (x * y - y * x),  # the same law
         {x: S, y: S},
-        {0.1: 0.31374097994, 0.5: 0.25536556691, 1: 0.19298833301, 2: 0.11390575986, 3: 0.048137434405},
+        {0.1: 0.31374097994, 0.5: 0.25536555691, 1: 0.19298833301, 2: 0.11390575986, 3: 0.048137434405},
     ),
     (
         x * y + y * x + x**2,
@@ -61,7 +61,9 @@ TABLES = [
 @pytest.mark.parametrize(("expression", "laws", "table"), TABLES, ids=lambda each: repr(each)[:40])
 def test_densities_of_the_literature(expression, laws, table):
     mu = law(expression, laws)
-    np.testing.assert_allclose(mu.pdf(list(table)), list(table.values()), atol=1.5e-10)
+    np.testing.assert_allclose(
+        mu.pdf(list(table)), list(table.values()), rtol=0, atol=6e-11
+    )  # half of the last digit printed
     check(mu)
 
 
