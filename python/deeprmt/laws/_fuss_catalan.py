@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments import as_number
+from ._edges import precise
 from ._law import Array
 from ._parametric import Parametric
 from ._quadrature import Interval, integrate
@@ -59,14 +60,14 @@ class FussCatalan(Parametric):
     s: float
     _log_edge: float
     _edge: float
+    _edge_rest: float
 
     def __init__(self, s: float) -> None:
         s = as_number("FussCatalan", "s", s, above=0)
         if not 0.01 <= s <= 1000:
             raise ValueError(f"FussCatalan: s must be in [0.01, 1000], got {s!r}")
-        whole = s.is_integer() and s <= 13  # powers below 2^53
-        edge = (s + 1) ** (s + 1) / s**s if whole else (s + 1) * float(np.exp(s * np.log1p(1 / s)))
-        self._set(s=s, _log_edge=log(s + 1) + s * float(np.log1p(1 / s)), _edge=edge)
+        edge, rest = precise(lambda s: (s + 1) ** (s + 1) / s**s, s)
+        self._set(s=s, _log_edge=log(s + 1) + s * float(np.log1p(1 / s)), _edge=edge, _edge_rest=rest)
 
     def __repr__(self) -> str:
         return f"FussCatalan(s={self.s!r})"
@@ -94,9 +95,9 @@ class FussCatalan(Parametric):
         """t and pi / (s + 1) - t where the density is at x in [0, edge]."""
         s = self.s
         with np.errstate(divide="ignore"):
-            depth = np.where(x > self._edge / 2, -np.log1p((x - self._edge) / self._edge), self._log_edge - np.log(x))
+            depth = np.where(x > self._edge / 2, -np.log1p(self._beyond_edge(x)), self._log_edge - np.log(x))
             goal = depth + np.log(-np.expm1(-np.maximum(depth, 0.0)))  # log(e^depth - 1)
-        at_edge, at_zero = goal == -inf, goal == inf
+        at_edge, at_zero = (goal == -inf) | (x >= self._edge), goal == inf
         goal[at_edge | at_zero] = 0.0
         # t = 2 atan(e^a) / (s + 1); the goal is nearly straight in a: slope 2 at the edge, s + 1 towards 0.
         a = np.where(goal < 0, goal / 2, goal / (s + 1)) - 0.25 * np.log(s * (s + 1))
@@ -108,6 +109,10 @@ class FussCatalan(Parametric):
 
         t, rest = self._both(_root(excess, a))
         return np.where(at_edge, 0.0, np.where(at_zero, pi / (s + 1), t)), np.where(at_zero, 0.0, rest)
+
+    def _beyond_edge(self, x: Any) -> Any:
+        """x / edge - 1 with all its digits, the edge being no double."""
+        return ((x - self._edge) - self._edge_rest) / self._edge
 
     def _both(self, a: Array) -> tuple[Array, Array]:
         return 2 / (self.s + 1) * np.arctan(np.exp(a)), 2 / (self.s + 1) * np.arctan(np.exp(-a))
@@ -268,7 +273,7 @@ class FussCatalan(Parametric):
     def _refined(self, z: Complex) -> Complex:
         """beyond = b near the edge, from the square root that it is there: its sign cannot be read off rounding."""
         s = self.s
-        target = _log1p((z - self._edge) / self._edge)
+        target = _log1p(self._beyond_edge(z))
         root = np.sqrt(target)
         b = -np.sqrt(2 * (s + 1) / s) * root
         for _ in range(20):

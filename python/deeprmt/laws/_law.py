@@ -61,6 +61,12 @@ class Law(ABC):
     - S-transform: ``S(y) = (1 + y) / (y M^{-1}(y))`` with ``M(z) = z G(z) - 1``. It multiplies under free products of
       laws on [0, inf); ``S(0)`` is 1 / mean.
 
+    Close to an edge a density goes like the root of the distance, which has the digits that x and the edge leave it.
+    Where the edges are known to doubles (convolutions and other laws that are solved, and what `scale`, `shift` and
+    `power` make) `pdf` and the imaginary part of `stieltjes` have a relative error of about 1e-16 |x| / distance
+    there: 1e-7 at 1e-9 from the edge, where `stieltjes` as a whole is still good to some 1e-12. Laws in closed form
+    with square-root edges know these to twice the digits and lose nothing.
+
     A new law needs `support`, `_pdf` and `_cdf`, and `atoms` where it has any. The rest follows numerically: quantiles
     by bracketed root finding, moments and `stieltjes` by quadrature in an angle that takes square-root edges, vanishing
     or diverging, in its stride; R and S by inverting G and M on the real axis outside the support. A law that knows a

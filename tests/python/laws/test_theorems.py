@@ -106,6 +106,24 @@ def test_fuss_catalan_solves_its_equation(s):
     np.testing.assert_allclose(law.cdf(x), q[-x.size :], rtol=1e-12)
 
 
+@pytest.mark.parametrize("s", [0.4, 2.5, 40.3])
+@pytest.mark.parametrize("distance", [1e-13, 1e-9, 1e-5])
+def test_fuss_catalan_beside_edges_that_are_no_doubles(s, distance):
+    """(1 + y)^(s+1) = x y in 40 digits: what counts is the distance of x from the edge, not from its double."""
+    law = FussCatalan(s)
+    edge = law.support()[0][1]
+    for x in (edge * (1 - distance), edge * (1 + distance)):
+        m = complex(law.stieltjes(x))
+        with mpmath.workdps(40):
+            power = mpmath.mpf(s) + 1
+            y = mpmath.findroot(lambda y, x=x, power=power: power * mpmath.log(1 + y) - mpmath.log(x * y), -x * m - 1)
+            exact = -(1 + y) / x
+        # Rounding of a logarithm that is s times one of the size 1 / s, and of y beside 1.
+        assert m.real == pytest.approx(float(exact.real), rel=1e-14)
+        assert m.imag == pytest.approx(float(exact.imag), rel=1e-13)
+        assert law.pdf(x) == pytest.approx(float(exact.imag) / math.pi, rel=1e-13)
+
+
 def test_products_of_gaussian_matrices():
     rng = np.random.default_rng(3)
     n = 200
