@@ -17,53 +17,18 @@ using Omega = SquaredSlopes::Point;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double large = 4;  // |y| from which 1 + a y is taken as y (a + 1 / y)
 
+/// 1 + a y where 1 + y is the number that has its digits.
+Complex one_plus(double a, Complex y, Complex one_plus_y) {
+  if (a == 1) return one_plus_y;
+  return modulus(one_plus_y) < 0.5 ? a * (one_plus_y - (a - 1) / a) : 1.0 + a * y;
+}
+
 }  // namespace
 
 bool Chain::RealValue::free() const { return exists && (turns == 0 ? slope > 0 : turns == 1 && slope < 0); }
 
-Chain::Chain(const std::vector<ExplicitLaw::Step>& steps) : segments_(segments_of(steps)) {
+Chain::Chain(const std::vector<ExplicitLaw::Step>& steps) : segments_(segments_of(steps)), lead_(segments_.front()) {
   is_affine_ = std::any_of(segments_.begin(), segments_.end(), [](const Segment& each) { return each.offset > 0; });
-  choose_lead();
-}
-
-/// The step that bounds the rank from above: with its omega as the unknown, small eigenvalues keep their digits.
-void Chain::choose_lead() {
-  Segment& first = segments_.front();
-  const auto steepest = std::max_element(first.terms.begin(), first.terms.end(), [](const Term& s, const Term& t) {
-    return (s.power > 0 ? s.a : 0) < (t.power > 0 ? t.a : 0);
-  });
-  const auto bound = [](const Group& g) { return g.width / (1 - g.law->mass_at_zero()); };
-  const auto widest = std::max_element(first.groups.begin(), first.groups.end(),
-                                       [&](const Group& s, const Group& t) { return bound(s) < bound(t); });
-  const auto flattest = std::max_element(first.projections.begin(), first.projections.end(),
-                                         [](const ExplicitLaw::Jump& s, const ExplicitLaw::Jump& t) {
-                                           return s.width / (1 - s.flat) < t.width / (1 - t.flat);
-                                         });
-  const double of_jumps = flattest != first.projections.end() ? flattest->width / (1 - flattest->flat) : 0;
-  const double a = steepest->power > 0 ? steepest->a : 0;
-  if (of_jumps >= a && of_jumps > 0 && (widest == first.groups.end() || of_jumps > bound(*widest))) {
-    lead_ = std::make_shared<const SquaredSlopes>(SquaredSlopes::two_valued(1 - flattest->flat, flattest->flat));
-    lead_power_ = flattest->power;
-    lead_width_ = flattest->width;
-    lead_flat_ = flattest->flat;
-    lead_is_single_ = lead_is_jump_ = true;
-    first.projections.erase(flattest);
-  } else if (widest != first.groups.end() && bound(*widest) >= a) {
-    lead_ = widest->law;
-    lead_power_ = widest->power;
-    lead_width_ = widest->width;
-    first.groups.erase(widest);
-  } else {  // 1 + a y = a y w, a y = 1 / (w - 1)
-    lead_ = std::make_shared<const SquaredSlopes>(SquaredSlopes::two_valued(1, 0));
-    lead_width_ = a > 0 ? a : 1;
-    lead_is_single_ = true;
-    if (a > 0) {
-      lead_power_ = steepest->power;
-      first.log_scale += steepest->power * std::log(a);
-      first.log_y += steepest->power;
-      steepest->power = 0;
-    }
-  }
   for (Segment& each : segments_) {
     std::erase_if(each.terms, [](const Term& t) { return t.power == 0; });
     each.total = each.log_y;
@@ -78,58 +43,15 @@ Chain::Point Chain::point() const {
   return p;
 }
 
-/// 1 + a y without cancellation where y comes from the lead: where w is exact near 0, so is 1 + y next to its zero.
-Complex Chain::one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m, Complex y) const {
-  if (a == lead_width_) return m.one_plus_y;
-  if (lead_is_single_) return (lead.omega - (lead_width_ - a + a * lead_flat_) / lead_width_) / lead.above;
-  return 1.0 + a * y;
-}
-
-/// ln((1 - flat + by) / (1 + by)); kept: the numerator.
-Complex Chain::log_ratio(double flat, Complex one_plus_by, Complex kept) {
-  const Complex u = -flat / one_plus_by;
-  if (std::norm(u) < 0.25) return {0.5 * std::log1p(2 * u.real() + std::norm(u)), std::atan2(u.imag(), 1 + u.real())};
-  return logarithm(kept) - logarithm(one_plus_by);
-}
-
-/// 1 - flat + by: next to its zero from omega, if the lead is a projection of the same width.
-Complex Chain::kept(const ExplicitLaw::Jump& jump, bool first, const SquaredSlopes::Point& lead,
-                    Complex one_plus_by) const {
-  if (first && lead_is_jump_ && jump.width == lead_width_)
-    return ((1 - jump.flat) * lead.omega - (lead_flat_ - jump.flat)) / lead.above;
-  return one_plus_by - jump.flat;
-}
-
-/// What the lead itself brings to ln z, beside its share in log_y and terms: power ln w; all of a projection's.
-Complex Chain::log_lead(Complex omega, Complex& slope) const {
-  slope = 0;
-  if (lead_power_ == 0) return 0;
-  if (!lead_is_jump_) {
-    slope = lead_power_ / omega;
-    return lead_power_ * logarithm(omega);
-  }
-  // (1 - f + by) / (1 + by) = p w / (w - f).
-  const double f = lead_flat_;
-  slope = -lead_power_ * f / (omega * (omega - f));
-  if (std::abs(omega) > 2 * f) return lead_power_ * (std::log1p(-f) - log_ratio(f, omega, omega - f));
-  return lead_power_ * (std::log1p(-f) + logarithm(omega) - logarithm(omega - f));
-}
-
-/// 1 + a y where 1 + y is the number that has its digits.
-Complex Chain::one_plus(double a, Complex y, Complex one_plus_y) {
-  if (a == 1) return one_plus_y;
-  return modulus(one_plus_y) < 0.5 ? a * (one_plus_y - (a - 1) / a) : 1.0 + a * y;
-}
-
 Chain::Value Chain::value(Point& p) const {
-  const auto start = lead_->moments(p.lead);
+  const auto start = lead_.law->moments(p.lead);
   Value v;
-  v.y = start.y / lead_width_;
-  v.one_plus_y = one_plus(1, p.lead, start, v.y);
-  Complex y_slope = start.slope / lead_width_, y_lack = 0;  // of y: to the lead, and what is lacking
-  v.log_z = log_lead(p.lead.omega, v.slope);
+  v.y = start.y / lead_.width;
+  v.one_plus_y = lead_.one_plus(1, p.lead, start, v.y);
+  Complex y_slope = start.slope / lead_.width, y_lack = 0;  // of y: to the lead, and what is lacking
+  v.log_z = lead_.log_z(p.lead.omega, v.slope);
   v.lack = 0;
-  v.rounding = 1 + std::abs(v.log_z) + 0.5 * lead_power_;  // an omega close to 1 has a logarithm without its digits
+  v.rounding = 1 + std::abs(v.log_z) + 0.5 * lead_.power;  // an omega close to 1 has a logarithm without its digits
   bool first = true;
   auto place = p.rest.begin();
   for (const Segment& now : segments_) {
@@ -168,7 +90,7 @@ Chain::Value Chain::value(Point& p) const {
       }
       LogProduct product(-1);
       for (const Term& t : now.terms) {
-        const Complex plus = first ? one_plus(t.a, p.lead, start, v.y) : one_plus(t.a, v.y, v.one_plus_y);
+        const Complex plus = first ? lead_.one_plus(t.a, p.lead, start, v.y) : one_plus(t.a, v.y, v.one_plus_y);
         v.rounding += 0.5 * std::abs(t.power);  // what is lost of a y beside 1
         if (t.power == 1) {
           product.take(plus, t.a);
@@ -188,10 +110,10 @@ Chain::Value Chain::value(Point& p) const {
     for (const ExplicitLaw::Jump& j : now.projections) {
       if (j.width != width) {
         width = j.width;
-        plus = first ? one_plus(width, p.lead, start, v.y) : one_plus(width, v.y, v.one_plus_y);
+        plus = first ? lead_.one_plus(width, p.lead, start, v.y) : one_plus(width, v.y, v.one_plus_y);
         inverse = 1.0 / plus;
       }
-      const Complex rest = kept(j, first, p.lead, plus);
+      const Complex rest = first ? lead_.kept(j, p.lead, plus) : plus - j.flat;
       if (j.power == 1 && j.flat > 1e-6) {
         jumps.take(rest * inverse, j.flat * width * inverse * inverse);
       } else {  // what is as good as 1 keeps its digits as a logarithm
@@ -218,7 +140,7 @@ Chain::Value Chain::value(Point& p) const {
     for (const Group& g : now.groups) {
       const auto m = g.law->moments(*place);
       const Complex goal = g.width * v.y;
-      const Complex plus = first ? one_plus(g.width, p.lead, start, v.y) : one_plus(g.width, v.y, v.one_plus_y);
+      const Complex plus = first ? lead_.one_plus(g.width, p.lead, start, v.y) : one_plus(g.width, v.y, v.one_plus_y);
       const Complex excess = modulus(plus) < modulus(goal) ? m.one_plus_y - plus : m.y - goal;
       const Complex inverse = 1.0 / m.slope;
       place->to_lead = g.width * y_slope * inverse;
@@ -252,8 +174,8 @@ Chain::Value Chain::value(Point& p) const {
 }
 
 double Chain::angle(const Point& p) const {
-  const auto start = lead_->moments(p.lead);
-  Complex y = start.y / lead_width_, one_plus_y = one_plus(1, p.lead, start, y);
+  const auto start = lead_.law->moments(p.lead);
+  Complex y = start.y / lead_.width, one_plus_y = lead_.one_plus(1, p.lead, start, y);
   bool first = true;
   const auto of_slopes = [](const SquaredSlopes& law, double power, double width, const Omega& w) {
     double sum = power / width * law.mean_argument(w);
@@ -266,28 +188,28 @@ double Chain::angle(const Point& p) const {
     return out;
   };
   double sum = 0;
-  if (lead_is_jump_) {  // 1 - f + by = p w / (w - 1), 1 + by = (w - f) / (w - 1)
+  if (lead_.is_jump) {  // 1 - f + by = p w / (w - 1), 1 + by = (w - f) / (w - 1)
     const double turn = std::arg(p.lead.above);
-    sum = of_jump(lead_flat_, lead_power_, lead_width_, std::arg(p.lead.omega) - turn,
-                  std::arg(p.lead.omega - lead_flat_) - turn);
+    sum = of_jump(lead_.flat, lead_.power, lead_.width, std::arg(p.lead.omega) - turn,
+                  std::arg(p.lead.omega - lead_.flat) - turn);
   } else {
-    sum = of_slopes(*lead_, lead_power_, lead_width_, p.lead);
+    sum = of_slopes(*lead_.law, lead_.power, lead_.width, p.lead);
   }
   Complex slope;
-  Complex log_z = is_affine_ ? log_lead(p.lead.omega, slope) : 0;
+  Complex log_z = is_affine_ ? lead_.log_z(p.lead.omega, slope) : 0;
   auto place = p.rest.begin();
   for (const Segment& now : segments_) {
     const double turn = std::arg(y);
     sum += now.total * y.imag() + now.log_y * turn;
     for (const Term& t : now.terms)
       if (t.a != 1) {
-        const Complex plus = first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y);
+        const Complex plus = first ? lead_.one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y);
         const double each = modulus(y) > large ? turn + std::arg(t.a + 1.0 / y) : std::arg(plus);
         sum += t.power * (1 - 1 / t.a) * each;
       }
     for (const ExplicitLaw::Jump& j : now.projections) {
-      const Complex plus = first ? one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, one_plus_y);
-      const Complex rest = kept(j, first, p.lead, plus);
+      const Complex plus = first ? lead_.one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, one_plus_y);
+      const Complex rest = first ? lead_.kept(j, p.lead, plus) : plus - j.flat;
       sum += of_jump(j.flat, j.power, j.width, std::arg(rest), std::arg(plus));
       if (is_affine_) log_z += j.power * log_ratio(j.flat, plus, rest);
     }
@@ -296,7 +218,7 @@ double Chain::angle(const Point& p) const {
     if (is_affine_) {
       log_z += now.log_scale + now.log_y * logarithm(y) + now.smooth * y + now.jumps * y / one_plus_y;
       for (const Term& t : now.terms)
-        log_z += t.power * logarithm(first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y));
+        log_z += t.power * logarithm(first ? lead_.one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, one_plus_y));
     }
     for (const Group& g : now.groups) {
       sum += of_slopes(*g.law, g.power, g.width, *place);
@@ -316,9 +238,9 @@ double Chain::angle(const Point& p) const {
 
 Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
   RealValue v;
-  const auto start = lead_->moments(p.lead);
-  double y = start.y.real() / lead_width_, plus = one_plus(1, p.lead, start, y).real();
-  double y_slope = start.slope.real() / lead_width_;
+  const auto start = lead_.law->moments(p.lead);
+  double y = start.y.real() / lead_.width, plus = lead_.one_plus(1, p.lead, start, y).real();
+  double y_slope = start.slope.real() / lead_.width;
   bool first = true;
   const auto of_slopes = [&](const SquaredSlopes& law, double power, double width, const Omega& w, double to_lead) {
     const double omega = w.omega.real();
@@ -333,12 +255,12 @@ Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
     v.turns -= power * (above < 0) - power * (below < 0);
     v.phase -= power * ((flat / width + 1 - 1 / width) * (above < 0) - (1 - 1 / width) * (below < 0));
   };
-  if (lead_is_jump_) {
+  if (lead_.is_jump) {
     const double w = p.lead.omega.real(), above = p.lead.above.real();
-    of_jump(lead_flat_, lead_power_, lead_width_, (1 - lead_flat_) * w / above, (w - lead_flat_) / above);
-    v.slope -= lead_power_ * lead_flat_ / (w * (w - lead_flat_));
+    of_jump(lead_.flat, lead_.power, lead_.width, (1 - lead_.flat) * w / above, (w - lead_.flat) / above);
+    v.slope -= lead_.power * lead_.flat / (w * (w - lead_.flat));
   } else {
-    of_slopes(*lead_, lead_power_, lead_width_, p.lead, 1);
+    of_slopes(*lead_.law, lead_.power, lead_.width, p.lead, 1);
   }
   auto place = p.rest.begin();
   for (const Segment& now : segments_) {
@@ -348,7 +270,7 @@ Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
     v.turns -= now.log_y * (y < 0);
     v.phase -= now.log_y * (y < 0);
     for (const Term& t : now.terms) {
-      const double each = (first ? one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, plus)).real();
+      const double each = (first ? lead_.one_plus(t.a, p.lead, start, y) : one_plus(t.a, y, plus)).real();
       if (std::abs(y) > large) {
         v.log_z += t.power * std::log(std::abs(t.a + inverse));
         by_y -= t.power * inverse / (t.a + inverse);
@@ -360,8 +282,8 @@ Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
       v.phase -= t.power * (1 - 1 / t.a) * (each < 0);
     }
     for (const ExplicitLaw::Jump& j : now.projections) {
-      const double each = (first ? one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, plus)).real();
-      const double rest = kept(j, first, p.lead, each).real();
+      const double each = (first ? lead_.one_plus(j.width, p.lead, start, y) : one_plus(j.width, y, plus)).real();
+      const double rest = first ? lead_.kept(j, p.lead, each).real() : each - j.flat;
       of_jump(j.flat, j.power, j.width, rest, each);
       by_y += j.power * j.flat * j.width * y / (each * rest);
     }
@@ -372,7 +294,7 @@ Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
       const std::size_t k = static_cast<std::size_t>(place - p.rest.begin());
       const int branch = !branches.empty() && branches[k] >= 0 ? branches[k] : y > 0 ? branches_of(*g.law) - 1 : 0;
       const double goal = g.width * y;
-      const double goal_plus = (first ? one_plus(g.width, p.lead, start, y) : one_plus(g.width, y, plus)).real();
+      const double goal_plus = (first ? lead_.one_plus(g.width, p.lead, start, y) : one_plus(g.width, y, plus)).real();
       if (!invert(*g.law, goal, goal_plus, branch, *place)) return v;
       place->to_lead = g.width * y_slope / g.law->moments(*place).slope.real();
       place->lack = 0;
@@ -405,20 +327,20 @@ Chain::RealValue Chain::real(Point& p, const std::vector<int>& branches) const {
 double Chain::log_floor() const {
   double least = -infinity;  // y: the one that is reached first on the way down from 0
   // Where the lead's rank ends sooner, a compressed law has no eigenvalues at its least slopes.
-  const double last = lead_->resolved() > 0 ? -infinity : -(1 - lead_->mass_at_zero()) / lead_width_;
+  const double last = lead_.law->resolved() > 0 ? -infinity : -(1 - lead_.law->mass_at_zero()) / lead_.width;
   const auto take = [&](const SquaredSlopes& law, double width) {
     if (!(law.resolved() > 0)) return;
     const double y = law.moments(law.at(-law.resolved())).y.real() / width;
     if (y > last) least = std::max(least, y);
   };
-  take(*lead_, lead_width_);
+  take(*lead_.law, lead_.width);
   if (segments_.size() == 1)
     for (const Group& g : segments_.front().groups) take(*g.law, g.width);
   if (std::isinf(least)) return -infinity;
   Point p = point();
-  p.lead = lead_->at(-std::max(lead_->resolved(), 1e-300));
-  if (!(lead_->resolved() > 0) || lead_->moments(p.lead).y.real() / lead_width_ < least * (1 + 1e-15))
-    if (!invert(*lead_, least * lead_width_, 1 + least * lead_width_, 0, p.lead)) return -infinity;
+  p.lead = lead_.law->at(-std::max(lead_.law->resolved(), 1e-300));
+  if (!(lead_.law->resolved() > 0) || lead_.law->moments(p.lead).y.real() / lead_.width < least * (1 + 1e-15))
+    if (!invert(*lead_.law, least * lead_.width, 1 + least * lead_.width, 0, p.lead)) return -infinity;
   const RealValue v = real(p, {});
   return v.exists && v.turns == 1 ? v.log_z : -infinity;
 }

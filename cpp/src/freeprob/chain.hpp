@@ -7,6 +7,7 @@
 
 #include "deeprmt/freeprob/explicit_law.hpp"
 #include "deeprmt/freeprob/squared_slopes.hpp"
+#include "lead.hpp"
 #include "segments.hpp"
 
 namespace deeprmt::freeprob {
@@ -37,7 +38,7 @@ class Chain {
 
   explicit Chain(const std::vector<ExplicitLaw::Step>& steps);
 
-  const SquaredSlopes& lead() const { return *lead_; }
+  const SquaredSlopes& lead() const { return *lead_.law; }
   /// The laws of the subordination points beside the lead.
   const std::vector<const SquaredSlopes*>& rest() const { return rest_laws_; }
   /// Whether an affine map moves 0.
@@ -57,17 +58,9 @@ class Chain {
   double log_floor() const;
 
  private:
-  void choose_lead();
-  Complex one_plus(double a, const SquaredSlopes::Point& lead, const SquaredSlopes::Moments& m, Complex y) const;
-  static Complex one_plus(double a, Complex y, Complex one_plus_y);
-  static Complex log_ratio(double flat, Complex one_plus_by, Complex kept);
-  Complex kept(const ExplicitLaw::Jump& jump, bool first, const SquaredSlopes::Point& lead, Complex one_plus_by) const;
-  Complex log_lead(Complex omega, Complex& slope) const;
-
   std::vector<Segment> segments_;
-  std::shared_ptr<const SquaredSlopes> lead_;
-  double lead_power_ = 0, lead_width_ = 1, lead_flat_ = 0;
-  bool is_affine_ = false, lead_is_single_ = false, lead_is_jump_ = false;
+  Lead lead_;
+  bool is_affine_ = false;
   std::vector<const SquaredSlopes*> rest_laws_;
 };
 
