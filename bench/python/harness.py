@@ -98,11 +98,13 @@ class Table:
         ours = timeit(function, number=1) if once else best(function)
         what, least = ceiling
         row = {"name": name, "seconds": ours, "ceiling": what, "ratio": ours / least, "target": target}
+        met = [ours / least <= target] if target is not None else []
         line = f"{name:<44} {ours * 1e3:10.2f} ms  {ours / least:8.2f} x {what}"
         if target is not None:
             line += f" (target {target:g})"
         if most is not None:
             row["most"] = most
+            met.append(ours <= most)
             line += f" (target {most * 1e3:g} ms)"
         fastest = float("inf")
         for peer, theirs in (peers or {}).items():
@@ -112,15 +114,34 @@ class Table:
             line += f"   {peer} {seconds * 1e3:.2f} ms = {seconds / ours:.2f} x ours"
         if lead is not None:
             row["lead"] = lead
+            met.append(fastest >= lead * ours)
             line += f"   {fastest / ours:.2f} x as fast as the best (target {lead:g})"
         if memory is not None and not quick:
             row["memory"] = peak_memory(*memory)
             line += f"   memory {row['memory'] / 2**20:.0f} MiB"
-        self.rows.append(row)
-        print(line, flush=True)
+        self._end(row, line, met)
         return ours
 
-    def ratio(self, name: str, value: float, target: float) -> None:
-        """A row that is a ratio of two others."""
-        self.rows.append({"name": name, "ratio": value, "target": target})
-        print(f"{name:<44} {value:10.2f} (target {target:g})", flush=True)
+    def ratio(self, name: str, value: float, target: float, *, least: bool = False) -> None:
+        """A row that is a ratio of two others, at most `target` or at least that."""
+        line = f"{name:<44} {value:10.2f} (target {'at least ' if least else ''}{target:g})"
+        self._end(
+            {"name": name, "ratio": value, "target": target}, line, [value >= target if least else value <= target]
+        )
+
+    def _end(self, row: dict[str, object], line: str, met: list[bool]) -> None:
+        if met and not quick:
+            row["met"] = all(met)
+            line += "" if all(met) else "   MISSED"
+        self.rows.append(row)
+        print(line, flush=True)
+
+    def verdict(self) -> str:
+        """How many rows with targets meet all of theirs, and which do not; a quick run has no say in it."""
+        asked = [row for row in self.rows if "met" in row]
+        missed = [str(row["name"]) for row in asked if not row["met"]]
+        if not asked:
+            return "no targets"
+        return f"{len(asked) - len(missed)} of {len(asked)} targets met" + "".join(
+            f"\nmissed: {name}" for name in missed
+        )

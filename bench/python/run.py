@@ -36,6 +36,7 @@ def main() -> int:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         module.bench(table)
+    print(f"\n{table.verdict()}")
     if options.json:
         options.json.write_text(json.dumps({"versions": deeprmt.versions(), "rows": table.rows}, indent=1))
     return 0

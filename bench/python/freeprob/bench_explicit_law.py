@@ -28,11 +28,12 @@ def bench(table: Table) -> None:
                 def density(net: MLP = net, x: np.ndarray = x) -> object:
                     return law(net, output="activation").pdf(x)  # with the making of the solver and its support
 
+                # hard_tanh has slopes 0 and 1: an algebraic equation. The others take quadrature.
                 table.add(
                     f"density at 1000 points, {name} {kind} L={depth}",
                     density,
                     ceiling=("one E 1/(w-d) in NumPy", once),
-                    target=0.1 / once,
+                    most=0.02 if name == "hard_tanh" else 0.1,
                 )
 
     different = {
@@ -54,5 +55,5 @@ def bench(table: Table) -> None:
             f"10^4 draws, {name} haar L=50",
             lambda mu=mu: law(mu.mlp).rvs(10_000, rng=0),
             ceiling=("one E 1/(w-d) in NumPy", once),
-            target=0.2 / once,
+            most=0.2,
         )

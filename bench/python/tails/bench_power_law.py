@@ -104,7 +104,7 @@ def bench(table: Table) -> None:
                 continue
             check(name, theirs[1], x)
             print(f"fit_power_law {n}: {name} takes {theirs[0]:.1f} s")
-            table.ratio(f"fit_power_law {n}, how many times as fast as {name}", theirs[0] / seconds, 30)
+            table.ratio(f"fit_power_law {n}, how many times as fast as {name}", theirs[0] / seconds, 30, least=True)
     x = np.random.default_rng(0).pareto(2, 500 if harness.quick else 10_000) + 1
     fit = fit_power_law(x)
     table.add(
