@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -25,9 +25,16 @@ RNG = Any
 """Whatever `numpy.random.default_rng` takes."""
 
 
+LARGEST_COUNT = 2**53
+"""Up to it every whole number is a double."""
+
+
 def shown(value: object) -> str:
     """What was found, in one short line."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # of whole numbers that are too long to print
+        return f"an object of type {type(value).__name__} that is too long to print"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -104,19 +111,50 @@ def refuse_non_finite(function: str, argument: str, array: Floats) -> None:
         raise ValueError(f"{function}: {argument} must be finite, found {array[where]} at index {index}")
 
 
-def as_count(function: str, argument: str, value: SupportsIndex, least: int = 1, most: int | None = None) -> int:
+def as_count(
+    function: str, argument: str, value: SupportsIndex, least: int = 1, most: int | None = LARGEST_COUNT
+) -> int:
     """A whole number of at least `least`, and at most `most`; True and False are none."""
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
         count = operator.index(value)
     except TypeError:
-        raise TypeError(f"{function}: {argument} must be a whole number, got {value!r}") from None
+        raise TypeError(f"{function}: {argument} must be a whole number, got {shown(value)}") from None
     if count < least:
-        raise ValueError(f"{function}: {argument} must be at least {least}, got {value!r}")
+        raise ValueError(f"{function}: {argument} must be at least {least}, got {shown(value)}")
     if most is not None and count > most:
-        raise ValueError(f"{function}: {argument} must be at most {most}, got {value!r}")
+        raise ValueError(f"{function}: {argument} must be at most {most}, got {shown(value)}")
     return count
+
+
+def as_counts(
+    function: str, argument: str, values: Iterable[SupportsIndex], least: int = 1, most: int | None = LARGEST_COUNT
+) -> list[int]:
+    """Whole numbers, in the order in which they come."""
+    wrong = isinstance(values, str | bytes) or (isinstance(values, np.ndarray) and values.ndim != 1)
+    if wrong or not isinstance(values, Iterable):
+        raise TypeError(f"{function}: {argument} must be a sequence of whole numbers, got {shown(values)}")
+    return [as_count(function, f"{argument}[{i}]", each, least, most) for i, each in enumerate(values)]
+
+
+def as_flag(function: str, argument: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{function}: {argument} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+@contextmanager
+def speaking_for(function: str, *inner: str) -> Iterator[None]:
+    """Errors in the name of one of `inner` come in the name of `function`, which is what the user called."""
+    try:
+        yield
+    except (ValueError, TypeError, MemoryError, RuntimeError) as error:
+        who, colon, what = str(error).partition(":")
+        if colon and who in inner:
+            error.args = (f"{function}:{what}", *error.args[1:])
+        raise
 
 
 def as_number(
@@ -180,7 +218,7 @@ def as_dtype(function: str, value: DTypeLike) -> Any:
     try:
         dtype = np.dtype(value)
     except TypeError:
-        raise TypeError(f"{function}: dtype must be float32 or float64, got {value!r}") from None
+        raise TypeError(f"{function}: dtype must be float32 or float64, got {shown(value)}") from None
     if dtype not in (np.float32, np.float64):
         raise ValueError(f"{function}: dtype must be float32 or float64, got {dtype}")
     return dtype
@@ -213,7 +251,7 @@ def available_threads() -> int:
 
 def as_threads(function: str, value: int | None) -> int:
     """The number of threads to use; None means all that are available."""
-    return available_threads() if value is None else min(as_count(function, "threads", value), 4096)
+    return available_threads() if value is None else min(as_count(function, "threads", value, most=None), 4096)
 
 
 def as_generator(function: str, rng: RNG) -> np.random.Generator:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ._arguments import shown
+
+
+def plain(value: Any) -> Any:
+    """The same for JSON: lists for arrays, and None for numbers that are not finite, which it does not know."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def two_columns(title: str, content: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ._arguments import as_count, as_number
+from ._arguments import as_count, as_number, shown
 from ._pieces import Derivative, as_elementwise, kinks_of, parity_of, slopes_of
 
 __all__ = [
@@ -577,7 +577,7 @@ def as_activation(function: str, value: str | Activation, argument: str = "activ
     if isinstance(value, Activation):
         return value
     if not isinstance(value, str):
-        raise TypeError(f"{function}: {argument} must be a name or an Activation, got {value!r}")
+        raise TypeError(f"{function}: {argument} must be a name or an Activation, got {shown(value)}")
     for known in (_named, _others):
         if value in known:
             return known[value]
@@ -589,5 +589,5 @@ def as_activation(function: str, value: str | Activation, argument: str = "activ
             raise ValueError(f"{function}: the parameter of {value!r} must be a number") from None
         return _families[with_parameter[1]](parameter)
     raise ValueError(
-        f"{function}: {argument} must be an Activation or one of {', '.join((*names, *more_names))}, got {value!r}"
+        f"{function}: {argument} must be an Activation or one of {', '.join((*names, *more_names))}, got {shown(value)}"
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arguments import as_choice, as_real, speaking_for
 from .activations import Activation
 from .meanfield import nngp, ntk
 from .meanfield._learner import Learner
@@ -246,17 +247,17 @@ def _kernel_class() -> Any:
             return Hyperparameter("sigma_w", "numeric", self.sigma_w_bounds)
 
         def _at(self, X: Any, Y: Any, sigma_w: float, sigma_b: float) -> Any:
-            function = {"nngp": nngp, "ntk": ntk}.get(self.kernel)
-            if function is None:
-                raise ValueError(f"InfiniteWidthKernel: kernel must be 'nngp' or 'ntk', got {self.kernel!r}")
-            return function(X, Y, depth=self.depth, activation=self.activation, sigma_w=sigma_w, sigma_b=sigma_b)
+            name = "InfiniteWidthKernel"
+            function = nngp if as_choice(name, "kernel", self.kernel, ("nngp", "ntk")) == "nngp" else ntk
+            with speaking_for(name, "nngp", "ntk"):
+                return function(X, Y, depth=self.depth, activation=self.activation, sigma_w=sigma_w, sigma_b=sigma_b)
 
         def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
-            X = np.atleast_2d(np.asarray(X, dtype=np.float64))
+            X = _rows("X", X)
             if Y is not None:
                 if eval_gradient:
                     raise ValueError("InfiniteWidthKernel: the gradient is that of one set of inputs, Y must be None")
-                Y = np.atleast_2d(np.asarray(Y, dtype=np.float64))
+                Y = _rows("Y", Y)
             value = self._at(X, Y, self.sigma_w, self.sigma_b)
             if not eval_gradient:
                 return value
@@ -273,7 +274,7 @@ def _kernel_class() -> Any:
 
         def diag(self, X: Any) -> Any:
             """The kernel of each input with itself."""
-            X = np.atleast_2d(np.asarray(X, dtype=np.float64))
+            X = _rows("X", X)
             parts = [self._at(X[i : i + 64], None, self.sigma_w, self.sigma_b) for i in range(0, len(X), 64)]
             return np.concatenate([part.diagonal() for part in parts])
 
@@ -289,6 +290,11 @@ def _kernel_class() -> Any:
             )
 
     return _named(InfiniteWidthKernel)
+
+
+def _rows(argument: str, value: Any) -> Any:
+    """(n, n_0) in double precision; scikit-learn takes a row alone for one input."""
+    return np.atleast_2d(as_real("InfiniteWidthKernel", argument, value).astype(np.float64))
 
 
 def _named(made: Any) -> Any:

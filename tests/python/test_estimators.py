@@ -62,7 +62,7 @@ def test_a_kernel_for_gaussian_processes():
     fixed = GaussianProcessRegressor(kernel + WhiteKernel(0.1), optimizer=None).fit(x, y)
     assert process.log_marginal_likelihood_value_ > fixed.log_marginal_likelihood_value_
     assert "erf, depth=3" in repr(kernel)
-    with pytest.raises(ValueError, match="kernel must be 'nngp' or 'ntk'"):
+    with pytest.raises(ValueError, match="kernel must be one of 'nngp', 'ntk'"):
         estimators.gaussian_process_kernel(kernel="rbf")(x)
 
 

@@ -192,7 +192,12 @@ def test_bad_input_is_refused():
     with pytest.raises(TypeError, match="y must be left out"):
         net.ntk(x, x, same=True)
     with pytest.raises(ValueError, match="preactivation of layer 1 at x must be finite"):
-        Network([np.full((4, 3), 1e200), np.ones((1, 4))]).ntk(1e200 * x)
+        Network([np.full((4, 3), 1e200), np.ones((1, 4))]).ntk(1e150 * x)
+    for kernel in (net.ntk, net.ntk_operator, net.one_sample_ntk):
+        with pytest.raises(
+            ValueError, match=r"x must be so small that \|x\|\^2 is finite in float64, found .* 1e\+200"
+        ):
+            kernel(1e200 * x)
     with pytest.raises(ValueError, match="weight_rates must be one for each of 2 layers"):
         Network(net.weights, net.biases, "relu", [1.0])
     with pytest.raises(ValueError, match=r"bias_rates\[1\] must be finite and at least 0"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import as_real, refuse_beyond_memory, refuse_non_finite, shown
+from .._arguments import as_real, refuse_beyond_memory, refuse_non_finite, shown, speaking_for
 from ..activations import Activation
 from ._kernels import Kernels, kernels, nngp
 from ._overflow import refuse_large
@@ -46,7 +46,9 @@ def blocks_of(
     target = as_real(function, "y", y).astype(float)
     refuse_non_finite(function, "y", target)
     if target.ndim not in (1, 2) or not target.size:
-        raise ValueError(f"{function}: y must have the shape (inputs,) or (inputs, outputs), got {target.shape}")
+        raise ValueError(
+            f"{function}: y must have the shape (inputs,) or (inputs, outputs), none of them 0, got {target.shape}"
+        )
     refuse_large(function, target)
     columns = target.ndim == 2
     target = target.reshape(len(target), -1)
@@ -80,13 +82,17 @@ def blocks_of(
     refuse_beyond_memory(
         function, 8 * (3 + tangent) * n * (n + len(new)), f"kernels of {n} training and {len(new)} new inputs"
     )
-    whole = [kernel_pair(tangent, inputs, None, network, threads), kernel_pair(tangent, new, inputs, network, threads)]
-    if covariance:
-        own = kernel_pair(tangent, new, None, network, threads)
-        diagonals = [None if each is None else each.diagonal().copy() for each in own]
-    else:
-        own = (None, None)
-        diagonals = [variances_at(new, network, threads), None]
+    own: tuple[Array | None, Array | None] = (None, None)
+    with speaking_for(function, "kernels", "nngp"):
+        whole = [
+            kernel_pair(tangent, inputs, None, network, threads),
+            kernel_pair(tangent, new, inputs, network, threads),
+        ]
+        if covariance:
+            own = kernel_pair(tangent, new, None, network, threads)
+            diagonals = [None if each is None else each.diagonal().copy() for each in own]
+        else:
+            diagonals = [variances_at(new, network, threads), None]
     blocks = []
     for which in (0, 1):
         train, cross, diagonal, square = whole[0][which], whole[1][which], diagonals[which], own[which]

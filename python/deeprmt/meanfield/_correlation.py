@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
-from .._arguments import Floats, as_count, as_number, as_real
+from .._arguments import Floats, as_count, as_number, as_real, refuse_beyond_memory
 from .._display import Displayed
 from ..activations import Activation
 from ._critical import homogeneous
@@ -283,6 +283,7 @@ def correlations(
     activation, sigma_w, sigma_b = network("correlations", activation, sigma_w, sigma_b)
     start = _correlations("correlations", "c0", c0)
     depth = as_count("correlations", "depth", depth)
+    refuse_beyond_memory("correlations", 8 * start.size * depth, f"depth {depth}")
     weight, bias = sigma_w**2, sigma_b**2
     if q0 is None:
         q_star = fixed_point(activation, sigma_w, sigma_b).q_star

@@ -114,7 +114,7 @@ def gradient_flow(
     [[0.3705, -0.3705], [0.9902, -0.9902]]
     """
     name = "gradient_flow"
-    at = as_real(name, "times", times).astype(float).ravel()
+    at = _row(name, "times", times)
     bad = at[~(at >= 0)]
     if bad.size:
         raise ValueError(f"{name}: times must be at least 0, found {bad[0]:g}")
@@ -183,8 +183,7 @@ def gradient_descent(
     """
     name = "gradient_descent"
     rate = as_number(name, "learning_rate", learning_rate, above=0)
-    given = as_real(name, "steps", steps)
-    at = given.astype(float).ravel()
+    at = _row(name, "steps", steps)
     bad = at[~((at >= 0) & (at == np.floor(at)) & np.isfinite(at))]
     if bad.size:
         raise ValueError(f"{name}: steps must be whole numbers of at least 0, found {bad[0]:g}")
@@ -217,6 +216,14 @@ def gradient_descent(
         )
     refuse_overflow(name, **_evolving(found))
     return found
+
+
+def _row(function: str, argument: str, values: ArrayLike) -> Array:
+    """Numbers one after the other; a single one is a row of one."""
+    found = as_real(function, argument, values)
+    if found.ndim > 1:
+        raise ValueError(f"{function}: {argument} must be a row of numbers, got shape {found.shape}")
+    return found.astype(float).ravel()
 
 
 def _evolving(found: Dynamics) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from .._arguments import as_number
+from .._arguments import as_number, shown
 from ._cholesky import refuse_without_digits
 
 __all__ = ["as_time", "decomposed", "learned_by_flow", "longest", "resolved_values", "rotated_to"]
@@ -21,7 +21,10 @@ def as_time(function: str, argument: str, value: float) -> float:
     """A number of at least 0; inf is the end."""
     if isinstance(value, float | np.floating) and value == math.inf:
         return math.inf
-    return as_number(function, argument, value, least=0)
+    try:
+        return as_number(function, argument, value, least=0)
+    except ValueError:
+        raise ValueError(f"{function}: {argument} must be at least 0 (inf is the end), got {shown(value)}") from None
 
 
 def decomposed(function: str, kernel: Array) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import as_count, as_number, as_real, available_threads, refuse_non_finite, shown
+from .._arguments import as_array, as_count, as_flag, as_number, as_real, available_threads, refuse_non_finite
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ..laws import Empirical, Law, MarchenkoPastur
@@ -414,7 +414,9 @@ def _kernel_law(
     name: str, kind: str, activation: Any, gammas: Any, depth: Any, inputs: Any, normalize: Any
 ) -> KernelLaw:
     activation = as_activation(name, activation)
-    if np.ndim(gammas) == 0:
+    gammas = as_array(name, "gammas", gammas)
+    if gammas.ndim == 0:
+        gammas = gammas[()]
         ratios = [as_number(name, "gammas", gammas, above=0)] * (1 if depth is None else as_count(name, "depth", depth))
     else:
         ratios = [as_number(name, f"gammas[{i}]", each, above=0) for i, each in enumerate(gammas)]
@@ -422,8 +424,7 @@ def _kernel_law(
             raise ValueError(f"{name}: depth must be the number of gammas, {len(ratios)}, or left out, got {depth}")
     if not ratios:
         raise ValueError(f"{name}: gammas must be at least one, got none")
-    if not isinstance(normalize, bool | np.bool_):
-        raise TypeError(f"{name}: normalize must be True or False, got {shown(normalize)}")
+    normalize = as_flag(name, "normalize", normalize)
     mean, second = (float(gauss_moment(activation, 1.0, power=k)) for k in (1, 2))
     variance = float(gauss_moment(_shifted(activation, mean), 1.0))
     if not variance > 1e-20 * max(second, 1e-300):

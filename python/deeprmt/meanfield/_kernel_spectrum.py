@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import as_choice, as_real, refuse_non_finite
+from .._arguments import as_choice, as_real, as_threads, refuse_non_finite
 from .._display import Displayed
 from ..laws import Law
 from ..linalg import eigvalsh
@@ -168,7 +168,7 @@ def kernel_spectrum(
         raise ValueError(f"{name}: kernel must be symmetric, but entries differ by up to {off:.3g}")
     if law is not None and not isinstance(law, Law):
         raise TypeError(f"{name}: law must be a Law, got {type(law).__name__}")
-    factor = 1.0
+    factor, threads = 1.0, as_threads(name, threads)
     values = np.asarray(eigvalsh(matrix, threads=threads), np.float64)
     if as_choice(name, "scale", scale, ("none", "mean")) == "mean":
         if law is None:

@@ -15,6 +15,8 @@ from .._arguments import (
     Floats,
     as_choice,
     as_count,
+    as_counts,
+    as_flag,
     as_real,
     as_threads,
     refuse_beyond_memory,
@@ -268,6 +270,8 @@ class KernelTask:
         self.symmetric = y is None
         if self.x.shape[1] != self.y.shape[1]:
             raise ValueError(f"{function}: x and y must be of one width, got shapes {self.x.shape} and {self.y.shape}")
+        inputs = len(self.x) + (0 if self.symmetric else len(self.y))
+        refuse_beyond_memory(function, 8 * self.depth * (2 + 3 * inputs), f"depth {self.depth} at {inputs} inputs")
         self.dtype = np.float32 if self.x.dtype == self.y.dtype == np.float32 else np.float64
         self.first_weight = self.weight = sigma_w**2
         self.bias = sigma_b**2
@@ -276,7 +280,7 @@ class KernelTask:
         self.from_inputs, self.constants = [self.weight] * self.depth, [self.bias] * self.depth
 
     def train(self, parametrization: str, widths: int | Sequence[int] | None, biases: bool) -> None:
-        hidden = self.depth - 1
+        hidden, biases = self.depth - 1, as_flag(self.function, "biases", biases)
         if as_choice(self.function, "parametrization", parametrization, ("ntk", "standard")) == "ntk":
             if widths is not None:
                 raise ValueError(f"{self.function}: widths must be left out unless parametrization is 'standard'")
@@ -287,7 +291,7 @@ class KernelTask:
         if widths is None or isinstance(widths, int | np.integer):
             each = [as_count(self.function, "widths", widths)] * hidden if widths is not None else []
         else:
-            each = [as_count(self.function, "widths", width) for width in widths]
+            each = as_counts(self.function, "widths", widths)
         if len(each) != hidden:
             raise ValueError(f"{self.function}: widths must be those of the {hidden} hidden layers, got {len(each)}")
         self.from_inputs = [float(width) for width in (self.x.shape[1], *each)]

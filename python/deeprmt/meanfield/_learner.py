@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from .._arguments import as_choice, as_number
+from .._arguments import as_choice, as_number, speaking_for
 from ._blocks import Blocks, kernel_pair, spread_of, variances_at
 from ._cholesky import cholesky_factor, log_likelihood
 from ._flow import as_time, decomposed, learned_by_flow, rotated_to
@@ -39,12 +39,15 @@ class Learner:
         kernel = as_choice(function, "kernel", kernel, ("nngp", "ntk"))
         time = as_time(function, "time", time)
         noise = as_number(function, "noise", noise, least=0)
+        if jitter is not None:
+            jitter = as_number(function, "jitter", jitter, least=0)
         if time < math.inf and (kernel == "nngp" or noise > 0):
             raise ValueError(f"{function}: time must be inf unless kernel is 'ntk' and noise 0, got {time:g}")
         refuse_large(function, y)
-        self.x, self.y, self.network = x, y.reshape(len(y), -1), network
+        self.function, self.x, self.y, self.network = function, x, y.reshape(len(y), -1), network
         self.columns, self.tangent = y.ndim == 2, kernel == "ntk"
-        prior, theta = kernel_pair(self.tangent, x, None, network, None)
+        with speaking_for(function, "kernels", "nngp"):
+            prior, theta = kernel_pair(self.tangent, x, None, network, None)
         assert prior is not None
         self.prior = prior
         learns = prior if theta is None else theta
@@ -60,6 +63,10 @@ class Learner:
             self.log_marginal_likelihood = log_likelihood(self.factor, self.y, self.alpha)
 
     def predict(self, new: Array, variance: bool, covariance: bool) -> tuple[Array, Array | None, Array | None]:
+        with speaking_for(self.function, "kernels", "nngp"):
+            return self._predicted(new, variance, covariance)
+
+    def _predicted(self, new: Array, variance: bool, covariance: bool) -> tuple[Array, Array | None, Array | None]:
         prior, theta = kernel_pair(self.tangent, new, self.x, self.network, None)
         assert prior is not None
         cross = prior if theta is None else theta

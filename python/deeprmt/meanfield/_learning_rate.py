@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import as_number, as_real, refuse_non_finite, shown
+from .._arguments import as_array, as_flag, as_number, as_real, as_threads, refuse_non_finite, shown, speaking_for
 from .._display import Displayed
 from ..laws import Law
 from ..linalg import eigvalsh
@@ -149,8 +149,14 @@ def max_learning_rate(
         raise TypeError(f"{_name}: q0 must be left out unless source is an MLP without x, got {shown(q0)}")
     if biases is not None and not isinstance(source, Network | MLP):
         raise TypeError(f"{_name}: biases must be left out unless source is a Network or an MLP")
+    if biases is not None:
+        biases = as_flag(_name, "biases", biases)
+    threads = as_threads(_name, threads)
+    if x is not None:
+        x = as_array(_name, "x", x)
     if isinstance(source, MLP):
-        largest = _of_mlp(source, x, q0, biases, threads)
+        with speaking_for(_name, "one_sample_ntk_law"):
+            largest = _of_mlp(source, x, q0, biases, threads)
     elif isinstance(source, Law):
         largest = source._hull()[1]
     elif isinstance(source, TangentOperator):
@@ -158,12 +164,13 @@ def max_learning_rate(
     elif isinstance(source, Network):
         if x is None:
             raise TypeError(f"{_name}: x must be given where source is a Network")
-        if np.ndim(x) == 1:
-            kernel = source.one_sample_ntk(x, biases=bool(biases), threads=threads)
-            largest = float(eigvalsh(kernel.astype(np.float64), threads=threads)[-1])
-        else:
-            operator = source.ntk_operator(x, biases=biases is None or biases, threads=threads)
-            largest = largest_eigenvalue(_name, operator) / len(np.asarray(x))
+        with speaking_for(_name, "one_sample_ntk", "ntk_operator"):
+            if x.ndim == 1:
+                kernel = source.one_sample_ntk(x, biases=bool(biases), threads=threads)
+                largest = float(eigvalsh(kernel.astype(np.float64), threads=threads)[-1])
+            else:
+                operator = source.ntk_operator(x, biases=biases is None or biases, threads=threads)
+                largest = largest_eigenvalue(_name, operator) / len(x)
     else:
         kernel = as_real(_name, "source", source)
         if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not kernel.size:
@@ -180,6 +187,8 @@ def max_learning_rate(
             )
     if not 0 < largest < math.inf:
         raise ValueError(f"{_name}: the largest eigenvalue must be positive and finite, got {largest:g}")
+    if not 2 / largest < math.inf:
+        raise ValueError(f"{_name}: the largest eigenvalue must be so large that 2 over it is finite, got {largest:g}")
     return MaxLearningRate(float(largest))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arguments import as_number, available_threads
+from .._arguments import as_flag, as_number, available_threads
 from ..laws import Discrete, Law
 from ..laws._quadrature import Interval, integrate
 from ..laws._quantile_table import tabled
@@ -422,6 +422,7 @@ def one_sample_ntk_law(mlp: MLP, *, q0: float | None = None, biases: bool = Fals
         )
     if len(set(mlp.widths[1:])) != 1:
         raise ValueError(f"{name}: mlp.widths must be equal from the first hidden layer on, got {list(mlp.widths)}")
+    biases = as_flag(name, "biases", biases)
     second = _stationary(name, mlp) if q0 is None else as_number(name, "q0", q0, above=0)
     weight, bias = float(mlp.sigma_w) ** 2, float(mlp.sigma_b) ** 2
     q: list[float] = []

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
-from .._arguments import as_choice, as_number
+from .._arguments import as_choice, as_flag, as_number
 from .._display import Displayed
 from ..activations import Activation
 from ._blocks import Blocks, Given, blocks_of, spread_of
@@ -155,6 +155,7 @@ def posterior(
     kernel = as_choice(name, "kernel", kernel, ("nngp", "ntk"))  # type: ignore[assignment]
     time = as_time(name, "time", time)
     noise = as_number(name, "noise", noise, least=0)
+    covariance = as_flag(name, "covariance", covariance)
     if jitter is not None:
         jitter = as_number(name, "jitter", jitter, least=0)
     if kernel == "nngp" and time < math.inf:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import Floats, as_count, as_real
+from .._arguments import Floats, as_count, as_real, refuse_beyond_memory
 from ..activations import Activation
 from ..networks import MLP
 from ._fixed_point import network
@@ -84,6 +84,7 @@ def variances(
     activation, sigma_w, sigma_b = network("variances", network_or_activation, sigma_w, sigma_b)
     depth = as_count("variances", "depth", depth)
     start = _variances("variances", "q0", q0)
+    refuse_beyond_memory("variances", 8 * start.size * depth, f"depth {depth}")
     with np.errstate(over="ignore"):
         q = sigma_w**2 * start.ravel() + sigma_b**2
     out = np.empty((q.size, depth))

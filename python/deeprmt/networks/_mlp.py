@@ -12,7 +12,17 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import _core
-from .._arguments import RNG, as_choice, as_count, as_dtype, as_key, as_number, as_threads, refuse_beyond_memory
+from .._arguments import (
+    MOST,
+    RNG,
+    as_choice,
+    as_counts,
+    as_dtype,
+    as_key,
+    as_number,
+    as_threads,
+    refuse_beyond_memory,
+)
 from ..activations import Activation, as_activation
 from ._network import Network
 
@@ -108,10 +118,7 @@ class MLP:
         sigma_b: float = 0.0,
         parametrization: Parametrization = "standard",
     ) -> None:
-        try:
-            widths = tuple(as_count("MLP", "each width", n) for n in widths)
-        except TypeError as error:
-            raise TypeError(f"MLP: widths must be a sequence of whole numbers, got {widths!r}") from error
+        widths = tuple(as_counts("MLP", "widths", widths, most=MOST))
         if len(widths) < 2:
             raise ValueError(f"MLP: widths must name at least an input and an output, got {list(widths)}")
         object.__setattr__(self, "widths", widths)

@@ -15,14 +15,16 @@ from .._arguments import (
     Floats,
     as_choice,
     as_count,
+    as_flag,
     as_number,
     as_real,
     as_threads,
     refuse_beyond_memory,
     refuse_non_finite,
+    shown,
 )
 from ..activations import Activation, as_activation
-from ._tangent_kernel import Outputs, TangentOperator, as_inputs, signals, tangent_kernel
+from ._tangent_kernel import Outputs, TangentOperator, as_inputs, refuse_large, signals, tangent_kernel
 
 __all__ = ["Network"]
 
@@ -70,7 +72,7 @@ class Network:
     adam_bias_rates: tuple[float, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        weights = tuple(as_real("Network", f"weights[{i}]", w) for i, w in enumerate(self.weights))
+        weights = tuple(as_real("Network", f"weights[{i}]", w) for i, w in enumerate(_several("weights", self.weights)))
         if not weights:
             raise ValueError("Network: weights must hold at least one matrix, got none")
         dtype = np.result_type(*weights)
@@ -84,7 +86,7 @@ class Network:
                     f"weights[{i - 1}], got shape {w.shape}"
                 )
             refuse_non_finite("Network", f"weights[{i}]", w)
-        given = self.biases if len(self.biases) else tuple(np.zeros(w.shape[0], dtype) for w in weights)
+        given = _several("biases", self.biases) or [np.zeros(w.shape[0], dtype) for w in weights]
         biases = tuple(as_real("Network", f"biases[{i}]", b).astype(dtype, copy=False) for i, b in enumerate(given))
         if len(biases) != len(weights):
             raise ValueError(f"Network: biases must be one for each of {len(weights)} layers, got {len(biases)}")
@@ -96,7 +98,7 @@ class Network:
         object.__setattr__(self, "biases", biases)
         object.__setattr__(self, "activation", as_activation("Network", self.activation))
         for what in ("weight_rates", "bias_rates", "adam_weight_rates", "adam_bias_rates"):
-            values = getattr(self, what)
+            values = _several(what, getattr(self, what))
             rates = [as_number("Network", f"{what}[{i}]", rate, least=0.0) for i, rate in enumerate(values)]
             if len(rates) not in (0, len(weights)):
                 raise ValueError(f"Network: {what} must be one for each of {len(weights)} layers, got {len(rates)}")
@@ -235,17 +237,19 @@ class Network:
         >>> Network([[[2.0]], [[3.0]]], activation="relu").one_sample_ntk([1.0])  # 2^2 + 3^2 1^2
         array([[13.]])
         """
-        threads = as_threads("one_sample_ntk", threads)
+        threads, biases = as_threads("one_sample_ntk", threads), as_flag("one_sample_ntk", "biases", biases)
         last = self.widths[-1]
         work = sum(n_out * n_in for n_in, n_out in itertools.pairwise(self.widths[1:]))
         h, _, slopes = self._signals("one_sample_ntk", x, "preactivation", threads, last * last + work)
         stack = h.shape[:-1]
         flat = as_real("one_sample_ntk", "x", x).astype(self.weights[0].dtype, copy=False)
+        refuse_large("one_sample_ntk", "x", flat)
         squares = [np.sum(flat * flat, axis=-1)]  # |x_l|^2
         signal = flat
         for layer, (w, b) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True), start=1):
             signal = self._of_layer("one_sample_ntk", "phi", self.activation.phi, _times(w, signal, threads) + b, layer)
-            squares.append(np.sum(signal * signal, axis=-1))
+            with np.errstate(over="ignore"):
+                squares.append(np.sum(signal * signal, axis=-1))
         out = np.zeros((*stack, last, last), self.weights[0].dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             for where in np.ndindex(stack):
@@ -332,7 +336,8 @@ class Network:
         >>> wide.ntk(np.ones((5, 8)), outputs="full").shape, wide.ntk(np.ones(8), outputs="full").shape
         ((5, 5, 3, 3), (3, 3))
         """
-        return tangent_kernel(self, x, y, outputs, bool(same), bool(biases), as_threads("ntk", threads))
+        same, biases = as_flag("ntk", "same", same), as_flag("ntk", "biases", biases)
+        return tangent_kernel(self, x, y, outputs, same, biases, as_threads("ntk", threads))
 
     def conjugate_kernel(
         self, x: ArrayLike, y: ArrayLike | None = None, *, layer: int | None = None, threads: int | None = None
@@ -423,7 +428,8 @@ class Network:
         rows, _ = as_inputs(name, "x", self, x)
         need = 4 * len(rows) * sum(self.widths) * rows.itemsize
         refuse_beyond_memory(name, need, f"signals of {len(rows)} inputs", threads)
-        return TangentOperator(self, rows, bool(biases), threads)
+        refuse_large(name, "x", rows)
+        return TangentOperator(self, rows, as_flag(name, "biases", biases), threads)
 
     def _signals(
         self, function: str, x: ArrayLike, output: str, threads: int, result: int = 0
@@ -457,6 +463,16 @@ class Network:
             raise ValueError(f"{function}: {what} must return the shape {h.shape} that it is given, got {values.shape}")
         refuse_non_finite(function, f"{what} in layer {layer}", values)
         return values.astype(h.dtype, copy=False)
+
+
+def _several(argument: str, values: Any) -> list[Any]:
+    """What a sequence holds."""
+    try:
+        if not isinstance(values, str | bytes):
+            return list(values)
+    except TypeError:
+        pass
+    raise TypeError(f"Network: {argument} must be a sequence with one for each layer, got {shown(values)}")
 
 
 def _times(w: Floats, signal: Floats, threads: int) -> Floats:

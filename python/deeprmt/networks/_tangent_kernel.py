@@ -29,6 +29,17 @@ class Signals:
     slopes: list[Floats]  # phi'(h_1) .. phi'(h_{L-1})
 
 
+def refuse_large(function: str, argument: str, rows: Floats) -> None:
+    """Kernels are made of |x|^2."""
+    with np.errstate(over="ignore"):
+        squares = np.einsum("...j,...j->...", rows, rows)
+    if not np.isfinite(squares).all():
+        raise ValueError(
+            f"{function}: {argument} must be so small that |x|^2 is finite in {rows.dtype}, found entries up to"
+            f" {np.abs(rows).max():.3g}"
+        )
+
+
 def signals(function: str, argument: str, network: Network, rows: Floats, threads: int) -> Signals:
     """The forward pass at (n, n_0) inputs. Raises where a signal is not finite."""
     inputs, slopes = [rows], []
@@ -79,6 +90,9 @@ def tangent_kernel(
         chunk = last
     need = (n if same else n * m) * each + 2 * points * sum(network.widths[:-1]) + 2 * points * chunk * widest
     refuse_beyond_memory(name, need * itemsize, f"a tangent kernel over {n} and {m} inputs", threads)
+    refuse_large(name, "x", rows)
+    if y is not None:
+        refuse_large(name, "y", columns)
     left = signals(name, "x", network, rows, threads)
     right = left if y is None else signals(name, "y", network, columns, threads)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -78,6 +78,12 @@ def nothing(function: str, row: LayerAnalysis, what: str) -> ValueError:
     return ValueError(f"{function}: layer {row.name!r} has no {what}{f': {row.note}' if row.note else ''}")
 
 
+def ticks_at(ax: Axes, values: Any) -> None:
+    """On the x axis these values alone, written out."""
+    ax.set_xticks(values, [str(value) for value in values])
+    ax.minorticks_off()
+
+
 def tidy(ax: Axes) -> None:
     """No frame where there is nothing to read."""
     ax.spines[["top", "right"]].set_visible(False)

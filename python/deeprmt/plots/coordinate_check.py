@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._axes import as_axes, tidy
+from ._axes import as_axes, ticks_at, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,8 @@ def coordinate_check(result: CoordinateCheck, *, ax: Axes | None = None) -> Axes
     Returns
     -------
     matplotlib.axes.Axes
-        Both axes logarithmic. Dotted: the first step; the exponents are those of the last.
+        Both axes logarithmic. Dotted: the first step; the exponents are those of the last. Where training diverged
+        there is no point, and no exponent.
 
     Examples
     --------
@@ -44,15 +45,15 @@ def coordinate_check(result: CoordinateCheck, *, ax: Axes | None = None) -> Axes
     from matplotlib import colormaps
 
     depth = result.changes.shape[2]
+    lost = bool(result.diverged[:, -1].any())
     for layer in range(depth):
         colour = colormaps["viridis"](0.9 * layer / max(1, depth - 1))
         name = "output" if layer == depth - 1 else f"layer {layer + 1}"
-        label = f"{name}: width^{result.exponents[-1, layer]:.2f}"
+        label = f"{name}: {'diverged' if lost else f'width^{result.exponents[-1, layer]:.2f}'}"
         ax.loglog(result.widths, result.changes[:, -1, layer], "o-", color=colour, label=label)
         if result.steps > 1:
             ax.loglog(result.widths, result.changes[:, 0, layer], ":", color=colour)
-    ax.set_xticks(result.widths, [str(width) for width in result.widths])
-    ax.minorticks_off()
+    ticks_at(ax, result.widths)
     known = result.changes[np.isfinite(result.changes) & (result.changes > 0)]
     if known.size and known.max() < 10 * known.min():  # a decade and more, so that what is flat looks flat
         middle = np.sqrt(known.max() * known.min())

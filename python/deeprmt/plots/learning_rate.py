@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ._axes import LAW, as_axes
+from ._axes import LAW, as_axes, ticks_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,8 +70,7 @@ def learning_rate(result: LearningRateMap, *, ax: Axes | None = None) -> Axes:
     ax.set_yscale("log")
     ax.set_xlim(x[0], x[-1])
     ax.set_ylim(y[0], y[-1])
-    ax.set_xticks(result.depths, [str(depth) for depth in result.depths])
-    ax.minorticks_off()
+    ticks_at(ax, result.depths)
     ax.set_xlabel("depth")
     ax.set_ylabel("learning rate")
     ax.legend(loc="upper right", framealpha=0.9, fontsize="small")

@@ -46,7 +46,8 @@ def rate_transfer(result: RateTransfer, *, ax: Axes | None = None) -> Axes:
         zip(result.widths, result.losses, result.before, result.best, strict=True)
     ):
         colour = np.array([0.1, 0.3, 0.6]) + (i / max(1, count - 1)) * np.array([0.7, -0.1, -0.4])
-        ax.loglog(result.rates, np.where(row <= 10 * before, row, np.nan), ".-", color=colour, label=f"width {width}")
+        label = f"width {width}" if np.isfinite(row).any() else f"width {width}: diverged"
+        ax.loglog(result.rates, np.where(row <= 10 * before, row, np.nan), ".-", color=colour, label=label)
         if np.isfinite(best):
             ax.axvline(best, color=colour, linewidth=0.8, linestyle=":")
     ax.set_xlabel("learning rate")

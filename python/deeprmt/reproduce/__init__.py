@@ -54,7 +54,7 @@ def run(name: str, *, seed: int = 0, threads: int | None = None, quick: bool = F
     Check(what='mean ratio of spacings, Gaussian', ...)
     """
     experiment = EXPERIMENTS[as_choice("run", "name", name, tuple(EXPERIMENTS))]
-    key = as_count("run", "seed", seed, least=0)
+    key = as_count("run", "seed", seed, least=0, most=None)
     workers = available_threads() if threads is None else as_threads("run", threads)
     with default_threads(workers):
         return experiment.work(experiment, key, workers, bool(quick))

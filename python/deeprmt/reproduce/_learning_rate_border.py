@@ -10,7 +10,8 @@ from .. import plots
 from ..meanfield import critical_point, max_learning_rate
 from ..networks import MLP
 from ..training import learning_rate_map
-from ..training._learning_rate_map import Task, at_depth
+from ..training._learning_rate_map import Task
+from ..training._widths import at_depth
 from ._experiment import Experiment
 from ._fits import exponent
 from ._result import Check, Reproduction

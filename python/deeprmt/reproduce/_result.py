@@ -8,19 +8,10 @@ from dataclasses import dataclass, field
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from .._display import Displayed
+from .._display import Displayed, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-def _plain(value: Any) -> Any:
-    """The same with None for numbers that are not finite, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _digits(value: float, tolerance: float, least: int) -> int:
@@ -151,7 +142,7 @@ class Reproduction(Displayed):
         """All but the figure, for JSON."""
         head = {"name": self.name, "claim": self.claim, "source": self.source, "verdict": self.verdict}
         checks = {"passed": self.passed, "checks": [check.to_dict() for check in self.checks]}
-        return head | checks | {"settings": dict(self.settings), "data": _plain(self.data)}
+        return head | checks | {"settings": dict(self.settings), "data": plain(self.data)}
 
     def __repr__(self) -> str:
         return f"Reproduction({self.name!r}: {self.verdict})"

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import RNG, Floats, as_count, as_key, as_number, as_threads
-from .._display import Displayed
+from .._arguments import RNG, Floats, as_number, refuse_beyond_memory, speaking_for
+from .._display import Displayed, plain
 from ..errors import ConvergenceError
 from ..networks import MLP, Network
 from ._trainer import Loss, Optimizer, Trainer
-from ._widths import as_networks, as_samples
+from ._widths import as_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,8 +38,8 @@ class CoordinateCheck(Displayed):
     sizes : (w, L) ndarray
         R.m.s. entries of h_1 .. h_L before training, over samples, units and draws; h_L is the output.
     changes : (w, t, L) ndarray
-        R.m.s. entries of what h_l differs by from its value before training, after 1 .. t steps; NaN from where a
-        signal left all bounds.
+        R.m.s. entries of what h_l differs by from its value before training, after 1 .. t steps; NaN from where
+        training diverged: a signal of one of the draws left all bounds.
     mlp : networks.MLP
         What was asked for.
 
@@ -65,10 +65,15 @@ class CoordinateCheck(Displayed):
         return int(self.changes.shape[1])
 
     @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """(w, t): where training had left all bounds by that step, at that width."""
+        return np.asarray(np.isnan(self.changes).any(axis=2))
+
+    @property
     def exponents(self) -> Array:
         """(t, L): of the changes in the width, by least squares of logarithms; 0 is what muP is for.
 
-        NaN where a change is 0 or not known.
+        NaN where a change is 0, or training diverged at any width.
         """
         with np.errstate(divide="ignore"):
             logs = np.log(self.changes)
@@ -79,11 +84,8 @@ class CoordinateCheck(Displayed):
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers; None for what is not finite."""
-
-        def plain(values: Any) -> Any:
-            return [plain(v) if np.ndim(v) else (float(v) if math.isfinite(v) else None) for v in values]
-
-        content = {name: plain(getattr(self, name)) for name in ("sizes", "changes", "exponents")}
+        names = ("sizes", "changes", "exponents", "diverged")
+        content = {name: plain(getattr(self, name)) for name in names}
         return {"widths": self.widths.tolist(), "steps": self.steps} | content
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -95,7 +97,9 @@ class CoordinateCheck(Displayed):
     def __repr__(self) -> str:
         last = ", ".join(f"{each:.2f}" for each in self.exponents[-1])
         widths = f"{self.widths.size} widths {self.widths[0]}..{self.widths[-1]}"
-        return f"CoordinateCheck({widths}, {self.steps} steps, exponents of layers after the last: {last})"
+        lost = ", ".join(map(str, self.widths[self.diverged[:, -1]]))
+        end = f", diverged at width {lost}" if lost else ""
+        return f"CoordinateCheck({widths}, {self.steps} steps, exponents of layers after the last: {last}{end})"
 
 
 def coordinate_check(
@@ -153,7 +157,8 @@ def coordinate_check(
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit, a number is out of range, or widths do not ascend.
+        If shapes do not fit, a number is out of range, or widths do not ascend. That training diverges is none of
+        these: see `CoordinateCheck.diverged`.
 
     Notes
     -----
@@ -176,26 +181,28 @@ def coordinate_check(
     >>> found.changes.shape, bool((abs(found.exponents) < 0.15).all())
     ((3, 3, 3), True)
     """
-    networks = as_networks(_name, mlp, widths)
-    count, runs = as_count(_name, "steps", steps), as_count(_name, "draws", draws)
+    runs = as_runs(_name, mlp, widths, x, steps, draws, rng, threads)
     rate = as_number(_name, "rate", rate, above=0)
-    threads = as_threads(_name, threads)
-    key = as_key(_name, rng)
-    rows = as_samples(_name, mlp, x)
-    sizes = np.zeros((len(networks), mlp.depth))
-    changes = np.zeros((len(networks), count, mlp.depth))
-    for i, each in enumerate(networks):
-        for draw in range(runs):
-            start = each.sample(np.random.default_rng([key, draw]), threads=threads)
-            before = preactivations(start, rows, threads)
-            sizes[i] += [np.mean(h**2) for h in before]
+    shape = (len(runs.networks), runs.steps, mlp.depth)
+    refuse_beyond_memory(_name, 8 * math.prod(shape), f"{runs.steps} steps of training")
+    sizes, changes = np.zeros((shape[0], mlp.depth)), np.zeros(shape)
+    with speaking_for(_name, "Trainer", "sample"):
+        for i, start in runs.starts():
+            with np.errstate(over="ignore", invalid="ignore"):
+                before = preactivations(start, runs.rows, runs.threads)
+                squares = [np.mean(h**2) for h in before]
+            if not np.isfinite(squares).all():
+                raise ValueError(
+                    f"{_name}: x must be so small that squares of all preactivations are finite, found entries up to"
+                    f" {np.abs(runs.rows).max():.3g}"
+                )
+            sizes[i] += squares
             trainer = Trainer(
-                start, rows, y, loss=loss, optimizer=optimizer, epsilon=epsilon, rate=rate, rng=0, threads=threads
-            )
-            changes[i] += [_moved(trainer, before, rows, threads) for _ in range(count)]
-    return CoordinateCheck(
-        np.array([each.widths[1] for each in networks]), np.sqrt(sizes / runs), np.sqrt(changes / runs), mlp
-    )
+                start, runs.rows, y, loss=loss, optimizer=optimizer, epsilon=epsilon, rate=rate, rng=0,
+                threads=runs.threads,
+            )  # fmt: skip
+            changes[i] += [_moved(trainer, before, runs.rows, runs.threads) for _ in range(runs.steps)]
+    return CoordinateCheck(runs.widths, np.sqrt(sizes / runs.draws), np.sqrt(changes / runs.draws), mlp)
 
 
 def preactivations(network: Network, rows: Floats, threads: int) -> list[Floats]:

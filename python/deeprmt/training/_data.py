@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import RNG, Floats, as_choice, as_count, as_key, as_number, shown
+from .._arguments import RNG, Floats, as_array, as_choice, as_count, as_key, as_number, shown
 from .._display import Displayed
 
 NAMES = ("digits", "mnist_5k")
@@ -146,7 +146,8 @@ def noisy_labels(labels: ArrayLike, share: float, *, classes: int | None = None,
     part = as_number(name, "share", share, least=0)
     if part > 1:
         raise ValueError(f"{name}: share must be at most 1, got {share!r}")
-    count = int(y.max()) + 1 if classes is None and y.size else as_count(name, "classes", classes or 2, least=2)
+    given = (int(y.max()) + 1 if y.size else 2) if classes is None else classes
+    count = as_count(name, "classes", given, least=0)
     if count < 2 or (y.size and int(y.max()) >= count):
         raise ValueError(f"{name}: classes must be at least 2 and above every label, got {count}")
     key = as_key(name, rng)
@@ -160,7 +161,7 @@ def noisy_labels(labels: ArrayLike, share: float, *, classes: int | None = None,
 
 def as_labels(function: str, argument: str, value: ArrayLike) -> NDArray[np.int64]:
     """(n,) whole numbers from 0 on."""
-    labels = np.asarray(value)
+    labels = as_array(function, argument, value)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise TypeError(
             f"{function}: {argument} must be a row of whole numbers, got {labels.dtype} of shape {labels.shape}"

@@ -5,17 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import RNG, Floats, as_count, as_key, as_number, as_real, as_threads, refuse_non_finite
-from .._display import Displayed
+from .._arguments import (
+    RNG,
+    Floats,
+    as_array,
+    as_count,
+    as_key,
+    as_number,
+    as_real,
+    as_threads,
+    refuse_non_finite,
+    speaking_for,
+)
+from .._display import Displayed, plain
 from ..errors import ConvergenceError
 from ..networks import MLP, Network
 from ._trainer import Trainer
+from ._widths import as_mlp, as_rates, ascending, at_depth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +35,7 @@ __all__ = ["LearningRateMap", "learning_rate_map"]
 
 Array = NDArray[np.float64]
 _name = "learning_rate_map"
+_DEEPEST = 2**20  # a network of so many layers would take a day
 _DIVERGED = 1e6  # times the loss before training: nothing comes back from there
 
 
@@ -86,10 +98,6 @@ class LearningRateMap(Displayed):
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers; None for what is not finite."""
-
-        def plain(values: Any) -> Any:
-            return [plain(v) if np.ndim(v) else (float(v) if math.isfinite(v) else None) for v in values]
-
         axes = {"depths": self.depths.tolist(), "rates": self.rates.tolist(), "steps": self.steps}
         return axes | {name: plain(getattr(self, name)) for name in ("losses", "peaks", "border", "measured")}
 
@@ -176,13 +184,8 @@ def learning_rate_map(
     >>> found.losses.shape, bool((found.best < 2 * found.measured).all())
     ((2, 24), True)
     """
-    if not isinstance(mlp, MLP):
-        raise TypeError(f"{_name}: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
-    if mlp.depth < 2:
-        raise ValueError(f"{_name}: mlp.widths must name a hidden layer, got {list(mlp.widths)}")
-    levels = [as_count(_name, "each depth", depth, least=2) for depth in depths]
-    if not levels or any(b <= a for a, b in pairwise(levels)):
-        raise ValueError(f"{_name}: depths must ascend, got {depths!r}")
+    mlp = as_mlp(_name, mlp)
+    levels = ascending(_name, "depths", depths, least=2, number=1, most=_DEEPEST)
     count = as_count(_name, "steps", steps)
     far = as_number(_name, "distance", distance, above=0)
     threads = as_threads(_name, threads)
@@ -193,8 +196,30 @@ def learning_rate_map(
         raise TypeError(f"{_name}: y must be left out without x")
     if inputs is not None and q0 is not None:
         raise TypeError(f"{_name}: q0 must be left out where x is given")
-    if inputs is not None and (inputs.ndim not in (1, 2) or inputs.shape[-1] != mlp.widths[0]):
-        raise ValueError(f"{_name}: x must have shape ({mlp.widths[0]},) or (n, {mlp.widths[0]}), got {inputs.shape}")
+    if inputs is not None:
+        if inputs.ndim not in (1, 2) or inputs.shape[-1] != mlp.widths[0] or not inputs.size:
+            raise ValueError(
+                f"{_name}: x must have shape ({mlp.widths[0]},) or (n, {mlp.widths[0]}), got {inputs.shape}"
+            )
+        refuse_non_finite(_name, "x", inputs)
+    given = None if rates is None else as_rates(_name, rates)
+    with speaking_for(_name, "Trainer", "sample", "forward", "ntk_operator", "one_sample_ntk", "max_learning_rate"):
+        return _mapped(mlp, inputs, y, described, levels, given, count, q0, far, key, threads)
+
+
+def _mapped(
+    mlp: MLP,
+    inputs: Floats | None,
+    y: ArrayLike | None,
+    described: list[MLP],
+    levels: list[int],
+    grid: Array | None,
+    count: int,
+    q0: float | None,
+    far: float,
+    key: int,
+    threads: int,
+) -> LearningRateMap:
     tasks = []
     for each in described:
         at = _random_input(each, q0, key) if inputs is None else inputs
@@ -202,30 +227,12 @@ def learning_rate_map(
         tasks.append(Task(network, at, _targets(network, at, y, far, key, threads), threads))
     border = np.array([_border(each, task.x, threads) for each, task in zip(described, tasks, strict=True)])
     measured = np.array([task.border() for task in tasks])
-    if rates is None:
+    if grid is None:
         known = np.concatenate([measured, border[np.isfinite(border)]])
         grid = np.geomspace(known.min() / 4, known.max() * 4, 24)
-    else:
-        grid = as_real(_name, "rates", rates).astype(np.float64)
-        refuse_non_finite(_name, "rates", grid)
-        if grid.ndim != 1 or not grid.size or grid[0] <= 0 or (np.diff(grid) <= 0).any():
-            raise ValueError(f"{_name}: rates must be positive and ascend, got {rates!r}")
     found = np.array([[task.run(float(rate), count) for rate in grid] for task in tasks])
     losses, peaks = found[..., 0], found[..., 1]
     return LearningRateMap(np.array(levels), grid, losses, peaks, border, measured, count, mlp)
-
-
-def at_depth(mlp: MLP, depth: int) -> MLP:
-    """The same with `depth` weight matrices: hidden layers as wide as the first one."""
-    widths = [mlp.widths[0], *[mlp.widths[1]] * (depth - 1), mlp.widths[-1]]
-    return MLP(
-        widths,
-        mlp.activation,
-        weights=mlp.weights,
-        sigma_w=mlp.sigma_w,
-        sigma_b=mlp.sigma_b,
-        parametrization=mlp.parametrization,
-    )
 
 
 @dataclass(frozen=True)
@@ -280,7 +287,7 @@ def _random_input(mlp: MLP, q0: float | None, key: int) -> Floats:
 def _targets(network: Network, x: Floats, y: ArrayLike | None, far: float, key: int, threads: int) -> Any:
     """As `Trainer` takes them, a row an input."""
     if y is not None:
-        given = np.asarray(y)
+        given = as_array(_name, "y", y)
         return given[None] if x.ndim == 1 and given.ndim == 1 else given
     outputs = network.forward(np.atleast_2d(x), threads=threads)
     far *= float(np.sqrt(np.mean(np.square(outputs)))) or 1.0

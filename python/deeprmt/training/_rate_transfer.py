@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import RNG, as_count, as_key, as_number, as_real, as_threads, refuse_non_finite
-from .._display import Displayed
+from .._arguments import RNG, as_number, speaking_for
+from .._display import Displayed, plain
 from ..errors import ConvergenceError
 from ..networks import MLP, Network
 from ._trainer import Loss, Optimizer, Trainer
-from ._widths import as_networks, as_samples
+from ._widths import as_rates, as_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,8 @@ class RateTransfer(Displayed):
     rates : (r,) ndarray
         Ascending.
     losses : (w, r) ndarray
-        After the last step, means over draws; infinite where one grew to 1000 times its loss before training.
+        After the last step, means over draws; infinite where training diverged: the loss of one draw grew to 1000
+        times that before training, or left all bounds.
     before : (w,) ndarray
         The losses before training.
     steps : int
@@ -64,11 +65,16 @@ class RateTransfer(Displayed):
     mlp: MLP
 
     @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """(w, r): where training left all bounds."""
+        return ~np.isfinite(self.losses)
+
+    @property
     def best(self) -> Array:
         """For each width the rate of the least loss: of a parabola through it and its neighbours, in logarithms.
 
         That of the grid at its ends, and beside losses that are not below ten times those before training; NaN
-        where nothing stayed finite.
+        where training diverged at all rates.
         """
         pairs = zip(self.losses, self.before, strict=True)
         return np.array([_minimum(np.log(self.rates), row, 10 * before) for row, before in pairs])
@@ -105,13 +111,7 @@ class RateTransfer(Displayed):
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers; None for what is not finite."""
-
-        def plain(values: Any) -> Any:
-            if np.ndim(values):
-                return [plain(v) for v in values]
-            return float(values) if math.isfinite(values) else None
-
-        names = ("rates", "losses", "before", "best", "shortfall", "exponent")
+        names = ("rates", "losses", "before", "diverged", "best", "shortfall", "exponent")
         content = {name: plain(getattr(self, name)) for name in names}
         return {"widths": self.widths.tolist(), "steps": self.steps} | content
 
@@ -122,10 +122,12 @@ class RateTransfer(Displayed):
         return rate_transfer(self, ax=ax)
 
     def __repr__(self) -> str:
+        lost = ", ".join(map(str, self.widths[self.diverged.all(axis=1)]))
+        end = f", diverged at all rates at width {lost}" if lost else ""
         return (
             f"RateTransfer({self.widths.size} widths {self.widths[0]}..{self.widths[-1]}, {self.rates.size} rates,"
             f" {self.steps} steps: best rates {self.best[0]:.3g}..{self.best[-1]:.3g},"
-            f" shortfall of the widest {self.shortfall:.3g})"
+            f" shortfall of the widest {self.shortfall:.3g}{end})"
         )
 
 
@@ -199,25 +201,18 @@ def rate_transfer(
     >>> found.losses.shape, found.shortfall < 1.2
     ((2, 4), True)
     """
-    networks = as_networks(_name, mlp, widths)
-    count, runs = as_count(_name, "steps", steps), as_count(_name, "draws", draws)
-    grid = as_real(_name, "rates", rates).astype(np.float64)
-    refuse_non_finite(_name, "rates", grid)
-    if grid.ndim != 1 or not grid.size or grid[0] <= 0 or (np.diff(grid) <= 0).any():
-        raise ValueError(f"{_name}: rates must be positive and ascend, got {rates!r}")
-    threads = as_threads(_name, threads)
-    key = as_key(_name, rng)
-    rows = as_samples(_name, mlp, x)
-    options: dict[str, Any] = {"loss": loss, "optimizer": optimizer, "epsilon": epsilon, "threads": threads}
-    losses, before = np.zeros((len(networks), grid.size)), np.zeros(len(networks))
-    for i, each in enumerate(networks):
-        for draw in range(runs):
-            start = each.sample(np.random.default_rng([key, draw]), threads=threads)
-            first = Trainer(start, rows, y, rate=1.0, rng=0, **options).evaluate()[0]
-            before[i] += first / runs
+    runs = as_runs(_name, mlp, widths, x, steps, draws, rng, threads)
+    grid = as_rates(_name, rates)
+    options: dict[str, Any] = {"loss": loss, "optimizer": optimizer, "epsilon": epsilon, "threads": runs.threads}
+    losses, before = np.zeros((len(runs.networks), grid.size)), np.zeros(len(runs.networks))
+    with speaking_for(_name, "Trainer", "sample"):
+        for i, start in runs.starts():
+            first = Trainer(start, runs.rows, y, rate=1.0, rng=0, **options).evaluate()[0]
+            before[i] += first / runs.draws
             for j, rate in enumerate(grid):
-                losses[i, j] += _loss(start, rows, y, float(rate), count, _DIVERGED * first, options) / runs
-    return RateTransfer(np.array([each.widths[1] for each in networks]), grid, losses, before, count, mlp)
+                last = _loss(start, runs.rows, y, float(rate), runs.steps, _DIVERGED * first, options)
+                losses[i, j] += last / runs.draws
+    return RateTransfer(runs.widths, grid, losses, before, runs.steps, mlp)
 
 
 def _loss(network: Network, x: Any, y: Any, rate: float, steps: int, most: float, options: Any) -> float:

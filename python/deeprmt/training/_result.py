@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._display import Displayed
+from .._display import Displayed, plain
 from ..networks import Network
 
 if TYPE_CHECKING:
@@ -60,11 +60,7 @@ class Training(Displayed):
         return self.networks[-1]
 
     def to_dict(self) -> dict[str, Any]:
-        """Curves and settings, without the networks; None for NaN."""
-
-        def plain(values: Array | None) -> list[float | None] | None:
-            return None if values is None else [None if np.isnan(v) else float(v) for v in values]
-
+        """Curves and settings, without the networks; None for what is not finite."""
         names = ("losses", "accuracies", "test_losses", "test_accuracies")
         curves = {name: plain(getattr(self, name)) for name in names}
         return {"checkpoints": list(self.checkpoints)} | curves | {"settings": dict(self.settings)}

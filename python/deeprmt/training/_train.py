@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import RNG, as_count
+from .._arguments import RNG, as_count, as_counts, refuse_beyond_memory, shown, speaking_for
 from ..networks import Network
 from ._result import Training
 from ._trainer import Loss, Optimizer, Trainer
@@ -80,35 +80,40 @@ def train(
     Training(50 epochs: loss ... -> ..., accuracy 100.0%)
     """
     rounds = as_count("train", "epochs", epochs, least=0)
-    keep = sorted({0, rounds}) if checkpoints is None else [as_count("train", "checkpoints", e, 0) for e in checkpoints]
+    refuse_beyond_memory("train", 32 * (rounds + 1), f"the curves of {rounds} epochs")
+    keep = sorted({0, rounds}) if checkpoints is None else as_counts("train", "checkpoints", checkpoints, least=0)
     if not keep or any(b <= a for a, b in pairwise(keep)) or keep[-1] > rounds:
-        raise ValueError(f"train: checkpoints must ascend from 0 on to at most {rounds}, got {checkpoints!r}")
-    trainer = Trainer(
-        network,
-        x,
-        y,
-        loss=loss,
-        rate=rate,
-        optimizer=optimizer,
-        betas=betas,
-        epsilon=epsilon,
-        momentum=momentum,
-        batch=batch,
-        weight_decay=weight_decay,
-        scale=scale,
-        center=center,
-        rng=rng,
-        threads=threads,
-    )
+        raise ValueError(f"train: checkpoints must ascend from 0 on to at most {rounds}, got {shown(checkpoints)}")
+    if test is not None and not (isinstance(test, tuple | list) and len(test) == 2):
+        raise TypeError(f"train: test must be a pair (x, y), got {shown(test)}")
+    with speaking_for("train", "Trainer"):
+        trainer = Trainer(
+            network,
+            x,
+            y,
+            loss=loss,
+            rate=rate,
+            optimizer=optimizer,
+            betas=betas,
+            epsilon=epsilon,
+            momentum=momentum,
+            batch=batch,
+            weight_decay=weight_decay,
+            scale=scale,
+            center=center,
+            rng=rng,
+            threads=threads,
+        )
+        others = None if test is None else trainer._others("train: test", *test)
     found = np.full((4, rounds + 1), np.nan)
     networks = []
     for epoch in range(rounds + 1):
-        if epoch:
-            trainer.run()
-        with np.errstate(over="ignore", invalid="ignore"):
+        with speaking_for("train", "Trainer", "evaluate"):
+            if epoch:
+                trainer.run()
             found[:2, epoch] = trainer.evaluate()
-            if test is not None:
-                found[2:, epoch] = trainer.evaluate(*test)
+            if others is not None:
+                found[2:, epoch] = trainer._measured(*others)
         if epoch in keep:
             networks.append(trainer.network)
     settings = {

@@ -12,14 +12,17 @@ from .. import _core
 from .._arguments import (
     RNG,
     Floats,
+    as_array,
     as_choice,
     as_count,
+    as_flag,
     as_key,
     as_number,
     as_real,
     as_threads,
     refuse_beyond_memory,
     refuse_non_finite,
+    shown,
 )
 from ..errors import ConvergenceError
 from ..networks import Network
@@ -28,6 +31,7 @@ from ._losses import LOSSES
 
 Loss = Literal["cross-entropy", "squared"]
 Optimizer = Literal["sgd", "adam"]
+_SMALLEST_SCALE = 1e-18  # losses are divided by its square, in single precision too
 _AT_ONCE = 1024  # columns of an evaluation: bounds its memory
 
 
@@ -35,7 +39,7 @@ def _as_betas(function: str, betas: Any) -> tuple[float, float]:
     try:
         first, second = betas
     except (TypeError, ValueError):
-        raise TypeError(f"{function}: betas must be two numbers, got {betas!r}") from None
+        raise TypeError(f"{function}: betas must be two numbers, got {shown(betas)}") from None
     found = as_number(function, "betas[0]", first, least=0), as_number(function, "betas[1]", second, least=0)
     if max(found) >= 1:
         raise ValueError(f"{function}: betas must be below 1, got {betas!r}")
@@ -151,7 +155,11 @@ class Trainer:
             raise ValueError(f"{name}: momentum must be 0 with Adam, whose betas have it, got {momentum!r}")
         self.weight_decay = as_number(name, "weight_decay", weight_decay, least=0)
         self.scale = as_number(name, "scale", scale, above=0)
-        self.center = bool(center)
+        if not _SMALLEST_SCALE <= self.scale <= 1 / _SMALLEST_SCALE:
+            raise ValueError(
+                f"{name}: scale must be between {_SMALLEST_SCALE:g} and {1 / _SMALLEST_SCALE:g}, got {shown(scale)}"
+            )
+        self.center = as_flag(name, "center", center)
         self.threads = as_threads(name, threads)
         self._x, self._y = self._samples(name, network, x, y)
         self.batch = len(self._x) if batch is None else as_count(name, "batch", batch)
@@ -191,27 +199,37 @@ class Trainer:
         `network` stands for another of the same shape than the one under training, a checkpoint say.
         """
         rows = self._inputs("outputs", self._start, x)
+        if network is not None and not isinstance(network, Network):
+            raise TypeError(f"outputs: network must be a Network, got {type(network).__name__}")
+        if network is not None and network.widths != self._start.widths:
+            raise ValueError(f"outputs: network must have widths {self._start.widths}, got {network.widths}")
         weights, biases = (self.weights, self.biases) if network is None else (network.weights, network.biases)
-        return np.ascontiguousarray(self._evaluate(rows, self._initial(rows), weights, biases).T)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.ascontiguousarray(self._evaluate(rows, self._initial(rows), weights, biases).T)
 
     def evaluate(self, x: ArrayLike | None = None, y: ArrayLike | None = None) -> tuple[float, float]:
         """The loss, divided by alpha^2 and without weight decay, and the share of right labels (NaN without labels).
 
-        Of the samples that were given, or of others.
+        Of the samples that were given, or of others. The loss is infinite or NaN where outputs have left all bounds.
         """
         if (x is None) != (y is None):
             raise ValueError("evaluate: x and y belong together, got one of them")
         if x is None or y is None:
             rows, targets, before = self._x, self._y, self._before
         else:
-            rows, targets = self._samples("evaluate", self._start, x, y)
-            before = self._initial(rows)
+            rows, targets, before = self._others("evaluate", x, y)
         return self._measured(rows, targets, before)
 
+    def _others(self, function: str, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Any, Floats | None]:
+        """Samples to measure on."""
+        rows, targets = self._samples(function, self._start, x, y)
+        return rows, targets, self._initial(rows)
+
     def _measured(self, rows: Floats, targets: Any, before: Floats | None) -> tuple[float, float]:
-        found = self._evaluate(rows, before, self.weights, self.biases)
-        labels, values = targets
-        loss, _ = LOSSES[self.loss](found, labels if self.loss == "cross-entropy" else values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self._evaluate(rows, before, self.weights, self.biases)
+            labels, values = targets
+            loss, _ = LOSSES[self.loss](found, labels if self.loss == "cross-entropy" else values)
         right = float(np.mean(found.argmax(axis=0) == labels)) if labels is not None else math.nan
         return loss / self.scale**2, right
 
@@ -219,7 +237,7 @@ class Trainer:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """The order of the samples in an epoch, counted from 0: a function of the seed and of nothing else."""
-        return shuffled(len(self._x), self._key, epoch, 0)
+        return shuffled(len(self._x), self._key, as_count("order", "epoch", epoch, least=0, most=2**32 - 1), 0)
 
     def run(self, epochs: int = 1) -> None:
         """Use each sample `epochs` times, in batches; the last batch of an epoch may be smaller."""
@@ -276,7 +294,8 @@ class Trainer:
 
     def gradients(self, samples: ArrayLike | None = None) -> tuple[list[Floats], list[Floats]]:
         """Of what is minimised, weight decay included, to weights and to biases, at these samples or at all."""
-        _, slopes = self._gradients(self._index("gradients", samples))
+        with np.errstate(over="ignore", invalid="ignore"):
+            _, slopes = self._gradients(self._index("gradients", samples))
         return slopes[: len(self.weights)], slopes[len(self.weights) :]
 
     def _gradients(self, index: Any) -> tuple[float, list[Floats]]:
@@ -339,7 +358,8 @@ class Trainer:
             return None
         scale, self.scale = self.scale, 1.0
         try:
-            return self._evaluate(rows, None, self._start.weights, self._start.biases)
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._evaluate(rows, None, self._start.weights, self._start.biases)
         finally:
             self.scale = scale
 
@@ -348,7 +368,9 @@ class Trainer:
             return np.arange(len(self._x))
         index = as_labels(function, "samples", samples)
         if not index.size or int(index.max()) >= len(self._x):
-            raise ValueError(f"{function}: samples must be indices below {len(self._x)}, at least one, got {samples!r}")
+            raise ValueError(
+                f"{function}: samples must be indices below {len(self._x)}, at least one, got {shown(samples)}"
+            )
         return index
 
     def _inputs(self, function: str, network: Network, x: ArrayLike) -> Floats:
@@ -362,7 +384,7 @@ class Trainer:
     def _samples(self, function: str, network: Network, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Any]:
         """Rows; labels, if they are some, and values in columns, if they are needed."""
         rows = self._inputs(function, network, x)
-        last, given = network.widths[-1], np.asarray(y)
+        last, given = network.widths[-1], as_array(function, "y", y)
         if given.ndim == 1 and given.dtype.kind in "iu":
             labels = as_labels(function, "y", given)
             if labels.size != len(rows) or int(labels.max()) >= last:

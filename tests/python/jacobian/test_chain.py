@@ -270,7 +270,7 @@ def broken(h):
             r"phi must return as many values \(5\)",
         ),
         (lambda: MLP([3], "relu", sigma_w=1.0), ValueError, "at least an input and an output"),
-        (lambda: MLP([3, 0], "relu", sigma_w=1.0), ValueError, "each width must be at least 1, got 0"),
+        (lambda: MLP([3, 0], "relu", sigma_w=1.0), ValueError, r"widths\[1\] must be at least 1, got 0"),
         (lambda: MLP(3, "relu", sigma_w=1.0), TypeError, "widths must be a sequence"),
         (lambda: MLP([3, 3], "relu", sigma_w=0.0), ValueError, "sigma_w must be finite and above 0, got 0.0"),
         (lambda: MLP([3, 3], "relu", sigma_w=1.0, sigma_b=-1), ValueError, "sigma_b must be finite and at least 0"),

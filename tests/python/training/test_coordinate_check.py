@@ -63,8 +63,14 @@ def test_what_diverges_is_said_to():
     assert np.isnan(found.changes[:, -1]).all()
     assert np.isnan(found.exponents[-1]).all()
     json.dumps(found.to_dict(), allow_nan=False)
-    assert "nan" in repr(found)
+    assert found.diverged[:, -1].all()
+    assert "diverged at width 8, 32" in repr(found)
     assert "2 widths 8..32" in repr(found)
+    pytest.importorskip("matplotlib")
+    assert [text.get_text() for text in found.plot().get_legend().get_texts()] == [
+        "layer 1: diverged",
+        "output: diverged",
+    ]
 
 
 def test_bad_input_is_refused():
@@ -74,9 +80,9 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="must name a hidden layer"):
         coordinate_check(MLP([6, 2], "tanh", sigma_w=1), [2, 4], X, Y, rate=0.1)
     for widths in ([], [4], [4, 4], [8, 4]):
-        with pytest.raises(ValueError, match="widths must be two at least and ascend"):
+        with pytest.raises(ValueError, match="widths must ascend, at least two"):
             coordinate_check(mlp, widths, X, Y, rate=0.1)
-    with pytest.raises(ValueError, match="each width must be at least 1"):
+    with pytest.raises(ValueError, match=r"widths\[0\] must be at least 1"):
         coordinate_check(mlp, [0, 4], X, Y, rate=0.1)
     with pytest.raises(ValueError, match=r"x must have shape \(n, 6\)"):
         coordinate_check(mlp, [2, 4], X[:, :5], Y, rate=0.1)

@@ -65,7 +65,7 @@ def test_bad_input_is_refused():
     for depths in ([], [3, 3], [4, 2]):
         with pytest.raises(ValueError, match="depths must ascend"):
             learning_rate_map(mlp, x, depths=depths)
-    with pytest.raises(ValueError, match="each depth must be at least 2"):
+    with pytest.raises(ValueError, match=r"depths\[0\] must be at least 2"):
         learning_rate_map(mlp, x, depths=[1])
     for rates in ([], [0.0, 1.0], [2.0, 1.0], [[1.0]]):
         with pytest.raises(ValueError, match="rates must be positive and ascend"):

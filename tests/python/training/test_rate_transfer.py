@@ -79,6 +79,8 @@ def test_what_is_read_off_losses():
     assert np.isnan(lost.best).all()
     assert math.isnan(lost.exponent)
     assert lost.to_dict()["best"] == [None, None]
+    assert lost.diverged.all()
+    assert "diverged at all rates at width" in repr(lost)
     with pytest.raises(ValueError, match="level must be"):
         lost.reaching(0)
 
@@ -87,7 +89,7 @@ def test_bad_input_is_refused():
     mlp = MLP([6, 8, 1], "tanh", sigma_w=1)
     with pytest.raises(TypeError, match="rate_transfer: mlp must be"):
         rate_transfer(None, [2, 4], X, Y, rates=[0.1])
-    with pytest.raises(ValueError, match="widths must be two at least and ascend"):
+    with pytest.raises(ValueError, match="widths must ascend, at least two"):
         rate_transfer(mlp, [4], X, Y, rates=[0.1])
     for rates in ([], [0.0, 1.0], [2.0, 1.0], [[1.0]], 1.0):
         with pytest.raises(ValueError, match="rates must be positive and ascend"):
@@ -103,3 +105,12 @@ def test_the_picture():
     mlp = MLP([6, 8, 1], "tanh", sigma_w=1, parametrization="mup")
     ax = rate_transfer(mlp, [4, 8], X, Y, rates=[0.01, 0.1, 1e6], steps=3, draws=1, rng=0).plot()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["width 4", "width 8"]
+
+
+def test_what_diverges_is_said_to():
+    found = rate_transfer(MLP([6, 8, 1], "relu", sigma_w=1.5), [8, 32], X, Y, rates=[1e300], steps=3, draws=1, rng=0)
+    assert found.diverged.all()
+    assert np.isnan(found.best).all()
+    pytest.importorskip("matplotlib")
+    labels = [text.get_text() for text in found.plot().get_legend().get_texts()]
+    assert labels == ["width 8: diverged", "width 32: diverged"]
