@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activations import Activation
+from ._dual_rays import gap_by_rays, has_rays
 from ._dual_table import jumps
 from ._moments import breaks_of, least_variance
 from ._products import product
@@ -75,7 +76,7 @@ def next_pairs(
     if activation.parity == 0:
         near &= pairs.sign > 0
     if near.any() and not jumps(activation):
-        gap[near] = _gap(activation, a[near], b[near], pairs.gap[near]) / size[near]
+        gap[near] = _gap(activation, a[near], b[near], pairs.gap[near], size[near])
         sign[near] = pairs.sign[near] if activation.parity == -1 else 1.0
         mean[near] = sign[near] * size[near] * (1 - gap[near])
     if bias == 0:
@@ -91,12 +92,26 @@ def next_pairs(
     return mean, Pairs(np.where(beyond, np.maximum(2 - gap, 0.0), gap), np.where(beyond, -sign, sign))
 
 
-def dual(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
+def dual(activation: Activation, a: Array, b: Array, pairs: Pairs, derivative: int) -> Array:
     """E phi(u) phi(v), or of phi', pair by pair."""
-    return product(activation, np.maximum(a, least_variance), np.maximum(b, least_variance), c, derivative)
+    a, b = np.maximum(a, least_variance), np.maximum(b, least_variance)
+    return product(activation, a, b, pairs.correlation, derivative, pairs.gap)
 
 
-def _gap(activation: Activation, a: Array, b: Array, gap: Array) -> Array:
+def _gap(activation: Activation, a: Array, b: Array, gap: Array, size: Array) -> Array:
+    """1 - E phi(u) phi(v) / size for r > 0, `size` = (E phi(u)^2 E phi(v)^2)^(1/2)."""
+    out = np.zeros(len(a))
+    left = np.flatnonzero((a != b) | (gap > 0))
+    if has_rays(activation):
+        by_rays = [gap_by_rays(activation, float(a[k]), float(b[k]), float(gap[k])) for k in left]
+        out[left] = [0.0 if each is None else each for each in by_rays]
+        left = left[[each is None for each in by_rays]]
+    if len(left):
+        out[left] = _gap_of_slopes(activation, a[left], b[left], gap[left]) / size[left]
+    return out
+
+
+def _gap_of_slopes(activation: Activation, a: Array, b: Array, gap: Array) -> Array:
     """(E phi(u)^2 E phi(v)^2)^(1/2) - E phi(u) phi(v) for r > 0: what different variances make of it at angle 0, and
     the integral of the dual of phi' from there.
     """
@@ -116,7 +131,8 @@ def _slopes_up_to(activation: Activation, a: Array, b: Array, angle: Array) -> A
         half = (high - low) / 2
         t = ((low + high) / 2)[:, None] + half[:, None] * _nodes
         wide_a, wide_b = np.broadcast_to(a[pair, None], t.shape), np.broadcast_to(b[pair, None], t.shape)
-        slope = dual(activation, wide_a.ravel(), wide_b.ravel(), 1 - 2 * np.sin(t.ravel() / 2) ** 2, 1)
+        gaps = 2 * np.sin(t.ravel() / 2) ** 2
+        slope = dual(activation, wide_a.ravel(), wide_b.ravel(), Pairs(gaps, np.ones_like(gaps)), 1)
         f = slope.reshape(t.shape) * np.sin(t)
         top = np.abs(f).max(axis=1)
         # Gauss's rule of n nodes errs by coefficient 2 n of the Legendre series, about the square of the last it shows.

@@ -25,7 +25,7 @@ from .._arguments import (
 from ..activations import Activation
 from ._dual_family import Family
 from ._dual_table import Table, dual_tables, jumps
-from ._entries import dual, first_pairs, next_pairs
+from ._entries import Pairs, dual, first_pairs, next_pairs
 from ._fixed_point import network
 from ._mehler import HermiteSeries, mehler
 from ._moments import least_variance
@@ -479,15 +479,13 @@ class KernelTask:
         rows = max(1, _block // max(1, len(self.y)))
         units = self.units(self.x, np.float64), self.units(self.y, np.float64)
         activation = self.family.activation
-        if activation.kinks and activation.slopes is None and len(self.x) * len(self.y) >= 64:
+        if activation.slopes is None and len(self.x) * len(self.y) >= 64:
             for derivative, function in enumerate((activation.phi, activation.dphi)[: 1 if theta is None else 2]):
-                self.series[derivative] = [
-                    (
-                        HermiteSeries.of(function, activation.kinks, of_x[0][layer]),
-                        HermiteSeries.of(function, activation.kinks, of_y[0][layer]),
-                    )
-                    for layer in range(self.depth - 1)
-                ]
+                first = [HermiteSeries.of(function, activation.kinks, q) for q in of_x[0][:-1]]
+                second = first
+                if of_y is not of_x:
+                    second = [HermiteSeries.of(function, activation.kinks, q) for q in of_y[0][:-1]]
+                self.series[derivative] = list(zip(first, second, strict=True))
 
         def block(begin: int) -> None:
             part = np.arange(begin, min(begin + rows, len(self.x)))
@@ -533,9 +531,9 @@ class KernelTask:
         for layer in range(self.depth):
             if layer:
                 a, b = of_x[0][layer - 1, i], of_y[0][layer - 1, j]
-                slope = self.dual(layer - 1, i, j, a, b, state.correlation, 1) if theta is not None else now
+                slope = self.dual(layer - 1, i, j, a, b, state, 1) if theta is not None else now
                 seconds = of_x[1][layer - 1, i], of_y[1][layer - 1, j]
-                mean = self.dual(layer - 1, i, j, a, b, state.correlation, 0)
+                mean = self.dual(layer - 1, i, j, a, b, state, 0)
                 second, state = next_pairs(self.family.activation, a, b, *seconds, mean, state, self.weight, self.bias)
                 state.gap[same] = 0.0
                 if theta is not None:
@@ -549,13 +547,14 @@ class KernelTask:
                         whole[j, i] = values
 
     def dual(
-        self, layer: int, i: NDArray[np.intp], j: NDArray[np.intp], a: Array, b: Array, c: Array, derivative: int
+        self, layer: int, i: NDArray[np.intp], j: NDArray[np.intp], a: Array, b: Array, pairs: Pairs, derivative: int
     ) -> Array:
         if derivative not in self.series:
-            return dual(self.family.activation, a, b, c, derivative)
-        out, doubt = mehler(*self.series[derivative][layer], i, j, c)
+            return dual(self.family.activation, a, b, pairs, derivative)
+        out, doubt = mehler(*self.series[derivative][layer], i, j, pairs.correlation)
         if doubt.any():
-            out[doubt] = dual(self.family.activation, a[doubt], b[doubt], c[doubt], derivative)
+            left = Pairs(pairs.gap[doubt], pairs.sign[doubt])
+            out[doubt] = dual(self.family.activation, a[doubt], b[doubt], left, derivative)
         return out
 
 

@@ -1,4 +1,4 @@
-"""Duals of functions with kinks off 0 by Mehler's series in the correlation, where inputs have many lengths."""
+"""Duals of any function by Mehler's series in the correlation, where inputs have many lengths and no table is short."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["HermiteSeries", "mehler"]
 
 Array = NDArray[np.float64]
 
-_degrees = 160
-_close = 2e-12  # what the remainder may be, of (E f(u)^2 E f(v)^2)^(1/2)
+_degrees = 256
+_close = 2e-13  # what the remainder may be, of (E f(u)^2 E f(v)^2)^(1/2)
 _nodes, _weights = np.polynomial.legendre.leggauss(24)
 
 
@@ -37,7 +37,8 @@ class HermiteSeries:
         for begin in range(0, len(q), 64):
             rows = slice(begin, begin + 64)
             r = np.sqrt(np.maximum(q[rows], least_variance))[:, None]
-            marks = np.clip(np.array([*kinks, -1.0, 1.0]) / r, -14, 14)
+            powers = 2.0 ** np.arange(min(60, max(1, math.ceil(math.log2(14 * float(r.max())) + 1))))
+            marks = np.clip(np.concatenate([kinks, -powers, powers]) / r, -14, 14)
             edges = np.sort(np.concatenate([np.broadcast_to(inner, (len(r), len(inner))), marks], axis=1), axis=1)
             half = np.diff(edges, axis=1)[:, :, None] / 2
             z = ((edges[:, 1:] + edges[:, :-1])[:, :, None] / 2 + half * _nodes).reshape(len(r), -1)
@@ -57,7 +58,7 @@ class HermiteSeries:
 def mehler(
     first: HermiteSeries, second: HermiteSeries, i: NDArray[np.intp], j: NDArray[np.intp], c: Array
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """E f(u) f(v) for pairs of rows, and where the remainder may be more than 2e-12 of its size."""
+    """E f(u) f(v) for pairs of rows, and where the remainder may be more than 2e-13 of its size."""
     left, right = first.coefficients, second.coefficients
     total = left[i, -1] * right[j, -1]
     for k in range(_degrees - 2, -1, -1):

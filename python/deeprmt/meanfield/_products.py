@@ -2,7 +2,7 @@
 
 Three ways, whichever comes first: a closed form in the variances and the correlation; for what is piecewise linear, the
 bivariate normal distribution; else quadrature over independent z and w with u = sqrt(q1) z, v = sqrt(q2) (c z + s w),
-s = sqrt(1 - c^2).
+s = sqrt(1 - c^2), which for wide Gaussians and no kink but 0 is in polar coordinates.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from scipy import fft, special
 from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
+from ._dual_rays import has_rays, mean_by_rays
 from ._moments import least_share, least_variance
 from ._wide_lines import wide_lines
 
@@ -31,6 +32,7 @@ _tau = 2 * math.pi
 _reach = 10.0  # a mass of 1.5e-23 is beyond
 _nodes, _weights = np.polynomial.legendre.leggauss(20)
 _chunk = 1 << 20  # entries of a block of points: 8 MiB
+_narrow = 16.0  # variances up to which a smooth function takes few points of a grid
 _many = 96  # correlations of one pair of variances beyond which a series in their angle is cheaper
 
 
@@ -66,7 +68,7 @@ def gauss_product(
     -----
     In closed form for erf, erf_unit, gelu, sin, cos, gauss, square, cube and all that is piecewise linear (relu,
     leaky_relu, abs, linear, hard_tanh, shifted_relu, sign, heaviside, one's own): then arrays are fast. Others take 0.1
-    to 10 ms an entry, and where an array has hundreds of correlations for one pair of variances, a Chebyshev series in
+    to 20 ms an entry (up to 1 s for variances beyond 1e34, or beyond 1e6 where there are kinks off 0), and where an array has hundreds of correlations for one pair of variances, a Chebyshev series in
     the angle arccos(c).
 
     References
@@ -112,8 +114,8 @@ def _variances(argument: str, value: ArrayLike) -> Array:
     return q
 
 
-def product(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
-    """As `gauss_product`, for arrays of one axis that are right."""
+def product(activation: Activation, a: Array, b: Array, c: Array, derivative: int, gap: Array | None = None) -> Array:
+    """As `gauss_product`, for arrays of one axis that are right; `gap` is 1 - |c|, where that is known better."""
     closed = _closed.get(activation.name)
     if closed is not None and as_activation("", activation.name) == activation:
         return np.asarray(closed(a, b, c, derivative))
@@ -128,7 +130,7 @@ def product(activation: Activation, a: Array, b: Array, c: Array, derivative: in
                 found = np.array([_panels(activation, function, *each) for each in pairs])
             out[wide] = found
         return out
-    return _by_quadrature(activation, a, b, c, derivative)
+    return _by_quadrature(activation, a, b, c, derivative, gap)
 
 
 # ---- closed forms ----
@@ -139,22 +141,30 @@ def _sine2(c: Array) -> Array:
     return np.asarray((1 - c) * (1 + c))
 
 
+def _root(a: Array, b: Array, c: Array) -> Array:
+    """(1 + a + b + a b (1 - c^2))^(1/2), also where a b is beyond doubles."""
+    small_a, small_b = 1 / (1 + a), 1 / (1 + b)
+    large_a, large_b = a * small_a, b * small_b
+    share = small_a * small_b + large_a * small_b + small_a * large_b + large_a * large_b * _sine2(c)
+    return np.asarray(np.sqrt(1 + a) * np.sqrt(1 + b) * np.sqrt(share))
+
+
 def _erf(scale: float, a: Array, b: Array, c: Array, derivative: int) -> Array:
     """Of erf(sqrt(scale) h)."""
     a, b = 2 * scale * a, 2 * scale * b
-    k, det = c * np.sqrt(a) * np.sqrt(b), 1 + a + b + a * b * _sine2(c)
-    return np.asarray(2 / math.pi * (np.arctan2(k, np.sqrt(det)) if derivative == 0 else 2 * scale / np.sqrt(det)))
+    k, root = c * np.sqrt(a) * np.sqrt(b), _root(a, b, c)
+    return np.asarray(2 / math.pi * (np.arctan2(k, root) if derivative == 0 else 2 * scale / root))
 
 
 def _gelu(a: Array, b: Array, c: Array, derivative: int) -> Array:
     """By Stein's lemma from E Phi(u) Phi(v)."""
-    k, det = c * np.sqrt(a) * np.sqrt(b), 1 + a + b + a * b * _sine2(c)
-    root = np.sqrt(det)
+    k, root = c * np.sqrt(a) * np.sqrt(b), _root(a, b, c)
     orthant = np.arctan2(k, root) / _tau + 0.25
     if derivative == 1:
-        return np.asarray(orthant + k / (_tau * root) * (1 / (1 + a) + 1 / (1 + b) + 1 / det))
+        return np.asarray(orthant + k / (_tau * root) * (1 / (1 + a) + 1 / (1 + b) + 1 / root / root))
     size = np.sqrt(a) * np.sqrt(b)  # a b - k^2 is a b (1 - c^2): no difference of squares
-    return np.asarray(k * orthant + size / (_tau * root) * size * (_sine2(c) + c * c * (1 / (1 + a) + 1 / (1 + b))))
+    rest = (_sine2(c) + c * c * (1 / (1 + a) + 1 / (1 + b))) * (size / root)
+    return np.asarray(k * orthant + size * rest / _tau)
 
 
 def _wave(a: Array, b: Array, c: Array, odd: bool) -> Array:
@@ -165,8 +175,8 @@ def _wave(a: Array, b: Array, c: Array, odd: bool) -> Array:
 
 
 def _bell(a: Array, b: Array, c: Array, derivative: int) -> Array:
-    det = 1 + a + b + a * b * _sine2(c)
-    return np.asarray(det**-0.5 if derivative == 0 else c * np.sqrt(a) * np.sqrt(b) / det**1.5)
+    root = _root(a, b, c)
+    return np.asarray(1 / root if derivative == 0 else c * (np.sqrt(a) / root) * (np.sqrt(b) / root) / root)
 
 
 def _square(a: Array, b: Array, c: Array, derivative: int) -> Array:
@@ -314,13 +324,16 @@ def _cancels(
 # ---- quadrature ----
 
 
-def _by_quadrature(activation: Activation, a: Array, b: Array, c: Array, derivative: int) -> Array:
+def _by_quadrature(
+    activation: Activation, a: Array, b: Array, c: Array, derivative: int, gap: Array | None = None
+) -> Array:
+    gap = 1 - np.abs(c) if gap is None else gap
     function = activation.phi if derivative == 0 else activation.dphi
     out = np.empty(c.shape)
     pairs, which, counts = np.unique(np.stack([a, b]), axis=1, return_inverse=True, return_counts=True)
     which = which.reshape(-1)
     single = counts[which] <= _many
-    out[single] = _each(activation, function, a[single], b[single], c[single])
+    out[single] = _each(activation, function, a[single], b[single], c[single], gap[single])
     for i in np.flatnonzero(counts > _many):
         mine = which == i
         out[mine] = _series(activation, function, float(pairs[0, i]), float(pairs[1, i]), c[mine])
@@ -345,19 +358,32 @@ def _series(activation: Activation, function: Function, a: float, b: float, c: A
     return _each(activation, function, a * full, b * full, c)
 
 
-def _each(activation: Activation, function: Function, a: Array, b: Array, c: Array) -> Array:
+def _each(activation: Activation, function: Function, a: Array, b: Array, c: Array, gap: Array | None = None) -> Array:
+    gap = 1 - np.abs(c) if gap is None else gap
     out = np.full(c.shape, np.nan)
     left = np.arange(len(c))
     if not activation.kinks:
-        left = _trapezoidal(function, activation.parity != 0, a, b, c, out)
+        narrow = np.maximum(a, b) <= _narrow
+        left = _trapezoidal(function, activation.parity != 0, a, b, c, out, np.flatnonzero(narrow))
+        left = np.sort(np.concatenate([left, np.flatnonzero(~narrow)]))
+    rays = has_rays(activation)
+    even = activation.parity != 0
     for i in left:
-        out[i] = _panels(activation, function, float(a[i]), float(b[i]), float(c[i]))
+        pair, one = (float(a[i]), float(b[i])), np.array([i])
+        found = None
+        if rays:
+            found = mean_by_rays(function, even, *pair, float(gap[i]), -1.0 if c[i] < 0 else 1.0)
+        if found is not None:
+            out[i] = found
+        elif activation.kinks or len(_trapezoidal(function, even, a, b, c, out, one)):
+            out[i] = _panels(activation, function, *pair, float(c[i]))
     return out
 
 
-def _trapezoidal(function: Function, even: bool, a: Array, b: Array, c: Array, out: Array) -> NDArray[np.intp]:
+def _trapezoidal(
+    function: Function, even: bool, a: Array, b: Array, c: Array, out: Array, left: NDArray[np.intp]
+) -> NDArray[np.intp]:
     """For smooth functions, whose error squares when the step is halved. Gives the entries that it leaves open."""
-    left = np.arange(len(c))
     last = np.full(len(c), np.inf)
     for halvings in range(4):
         step = 0.5 / 2**halvings
