@@ -68,8 +68,8 @@ def gauss_product(
     -----
     In closed form for erf, erf_unit, gelu, sin, cos, gauss, square, cube and all that is piecewise linear (relu,
     leaky_relu, abs, linear, hard_tanh, shifted_relu, sign, heaviside, one's own): then arrays are fast. Others take 0.1
-    to 20 ms an entry (up to 1 s for variances beyond 1e34, or beyond 1e6 where there are kinks off 0), and where an array has hundreds of correlations for one pair of variances, a Chebyshev series in
-    the angle arccos(c).
+    to 20 ms an entry, up to 1 s where variances are beyond 1e34, or beyond 1e6 with kinks off 0. Where an array has
+    hundreds of correlations for one pair of variances they take a Chebyshev series in the angle arccos(c).
 
     References
     ----------
