@@ -29,7 +29,8 @@ Complex log1p(Complex z) {
   return {0.5 * std::log1p(z.real() * (2 + z.real()) + z.imag() * z.imag()), std::arg(1.0 + z)};
 }
 
-/// What laws in closed form add to the sum: t (p - c), its slope in c, and the least Im p among them.
+/// What laws in closed form add to the sum: t (p - c), its slope in c, and the least Im p among them. A power below 1
+/// is a law of its own, with c + t (p - c) in place of p.
 struct Known {
   Complex total{}, slope{};
   double least = infinity;
@@ -59,7 +60,7 @@ Known sums(const std::vector<Subordination::Explicit>& laws, bool product, Compl
     }
     out.total += power * beyond;
     out.slope += power * slope;
-    out.least = std::min(out.least, beyond.imag());
+    out.least = std::min(out.least, std::min(power, 1.0) * beyond.imag());
   }
   out.least += c.imag();
   return out;

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
 from ..laws import FussCatalan, Law, MarchenkoPastur
+from ..laws._affine import Affine
 from ._convolution import Convolution
 from ._moments import product_moments, sum_moments
 from ._solver import Additive, Multiplicative
-from ._sources import Solved, Source, source
+from ._sources import Scaled, Solved, Source, source
 
 __all__ = ["FreeProduct", "FreeSum", "factor"]
 
@@ -36,8 +37,10 @@ def factor(law: Law, *, product: bool) -> Source:
         law = FreeProduct([(MarchenkoPastur(1.0), law.s)])
         return Solved(law, law._resolvent, law._mean_argument)
     out = source(law)
-    if out.accuracy > 1e-9 and isinstance(law, Convolution):
-        return Solved(law, law._resolvent, law._mean_argument)
+    base = law.base if isinstance(law, Affine) else law
+    if out.accuracy > 1e-9 and isinstance(base, Convolution):
+        solved = Solved(base, base._resolvent, base._mean_argument)
+        return Scaled(law, solved) if isinstance(law, Affine) else solved
     if out.accuracy > 1e-6:
         raise ConvergenceError(
             f"free convolution: the density of {law!r} is not resolved by cosines of an angle, mass is lost to within"

@@ -322,6 +322,9 @@ def _into_sum(flat: Parts, law: Law, t: float) -> float:
     if isinstance(law, Affine):
         if law.factor == 1:
             return _into_sum(flat, law.base, t) + t * law.offset
+        if isinstance(law.base, FreeSum):  # a multiple of a sum is the sum of multiples
+            parts = [(_scaled(each, law.factor), t * power) for each, power in law.base.parts]
+            return sum(_into_sum(flat, each, power) for each, power in parts) + t * law.offset
         flat.append((_scaled(law.base, law.factor), t))
         return t * law.offset
     flat.append((law, t))

@@ -263,17 +263,18 @@ class Equations:
     # ---- the sum over explicit sources ----
 
     def _explicit_sums(self, c: Complex) -> tuple[Any, Any, Any]:
-        """sum t (p - c), its derivative to c, and the least Im p."""
+        """sum t (p - c), its derivative to c, and the least Im p; a power below 1 is a law of its own."""
         if not self.explicit:
             return 0.0, 0.0, np.inf
         if self.rule.product:
             with np.errstate(all="ignore"):  # of two formulas one is taken, and the other may have a pole
                 p, d = self.rule.beyond(self._bundle, c)
-            return self._weights @ p, self._weights @ d, c.imag + p.imag.min(axis=0)
+            own = np.minimum(self._weights, 1.0)[:, None]
+            return self._weights @ p, self._weights @ d, c.imag + (own * p.imag).min(axis=0)
         total, slope, least = 0.0, 0.0, np.full(c.shape, np.inf)
         for _, t, numbers in self.explicit:
             p, d = self.rule.beyond(numbers, c)
-            total, slope, least = total + t * p, slope + t * d, np.minimum(least, p.imag)
+            total, slope, least = total + t * p, slope + t * d, np.minimum(least, min(t, 1.0) * p.imag)
         return total, slope, c.imag + least
 
     # ---- Newton ----
