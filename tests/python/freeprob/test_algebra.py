@@ -22,7 +22,7 @@ OPERATIONS = {
     "corner": lambda law, t: compression(law, 1 / t),
 }
 every = pytest.mark.parametrize("operation", OPERATIONS)
-few = settings(max_examples=3, deadline=None, derandomize=True)
+few = settings(max_examples=5, deadline=None, derandomize=True)
 
 
 def same(law, other):
@@ -39,13 +39,29 @@ def same(law, other):
 @given(laws, degrees)
 def test_mass_order_and_moments(operation, a, t):
     law = OPERATIONS[operation](a, t)
-    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
+    # A density that bends inside its interval, as one of overlapping laws does, is known to the accuracy reported.
+    limit = 1e-8 + 10 * getattr(getattr(law, "report", None), "accuracy", 0.0)
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=limit)
     low, high = law._hull()
     cdf = law.cdf(np.linspace(low, high, 41))
     assert (np.diff(cdf) >= 0).all()
     assert cdf[-1] == pytest.approx(1, abs=1e-12)
     for k in (1, 2, 5):
-        assert law.expect(lambda x, k=k: x**k) == pytest.approx(law.moment(k), rel=1e-8)
+        assert law.expect(lambda x, k=k: x**k) == pytest.approx(law.moment(k), rel=limit)
+
+
+@pytest.mark.parametrize("aspect", [1.25, 3.0])
+@pytest.mark.parametrize("t", [1.25, 1.9, 2.5])
+def test_powers_of_noise_that_has_mass_at_zero(aspect, t):
+    """z y = (1 + y) (1 + a y)^t; what is off 0 is a product with a power t - 1, which may be below 1."""
+    law = free_power(MarchenkoPastur(aspect), t, kind="product")
+    ((low, high),) = law.support()
+    x = low + (high - low) * np.array([1e-6, 0.01, 0.1, 0.5, 0.9])
+    y = -x * law.stieltjes(x) - 1
+    np.testing.assert_allclose((1 + y) / y * (1 + aspect * y) ** t, x, rtol=1e-10)
+    assert law.atoms() == [(0.0, pytest.approx(1 - 1 / aspect))]
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-12)
+    assert law.expect(lambda x: x**3) == pytest.approx(law.moment(3), rel=1e-11)
 
 
 @every
@@ -75,6 +91,11 @@ def test_powers_of_powers(operation, a, s, t):
     same(of(of(a, s), t), of(a, s * t))
     if operation == "corner":  # A. Nica, R. Speicher, Amer. J. Math. 118, 799 (1996)
         same(of(a, t), free_power(a, t).scale(1 / t))
+
+
+def test_corners_of_corners_of_laws_that_no_series_resolves():
+    law = Mixture([(0.25, Semicircle(0.1875).shift(0.875)), (0.75, Semicircle(0.0625).shift(0.375))])
+    same(compression(compression(law, 0.8), 0.8), compression(law, 0.64))
 
 
 @few
