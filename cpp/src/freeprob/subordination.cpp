@@ -55,7 +55,7 @@ Known sums(const std::vector<Subordination::Explicit>& laws, bool product, Compl
       slope = -s2 / (c * c);
     } else {
       const Complex d = c - jump * s2;
-      beyond = mean + jump * s2 * s2 / d;
+      beyond = (mean - s2) + s2 * c / d;  // no mean that c next to 0 would cancel
       slope = -jump * s2 * s2 / (d * d);
     }
     out.total += power * beyond;

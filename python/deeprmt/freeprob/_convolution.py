@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 _NODES = 64
+_GAUSS = np.polynomial.legendre.leggauss(16)
 _BESIDE = 1e-7  # of the room that an end has: closer to it the transform comes from a series
 _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
 _CLOSE_TO_CUSP = 1e-8
@@ -42,6 +43,7 @@ _LEAST_MASS = 4e-15  # that an interval of its own is kept for
 _SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not settle
 _FEW = 8  # intervals
 _WALKS = 200  # points at most that are reached by walking along the axis
+_SHRINK = 16.0
 _NOTHING = 1e-9  # of mass: an atom that is about to appear
 
 
@@ -49,6 +51,18 @@ def _nothing(usual: float, above: float, below: float) -> float:
     """How little mass may be rounding: less than usual next to the outermost gaps, where rare atoms are exact."""
     outer = min(max(above, below), 1 - min(above, below))
     return min(usual, max(_LEAST_MASS, 1e-2 * outer))
+
+
+def _exponent(distance: Array, density: Array) -> float:
+    """Of the power law through two points; 0 where one of them has no density."""
+    if not (density > 0).all():
+        return 0.0
+    return float(np.log(density[1] / density[0]) / np.log(distance[1] / distance[0]))
+
+
+def _simple(power: float) -> float:
+    """The exponent of an edge that is closest."""
+    return min((-2 / 3, -0.5, -1 / 3, 0.0, 1 / 3, 0.5, 2 / 3, 1.0), key=lambda a: abs(a - power))
 
 
 class Convolution(Law):
@@ -404,8 +418,8 @@ class Convolution(Law):
         for k, (each, t) in enumerate(equations.implicit):
             w = np.exp(state.p[k]) if rule.product else state.p[k]
             more = each.argument(w) - rule.shared_argument(state.c)
-            if equations.many and (far := each.is_far(w)).any():
-                more[far] = each.excess_argument(w[far])
+            if (far := equations.far(each)) is not None and (there := far.holds(w)).any():
+                more[there] = far.argument(w[there])
             total = total + t * more
         return np.asarray(total)
 
@@ -453,13 +467,25 @@ class Convolution(Law):
                     if (density > 0).all() or least > 1e-3 * reach:
                         break
                     least *= 8
+                power = _exponent(np.abs(x - edge), density)
+                # Next to a narrow law an end may feel much less than its reach: go closer while digits last.
+                while (
+                    (density > 0).all()
+                    and abs(_simple(power) - power) > 2e-3
+                    and least > _SHRINK * self._floor(i, side)
+                ):
+                    try:
+                        new = edge + (step / _SHRINK if side == 0 else -step / _SHRINK)
+                        closer = self._inner(i, new, True)[0]
+                    except ConvergenceError:
+                        break
+                    if not (closer > 0).all():
+                        break
+                    least, step, x, density = least / _SHRINK, step / _SHRINK, new, closer
+                    power = _exponent(np.abs(x - edge), density)
                 distance = np.abs(x - edge)  # as rounded
-                power = 0.0
-                if (density > 0).all():
-                    power = float(np.log(density[1] / density[0]) / np.log(distance[1] / distance[0]))
                 # Exponents of edges are simple fractions; what rounding blurs is made sharp.
-                simple = min((-2 / 3, -0.5, -1 / 3, 0.0, 1 / 3, 0.5, 2 / 3, 1.0), key=lambda a: abs(a - power))
-                power = simple if abs(simple - power) < 0.05 else max(power, -0.99)
+                power = _simple(power) if abs(_simple(power) - power) < 0.05 else max(power, -0.99)
                 out[i, side] = least, float(distance[1]), float(density[1]), power
         return out
 
@@ -556,6 +582,13 @@ class Convolution(Law):
             return 0.0 if power > 0 else math.inf
         return None
 
+    def _floor(self, i: int, side: int) -> float:
+        """How close to an end points still differ from it, and solutions from rounding."""
+        edge = self._intervals_with_sf[i][side]
+        state = self._tables[i][2]
+        noise = self._equations.rounding(state[-1:] if side == 1 else state[:1])
+        return max(64 * math.ulp(edge), 256 * noise * (edge if self._rule.product else 1))
+
     def _power_law(self, i: int, side: int, distance: Array) -> tuple[Array, Array]:
         """The density at a small distance from an edge, and the mass between."""
         _, unit, density, power = self._edges[i, side]
@@ -599,7 +632,7 @@ class Convolution(Law):
         high = first.hull[1]
         shares = 10.0 ** np.arange(-20, -2.9, 0.25)
         angle = shares * high * first.law._pdf(shares * high)
-        known = np.flatnonzero(~(angle <= 1e-13))
+        known = np.flatnonzero(~(angle <= 1e-12))
         return float(shares[known[0]]) if known.size else 1e-3
 
     def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
@@ -658,6 +691,8 @@ class Convolution(Law):
                 total = total + function(least)[0] * self._below_least(i, float(self._inner(i, least)[1][0]))
                 continue
             value = None if self._rule.product and high > 1e3 * low else self._by_cosines(function, low, high)
+            if value is not None and not self._is_smooth(i):
+                value = self._by_distance(function, i)
             if value is None and self._rule.product and high > 1e3 * low:
                 value = integrate(
                     lambda t: function(np.exp(t)) * self._pdf(np.exp(t)) * np.exp(t),
@@ -667,6 +702,33 @@ class Convolution(Law):
             if value is None:
                 value = integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
             total = total + value
+        return total
+
+    @cached_property
+    def _smooth(self) -> dict[int, bool]:
+        return {}
+
+    def _is_smooth(self, i: int) -> bool:
+        """Whether the rule in an angle finds all mass of an interval: none hides next to an end."""
+        if i not in self._smooth:
+            low, high, above, rest = self._intervals_with_sf[i]
+            mass = above - rest - sum(mass for at, mass in self._atoms if low <= at <= high)
+            found = self._by_cosines(np.ones_like, low, high)
+            self._smooth[i] = found is not None and abs(float(found) - mass) < 1e-10
+        return self._smooth[i]
+
+    def _by_distance(self, function: Callable[[Array], Any], i: int) -> Any:
+        """An integral over an interval in the logarithm of the distance from either end."""
+        low, high, *_ = self._intervals_with_sf[i]
+        total: Any = 0.0
+        for side, end in ((0, low), (1, high)):
+            least = max(1e-25 * (high - low), 4 * math.ulp(end))
+            edges = np.linspace(math.log(least), math.log((high - low) / 2), 60)
+            half = np.diff(edges)[:, None] / 2
+            distance = np.exp((edges[:-1, None] + half + half * _GAUSS[0]).ravel())
+            x = low + distance if side == 0 else high - distance
+            weight = (half * _GAUSS[1]).ravel() * distance
+            total = total + (function(x) * self._pdf(x) * weight).sum()
         return total
 
     def _by_cosines(self, function: Callable[[Array], Any], low: float, high: float) -> Any:

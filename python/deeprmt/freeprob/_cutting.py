@@ -51,7 +51,7 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
     product = equations.rule.product
     numbers = equations.rule.explicit(source)
     out = []
-    many = equations.many
+    many, seen = equations.many, equations.far(source)
     far = max(_FAR, math.log(equations.total) / 2 + 10) if many else _FAR + _beyond(equations, source)
     for gap, low, high in windows:
         begin, end = -END, END
@@ -61,7 +61,7 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
             begin = -far
         elif product and 0 < low < high < math.inf:  # a logarithm: as close to low, next to low, as elsewhere
             begin -= max(0.0, math.log(high / low - 1)) if high > 2 * low else 0.0
-        whole = Piece(source, product, numbers, gap, low, high, "", begin, end, (False, False), many)
+        whole = Piece(source, product, numbers, gap, low, high, "", begin, end, (False, False), seen)
         s = BASE[(begin <= BASE) & (end >= BASE)]
         s = np.concatenate([np.arange(begin, -END), s, np.arange(END + 1, end)])
         w = whole.omega(s)
@@ -88,7 +88,7 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
             g = source.resolvent(w.astype(np.complex128))[0].real
             name = CELLS[product][int(cells_of(product, w, g)[0])]
             # An outer piece of a product ends at 0 with c infinite too.
-            out.append(Piece(source, product, numbers, gap, low, high, name, a, b, (first, last), many))
+            out.append(Piece(source, product, numbers, gap, low, high, name, a, b, (first, last), seen))
     return out
 
 

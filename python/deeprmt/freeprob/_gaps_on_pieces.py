@@ -43,7 +43,7 @@ def gaps_on(chosen: list[Piece], powers: list[float], cell: str) -> list[Part]:
                 place = place + powers[i] * piece.less(p, c)
                 slope = slope - powers[i] * v
                 terms.append(powers[i] * np.abs(v))
-        size = sum(terms) - np.max(terms, axis=0) if len(terms) > 1 else np.ones(s.shape)
+        size = np.sort(terms, axis=0)[:-1].sum(axis=0) if len(terms) > 1 else np.ones(s.shape)
         return place, sign * slope, size
 
     s, known = lead.values()
@@ -63,7 +63,9 @@ def gaps_on(chosen: list[Piece], powers: list[float], cell: str) -> list[Part]:
         place, good, size = (np.concatenate([on_grid[k], more[k]])[places] for k in range(3))
     else:
         place, good, size = on_grid
-    fine = np.isfinite(place) & np.isfinite(good) & (size > 1e-20)
+    fine = np.isfinite(place) & np.isfinite(good)
+    # Far out nothing nearly cancels; next to laws that are nearly points little does anywhere.
+    fine &= size > 1e-20 * min(1.0, float(size[fine].max(initial=0.0)))
     s, place, good, size = s[fine], place[fine], good[fine], size[fine]
     if s.size < 2:
         return []

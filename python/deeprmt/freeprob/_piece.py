@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bracketed import bracketed
+from ._far import Far
 from ._sources import Atoms, Source
 
 __all__ = ["BASE", "END", "MANY", "Piece"]
@@ -36,7 +37,7 @@ class Piece:
     begin: float
     end: float  # in s
     seams: tuple[bool, bool]  # whether c is infinite at begin, end
-    many: bool = False  # of a sum of many copies
+    far: Far | None = None  # the law from afar, if that is where omega mostly is
 
     def omega(self, s: Array) -> Array:
         """The point of the gap."""
@@ -55,7 +56,7 @@ class Piece:
 
     def value(self, s: Array) -> tuple[Array, Array, Array, Array]:
         """p, c, u = dp/dc and 1 - u."""
-        if isinstance(self.source, Atoms) and not self.many:
+        if isinstance(self.source, Atoms) and self.far is None:
             threads = self.source.threads(s.size)
             p, c, u = self.source.alone(self.product).on_gap(
                 self.low, self.high, self.unit, np.ascontiguousarray(s), threads
@@ -67,13 +68,17 @@ class Piece:
                 g, slope = (each.real for each in self.source.resolvent(w.astype(np.complex128)))
                 u = g * g / -slope
                 v, c = 1 - u, 1 / g
-                if self.many and (out := self.source.is_far(w)).any():
-                    less, v[out] = self.source.excess(w[out])
+                if self.far is not None and (out := self.far.holds(w)).any():
+                    less, v[out] = self.far.excess(w[out])
                     u[out], c[out] = 1 - v[out], w[out] - less
                 return w, c, u, v
             one, y, slope = (each.real for each in self.source.moments(w.astype(np.complex128)))
             u = -y * one / (w * slope)
-            return np.log(np.abs(w)), np.log(np.abs(one / y)), u, 1 - u
+            p, c, v = np.log(np.abs(w)), np.log(np.abs(one / y)), 1 - u
+            if self.far is not None and (out := self.far.holds(w)).any():
+                less, v[out] = self.far.excess(w[out])
+                u[out], c[out] = 1 - v[out], p[out] - less
+            return p, c, u, v
 
     def grid(self) -> Array:
         """Values of s, dense towards ends that are seams."""
@@ -114,7 +119,7 @@ class Piece:
         """p, u and 1 - u at c; NaN out of range."""
         if self.numbers is not None:
             return self._explicit(c)
-        if isinstance(self.source, Atoms) and not self.many:
+        if isinstance(self.source, Atoms) and self.far is None:
             _, p, near, u = self._where(c)
             v = 1 - u
         else:
@@ -128,7 +133,7 @@ class Piece:
 
     def place(self, c: Array) -> Array:
         """The s of given c."""
-        if isinstance(self.source, Atoms) and not self.many:
+        if isinstance(self.source, Atoms) and self.far is None:
             return np.asarray(self._where(c)[0])
         s, known = self.table()
         out = np.full(c.shape, np.nan)
@@ -235,10 +240,11 @@ class Piece:
 
     def less(self, p: Array, c: Array) -> Array:
         """p - c, from c alone where that saves digits."""
-        if self.numbers is None and self.many:
+        if self.numbers is None and self.far is not None:
             out = p - c
-            if (far := self.source.is_far(p)).any():
-                out[far] = self.source.excess(p[far])[0]
+            w = np.exp(p) * (-1 if self.high <= 0 else 1) if self.product else p
+            if (out_there := self.far.holds(w)).any():
+                out[out_there] = self.far.excess(w[out_there])[0]
             return np.asarray(out)
         if self.numbers is None or (self.product and self.cell == "mid"):
             return p - c
@@ -247,7 +253,7 @@ class Piece:
             if self.product:
                 out = np.log(s2 * np.abs((1 - a) - a / np.expm1(-c)))
             else:
-                out = mean[0] + (s2 / c if math.isinf(a) else a * s2 * s2 / (c - a * s2))
+                out = mean[0] + s2 / c if math.isinf(a) else (mean[0] - s2) + s2 * c / (c - a * s2)
         return np.where(np.isfinite(p), out, np.nan)
 
     def _explicit(self, c: Array) -> tuple[Array, Array, Array]:
@@ -260,7 +266,7 @@ class Piece:
                 else:
                     d = c - a * s2
                     v = a * s2 * s2 / (d * d)
-                    p = c + (rest[0] + a * s2 * s2 / d)
+                    p = c + ((rest[0] - s2) + s2 * c / d)
                 inside = self._holds(p, np.abs(c))
             else:
                 middle = self.cell == "mid"

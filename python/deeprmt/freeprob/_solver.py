@@ -28,11 +28,13 @@ from .. import _core
 from .._arguments import available_threads
 from ..laws import MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
+from ._far import Far
 from ._sources import Atoms, Source
 
 __all__ = ["Additive", "Equations", "Multiplicative", "State"]
 
 _MANY = 64.0
+_NARROW = 64.0
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -110,7 +112,7 @@ class Additive:
         if math.isinf(a):
             return mean + s2 / c, -s2 / (c * c)
         d = c - a * s2
-        return mean + a * s2 * s2 / d, -a * s2 * s2 / (d * d)
+        return (mean - s2) + s2 * c / d, -a * s2 * s2 / (d * d)  # no mean that c next to 0 would cancel
 
     @staticmethod
     def explicit_argument(numbers: tuple[float, ...], c: Complex) -> Array:
@@ -242,9 +244,39 @@ class Equations:
         if self.many:
             spread = 2 * math.sqrt(sum(t * float(each.law.var()) for each, t in parts))
             self.scale = max(high - low, abs(sum(t * float(each.law.mean()) for each, t in parts)), spread)
-
+        self._far, self._least = self._seen_from_afar()
+        near = [i for i, (each, _) in enumerate(self.implicit) if self.far(each) is None or self.many]
+        self._beside_points = bool(self.implicit) and self._least < 1e-15 * self.scale
+        one = len(near) == 1 and (self._beside_points or not rule.product)
+        self._leader = near[0] if one else None  # the one law whose p - c is not little, and tells c
         self.size = mean if rule.product else self.scale  # of x
         self._compiled = self._of_atoms()
+
+    def _seen_from_afar(self) -> tuple[dict[int, Far], float]:
+        """The sources whose p - c is little, by their id; and the height below which an omega is on the axis.
+
+        Next to a law so narrow the omega of another one comes as close to the axis as the square of its width.
+        """
+        product, least = self.rule.product, 1e-15 * self.scale
+        if self.many:
+            return {id(each): Far(each, product=product, narrow=False) for each, _ in self.parts}, least
+        found: dict[int, Far] = {}
+        if all(isinstance(each, Atoms) for each, _ in self.implicit):
+            return found, least
+        for each, _ in self.parts:
+            low, high = each.hull
+            size = low if product else self.scale
+            if not (size > 0 and (high - low) * _NARROW < size):
+                continue
+            far = Far(each, product=product, narrow=True)
+            least = min(least, 1e-15 * self.scale * max((far.radius / size) ** 2, 1e-200))
+            if self.rule.explicit(each) is None:
+                found[id(each)] = far
+        return found, least
+
+    def far(self, source: Source) -> Far | None:
+        """The source from afar, if that is where its omega mostly is."""
+        return self._far.get(id(source))
 
     def _of_atoms(self) -> _core.freeprob.Subordination | None:
         """The same equations in the core, where what is implicit are laws of atoms; else None."""
@@ -281,13 +313,14 @@ class Equations:
 
     def _value(self, i: int, p: Complex) -> tuple[Complex, Complex, Complex, Complex]:
         """c and dc/dp of one implicit source, p - c and 1 - dp/dc."""
-        each, _ = self.implicit[i]
-        c, d = self.rule.value(each, p)
+        each, rule = self.implicit[i][0], self.rule
+        c, d = rule.value(each, p)
         less, bend = p - c, 1 - 1 / d
-        if self.many:
-            out = each.is_far(p)
+        if (far := self.far(each)) is not None:
+            w = np.exp(p) if rule.product else p
+            out = far.holds(w)
             if out.any():
-                less[out], bend[out] = each.excess(p[out])
+                less[out], bend[out] = far.excess(w[out])
                 c[out], d[out] = p[out] - less[out], 1 / (1 - bend[out])
         return c, d, less, bend
 
@@ -306,22 +339,25 @@ class Equations:
         good = np.zeros(k, bool)
         live = np.arange(k)
         before = np.full(k, np.inf)
-        alone = n == 1 and not rule.product
+        steps += int(math.log10(1e-15 * self.scale / self._least))  # damped ones go down by a tenth
+        alone = self._leader is not None
         weights = [t for _, t in self.implicit]
+        # Of laws seen from afar p - c has its digits: another one leads.
+        remote = np.array([1.0 if self.far(each) is None else 1e100 for each, _ in self.implicit])[:, None]
         with np.errstate(all="ignore"):
             for _ in range(steps):
                 c, p, goal = out.c[live], out.p[:, live], place[live]
-                if alone:  # c follows from p, and Newton's method need not know how it diverges
-                    only = self._value(0, p[0])
+                if self._leader is not None:  # c follows from p, and Newton's method need not know how it diverges
+                    only = self._value(self._leader, p[self._leader])
                     c = only[0]
                 total, slope, least = self._explicit_sums(c)
                 residual, stiffness = total - goal, -slope
                 if n == 0:
                     residual, stiffness = residual + c, stiffness - 1
-                lead = np.abs(p).argmin(axis=0) if n > 1 else 0
+                lead = (np.abs(p) * remote).argmin(axis=0) if n > 1 else 0
                 gaps, slopes = [], []
                 for i in range(n):
-                    ci, di, less, bend = only if alone else self._value(i, p[i])
+                    ci, di, less, bend = only if i == self._leader else self._value(i, p[i])
                     gap = c - ci
                     rest = less - gap * bend  # p - c, once c_i is c
                     # c once, with what belongs to the least p: where c is infinite, next to a cusp, that keeps digits.
@@ -341,7 +377,9 @@ class Equations:
                 for i in range(n):
                     move = (gaps[i] + dc) / slopes[i]
                     still &= np.abs(move) <= noise * (1 + 1 / np.abs(stiffness)) * (1 + 1 / np.abs(slopes[i]))
-                    size = np.maximum(size, np.abs(move) / p[i].imag)
+                    # Next to a narrow law the leader lies closer to the axis than its real part is rounded.
+                    felt = np.abs(move.imag) if self._beside_points and i == self._leader else np.abs(move)
+                    size = np.maximum(size, felt / p[i].imag)
                     down = -move.imag
                     damp = np.minimum(damp, np.where(down > 0.9 * p[i].imag, 0.9 * p[i].imag / down, 1.0))
                     if math.isfinite(rule.ceiling):
@@ -370,7 +408,7 @@ class Equations:
                 done = (damp == 1) & ((size < 1e-8) | ((size < 1e-3) & stalled) | (still & stalled & (size < 0.3)))
                 before[live] = size
                 finite = np.isfinite(size)
-                inside = height > 1e-15 * self.scale
+                inside = height > self._least
                 if n == 0 or self.explicit:
                     inside &= least > -1e-9 * self.scale
                 good[live[done & finite & inside]] = True
@@ -424,8 +462,9 @@ class Equations:
         with np.errstate(all="ignore"):
             size = np.abs(state.c) + np.abs(self._explicit_sums(state.c)[0])
         for i, (each, t) in enumerate(self.implicit):
-            if self.many and each.is_far(state.p[i]).all():
-                size = size + np.abs(state.p[i]) + t * np.abs(each.excess(state.p[i])[0])
+            w = np.exp(state.p[i]) if self.rule.product else state.p[i]
+            if (far := self.far(each)) is not None and far.holds(w).all():
+                size = size + np.abs(state.p[i]) + t * np.abs(far.excess(w)[0])
             else:
                 size = size + t * (np.abs(state.p[i]) + np.abs(state.c) + self.rule.product)
         return 2e-16 * float(size.max())
@@ -446,8 +485,9 @@ class Equations:
                 c = np.array([rule.value(each, p[i : i + 1])[0][0] for i, (each, _) in enumerate(sources)])
                 h = c - p
                 for i, (each, _) in enumerate(sources):
-                    if self.many and each.is_far(p[i]):
-                        h[i] = -each.excess(p[i])[0]
+                    w = np.exp(p[i]) if rule.product else p[i]
+                    if (far := self.far(each)) is not None and far.holds(w):
+                        h[i] = -far.excess(w)[0]
                 new = place + sum(t * h[i] for i, (_, t) in enumerate(sources)) - h
                 if math.isfinite(rule.ceiling):
                     new = new.real + 1j * np.minimum(new.imag, (rule.ceiling + p.imag) / 2)

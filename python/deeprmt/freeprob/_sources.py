@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import available_threads
 from ..errors import ConvergenceError
-from ..laws import Beta, ErfSlope, Law, MarchenkoPastur, Semicircle, TanhSlope
+from ..laws import Beta, Law, MarchenkoPastur, Semicircle
 from ..laws._affine import Affine
+from ..laws._power import Power
+from ..laws._squared_slope import Falling, power_of_slope
 
 __all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
 
@@ -28,7 +30,6 @@ Complex = NDArray[np.complex128]
 
 _SOLVED = ("deeprmt.freeprob._free_laws", "deeprmt.freeprob._split_product")
 _MOST_COEFFICIENTS = 4096
-_FAR_OUT, _MOMENTS = 16.0, 15  # radii, beyond which that many moments are exact to 16^-15
 _SETTLED = 1e-13
 _RESOLVED = 1e-11
 _BEYOND = 39.0  # deviations, where nothing is left of a Gaussian
@@ -75,47 +76,6 @@ class Source:
     def argument(self, w: Complex) -> Array:
         """The imaginary part of U: the mean of arg(w - x), in [0, pi]."""
         return np.asarray(self.law._log_potential(w).imag)
-
-    # ---- far from all mass, where w - F is little next to w ----
-
-    @property
-    def _radius(self) -> float:
-        return max(abs(end) for end in self.hull)
-
-    def is_far(self, w: Any) -> NDArray[np.bool_]:
-        """Where the moments say all."""
-        return np.asarray(np.abs(w) > _FAR_OUT * self._radius)
-
-    @cached_property
-    def _scaled_moments(self) -> Array:
-        """m_1, m_2, ... in units of the radius."""
-        unit = self.law.scale(1 / self._radius)
-        moments = np.array([float(unit.moment(k)) for k in range(1, _MOMENTS + 1)])
-        moments[0] = 0.0 if abs(moments[0]) < 1e-15 else moments[0]  # rounding of what was centred
-        return moments
-
-    def _sums_of_moments(self, w: Any) -> tuple[Any, Any, Any]:
-        """S = sum m_k / w^k, which is w G - 1, w S, and sum (k - 1) m_k / w^k."""
-        x = self._radius / w
-        total, bent = np.zeros_like(x), np.zeros_like(x)
-        for k in range(_MOMENTS, 0, -1):
-            total = total * x + self._scaled_moments[k - 1]
-            bent = bent * x + (k - 1) * self._scaled_moments[k - 1]
-        return total * x, total * self._radius, bent * x
-
-    def excess(self, w: Any) -> tuple[Any, Any]:
-        """w - F and 1 - dw/dF for w far out."""
-        small, less, bent = self._sums_of_moments(w)
-        change = bent - small * small  # (F' - 1) (w G)^2
-        return less / (1 + small), change / ((1 + small) ** 2 + change)
-
-    def excess_argument(self, w: Complex) -> Array:
-        """The mean of arg(w - x), less arg F, for w far out."""
-        x = self._radius / w
-        total = np.zeros_like(x)
-        for k in range(_MOMENTS, 0, -1):
-            total = total * x + self._scaled_moments[k - 1] / k
-        return np.asarray(np.angle(1 + self._sums_of_moments(w)[0]) - (total * x).imag)
 
 
 class _Sums:
@@ -231,6 +191,17 @@ class Slopes(Source):
         """G and G'."""
         m, slope = self.law._sums(np.asarray(w, np.complex128))  # type: ignore[attr-defined]
         return -m, -slope
+
+    def centred_moments(self, count: int, unit: float) -> Array:
+        """The means of ((x - mean) / unit)^k, k = 1, 2, ...: next to the top by what x falls short of it."""
+        law: Any = self.law
+        marks = np.linspace(0.0, _BEYOND, 105)
+        half = np.diff(marks)[:, None] / 2
+        z = (marks[:-1, None] + half + half * _NODES).ravel()
+        weight = math.sqrt(2 / math.pi) * (half * _WEIGHTS).ravel() * np.exp(-z * z / 2)
+        short = law._short(z)
+        x = (float(weight @ short) - short) / unit
+        return np.array([float(weight @ x**k) for k in range(1, count + 1)])
 
     def argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""
@@ -372,7 +343,11 @@ def _made(law: Law) -> Source:
         return Atoms(law)
     if isinstance(law, Semicircle) or (isinstance(law, MarchenkoPastur) and not law.singular):
         return Source(law)
-    if isinstance(law, ErfSlope | TanhSlope):
+    if isinstance(law, Power) and (same := power_of_slope(law.base, law.exponent)) is not None:
+        law = same
+        if isinstance(law, Affine):
+            return Scaled(law)
+    if isinstance(law, Falling):
         return Slopes(law)
     from ._panels import Halves, Panels
 

@@ -17,12 +17,12 @@ from ._parametric import Parametric
 from ._point_masses import Bernoulli, Point
 from ._quadrature import Interval, integrate
 
-__all__ = ["ErfSlope", "TanhSlope", "squared_slope"]
+__all__ = ["ErfSlope", "Falling", "TanhSlope", "power_of_slope", "squared_slope"]
 
 Complex = NDArray[np.complex128]
 
 
-class _Falling(Parametric):
+class Falling(Parametric):
     """The law of x(z), even and falling in |z|, for a standard normal z; x continues to the complex plane."""
 
     _top: float
@@ -149,7 +149,7 @@ class _Falling(Parametric):
         """The means of 1 / x and of 1 / x^2."""
 
 
-class ErfSlope(_Falling):
+class ErfSlope(Falling):
     """The law of phi'(h)^2 for h ~ N(0, q) and phi(h) = erf(sqrt(pi) h / 2), or phi = erf.
 
     That is exp(-pi q z^2 / 2), or (4 / pi) exp(-2 q z^2), with z standard normal: density like ``x^(1/(pi q) - 1)``, or
@@ -235,7 +235,7 @@ class ErfSlope(_Falling):
         )
 
 
-class TanhSlope(_Falling):
+class TanhSlope(Falling):
     """The law of phi'(h)^2 = sech(h)^4 for h ~ N(0, q) and phi = tanh.
 
     Parameters
@@ -318,6 +318,86 @@ class TanhSlope(_Falling):
             (power(q, 4) + 4 * power(q, 2) + 3) / 8,
             (power(q, 8) + 8 * power(q, 6) + 28 * power(q, 4) + 56 * power(q, 2) + 35) / 128,
         )
+
+
+class _SechPower(Falling):
+    """The law of sech(h)^order for h ~ N(0, q): a power of `TanhSlope`, which next to its top has digits of its own."""
+
+    q: float
+    order: float
+
+    def __init__(self, q: float, order: float) -> None:
+        self._set(q=q, order=order, _top=1.0)
+
+    def __repr__(self) -> str:
+        return f"TanhSlope(q={self.q!r}).power({self.order / 4!r})"
+
+    def _depth(self, z: Any) -> Array:
+        """-ln x."""
+        h = sqrt(self.q) * z
+        small = np.minimum(h, 1.0)
+        near = np.log1p(2 * np.sinh(small / 2) ** 2)
+        return np.asarray(self.order * np.where(h < 1, near, h + np.log1p(np.exp(-2 * h)) - log(2)))
+
+    def _x(self, z: Any) -> Array:
+        return np.asarray(np.exp(-self._depth(z)))
+
+    def _short(self, z: Any) -> Array:
+        return np.asarray(-np.expm1(-self._depth(z)))
+
+    def _z(self, x: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            depth = np.where(x > 0.5, -np.log1p(x - 1), -np.log(x)) / self.order
+        # cosh h = exp(depth)
+        near = 2 * np.arcsinh(np.sqrt(np.expm1(np.minimum(depth, 1.0)) / 2))
+        far = depth + np.log1p(np.sqrt(-np.expm1(-2 * depth)))
+        return np.asarray(np.where(depth < 1, near, far) / sqrt(self.q))
+
+    def _slopes(self, z: Any, x: Any) -> tuple[Any, Any]:
+        a, m = sqrt(self.q), self.order
+        tanh = np.tanh(a * z)
+        return -m * a * tanh * x, a * a * m * x * ((m + 1) * tanh * tanh - 1)
+
+    def _poles(self, w: Complex) -> tuple[list[Complex], float]:
+        """Below Im h = pi / 2, where x branches, cosh h is each root of w^(-1 / order) with a real part above 0."""
+        a, m = sqrt(self.q), self.order
+        log_root = -(np.log(np.abs(w)) + 1j * np.angle(w))
+        close = np.abs(w - 1) < 0.5
+        log_root[close] = -_log1p(w[close] - 1)
+        out: list[Complex] = []
+        count = int(m / 4) + 1
+        for k in range(-count, count + 1):
+            root = (log_root + 2j * pi * k) / m
+            inside = np.abs(root.imag) < pi / 2
+            h = 2 * np.arcsinh(np.sqrt(_expm1(np.where(inside, root, 0.0)) / 2))
+            upper = (h.imag > 0) | ((h.imag == 0) & (k != 0))  # limits from above w lie below the axis where k = 0
+            out.append(np.asarray(np.where(inside, np.where(upper, h, -h), 1e3j) / a, np.complex128))
+        return out, pi / 2 / a
+
+    def _moment(self, k: int) -> float:
+        return float(self.expect(lambda x: x**k))
+
+    def _inverse_moments(self) -> tuple[float, float]:
+        def mean(k: int) -> float:
+            top = k * self.order * sqrt(self.q)  # where cosh(h)^(k order) exp(-z^2 / 2) is largest, nearly
+            if top * top > 1400:
+                return inf
+            z = np.arange(0, top + 39, min(0.25, pi * pi / 38 / sqrt(self.q)))
+            terms = np.exp(k * self._depth(z) - z * z / 2)
+            return float(2 * terms.sum() - terms[0]) * float(z[1]) / sqrt(2 * pi)
+
+        return mean(1), mean(2)
+
+
+def power_of_slope(law: Law, exponent: float) -> Law | None:
+    """x^exponent of a slope law as a law of that kind, which has its digits next to the top; None if it is none."""
+    if not exponent > 0:
+        return None
+    if isinstance(law, TanhSlope):
+        return _SechPower(law.q, 4 * exponent)
+    if isinstance(law, ErfSlope) and 1e-12 <= law.q * exponent <= 1e4:
+        return ErfSlope(law.q * exponent, law.unit).scale(law._top ** (exponent - 1))
+    return None
 
 
 def squared_slope(activation: str, q: float) -> Law:
