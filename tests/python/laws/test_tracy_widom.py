@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy.stats as stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -246,3 +247,19 @@ def test_is_one_of_three():
 def test_refuses(beta):
     with pytest.raises(ValueError, match="TracyWidom: beta must be 1, 2 or 4, got"):
         TracyWidom(beta)
+
+
+@BETAS
+def test_tests_and_plots_of_scipy_take_it(beta):
+    law = TracyWidom(beta)
+    x = law.rvs(200, rng=beta)
+    assert stats.kstest(x, law.cdf).statistic == pytest.approx(law.ks_distance(x), abs=1e-15)
+    places, values = stats.probplot(x, dist=law, fit=False)
+    np.testing.assert_array_equal(values, np.sort(x))
+    np.testing.assert_array_equal(places, law.ppf(stats.probplot(x, dist=stats.uniform, fit=False)[0]))
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot as plt
+
+    ax = plt.figure().subplots()
+    assert law.plot(ax=ax) is ax
+    plt.close()
