@@ -18,8 +18,6 @@ from ..tails import verdict as tail_verdict
 from ._layer import Layer, by
 from ._tensor import PRECISION
 
-PHASES = ("random-like", "bleeding-out", "bulk+spikes", "bulk-decay", "heavy-tailed", "rank-collapse")
-
 _COLLAPSED = 0.1  # zero singular values of all
 _MANY = 0.1  # outliers of all: no longer single ones
 _POOR = 0.08  # the distance beyond which a bulk is none, as verdicts of layers have it

@@ -14,8 +14,6 @@ POISSON_RATIO = 0.38629
 GOE_SCATTER, POISSON_SCATTER = 0.310, 0.320
 """The standard error of either mean times the root of the number of ratios: 0.2544 sqrt(1 + 2 x 0.2417), and for
 independent levels 0.2796 sqrt(1 + 2 x 0.1543), where 0.2796^2 = 3 - 4 ln 2 - (2 ln 2 - 1)^2."""
-NOISE_XI = (0.14, 0.19)
-"""What the largest tenth of pure noise gives for xi (aspects 1/2 and 1)."""
 
 
 def verdict(row: LayerAnalysis) -> str:
