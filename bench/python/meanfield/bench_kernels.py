@@ -2,6 +2,11 @@
 
 Peers take part where they are installed. neural-tangents 0.6.5 does not import with JAX from 0.5 on: it needs an
 environment of its own, with jax==0.4.34, jaxlib==0.4.34 and tf2jax==0.3.6.
+
+Tangent kernels of relu networks differ between the peers: where inputs are (nearly) the same, the angle by a
+correlation is 0 up to the root of its rounding, and the kernel is linear in the angle. Beside 50 digits of mpmath, at
+12 inputs of 784 entries and depth 10, neural-tangents' diagonal is off by 6e-8, that of arccos in NumPy by 1e-8, and
+for inputs that differ in the ninth digit so are entries off the diagonal; those here are off by 1e-15 everywhere.
 """
 
 from functools import partial

@@ -2,6 +2,10 @@
 
 Peers take part where they are installed. neural-tangents 0.6.5 does not import with JAX from 0.5 on: it needs an
 environment of its own, with jax==0.4.34, jaxlib==0.4.34 and tf2jax==0.3.6.
+
+Plain NumPy may be faster by a tenth, on one thread too. It checks nothing and adds no biases, and its products are not
+cut into tiles: tiles make the bits the same on any number of threads, and cost up to 12 percent of a product of 256
+inputs with 1024 x 1024 weights.
 """
 
 from pathlib import Path

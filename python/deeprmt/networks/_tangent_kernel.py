@@ -254,8 +254,8 @@ def _mirror(a: Floats) -> None:
         rows = slice(begin, min(begin + step, n))
         a[:begin, rows] = a[rows, :begin].swapaxes(0, 1)
         square = a[rows, rows]
-        above = np.triu_indices(len(square), 1)
-        square[above] = square.swapaxes(0, 1)[above]
+        above = ~np.tri(len(square), dtype=bool)
+        np.copyto(square, square.swapaxes(0, 1).copy(), where=above if a.ndim == 2 else above[:, :, None])
 
 
 class TangentOperator(LinearOperator):  # type: ignore[misc]
