@@ -51,9 +51,13 @@ DEEPRMT_LEAF void add_means_loop(const double* x, const double* mass, Index n, d
 }
 constexpr auto add_means = clones<add_means_loop>;
 
-/// The argument of a number of the closed lower half-plane, in [-pi, 0]; rounding may have put it a little above.
+/// The argument of a number of the closed lower half-plane, in [-pi, 0]; where rounding has put it a little above, the
+/// continuation: cut off at the axis it would be wrong by what the number is, where the stationary sum it belongs to is
+/// wrong by the square of that.
 double lower_argument(std::complex<double> w) {
-  return w.imag() < 0 ? std::atan2(w.imag(), w.real()) : w.real() < 0 ? -pi : 0.0;
+  if (w.imag() < 0) return std::atan2(w.imag(), w.real());
+  const double above = std::abs(w.imag());  // -0.0 is none
+  return w.real() < 0 ? -pi - std::atan2(above, -w.real()) : std::atan2(above, w.real());
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ..laws import Empirical, Law, MarchenkoPastur
 from ..laws._quadrature import Interval
+from ..laws._quantile_table import tabled
 from ..laws._reports import Reported
 from ._intervals import Intervals
 from ._moments import gauss_moment
@@ -164,8 +165,11 @@ class KernelLaw(Reported):
     def _least(self) -> float:
         if self.b * self.b < 1 or self.kind == "tangent":
             return _least
-        # Between square layers the rho go like the root of the order L + 1.
-        return max(_least_of_linear, math.exp(-23.0 * (len(self._layers[4]) + 1)))
+        # Between k + 1 equal ranks, of layers and inputs, the rho go like the root of the order k + 1. One such keeps
+        # its digits; more of them are known by differences, and are to be 1e-8 at least.
+        ranks = [1 - dict(self.inputs.atoms()).get(0.0, 0.0), *(1 / layer[0] for layer in self._layers[4])]
+        equal = sum(rank < 1.1 * min(ranks) for rank in ranks)
+        return max(_least_of_linear, _least if equal < 3 else math.exp(-18.4 * equal))
 
     def _evaluate_excess(self, u: Array) -> tuple[Array, Array, Any]:
         return (self._explicit or self._solver).evaluate(np.ascontiguousarray(u), available_threads())
@@ -333,6 +337,9 @@ class KernelLaw(Reported):
 
     def _cdf(self, x: Array) -> Array:
         return self._solve(x - self._floor)[1]
+
+    def _ppf(self, q: Array) -> Array:
+        return tabled(self, q, 200)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         at_floor = z == self._floor

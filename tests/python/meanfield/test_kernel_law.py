@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deeprmt.activations import Activation
 from deeprmt.errors import ConvergenceError
-from deeprmt.laws import Empirical, FussCatalan, MarchenkoPastur, Semicircle
+from deeprmt.laws import Discrete, Empirical, FussCatalan, MarchenkoPastur, Semicircle
 from deeprmt.meanfield import conjugate_kernel_law, gauss_moment, ntk_law
 
 CASES = {"tanh": (1.0, [1.0, 1.0, 1.0]), "relu": (0.5, [0.75, 0.5, 0.5])}
@@ -462,3 +462,68 @@ def test_intervals_too_small_to_find_are_refused(monkeypatch):
     monkeypatch.setattr(type(law), "_share", 1.0)  # as if no layer were narrow
     with pytest.raises(ConvergenceError, match=r"has a mean of .* intervals are missing"):
         law.support()
+
+
+def around_ends(law):
+    """Points from 1e-16 of an interval's length to the whole of it away from both ends, in each interval."""
+    away = np.geomspace(1e-16, 0.5, 120)
+    return np.unique([x for a, b in law.support() for x in (a + away * (b - a), b - away * (b - a))])
+
+
+@pytest.mark.parametrize(
+    ("name", "gammas", "inputs"),
+    [
+        ("tanh", [2.0, 0.5, 1.0], MarchenkoPastur(2.5)),
+        ("tanh", [0.1, 3.0], Discrete([0.5, 1.5])),
+        ("sin", [0.1, 3.0], Discrete([0.5, 1.5])),
+    ],
+)
+def test_distribution_function_does_not_fall_at_ends(name, gammas, inputs):
+    """There the solution is off by the root of rounding, 1e-8, but the function is stationary in it."""
+    law = ntk_law(name, gammas, inputs=inputs)
+    assert np.diff(law._cdf(around_ends(law))).min() > -4 * np.finfo(float).eps
+
+
+def test_narrow_gaps_are_found():
+    """A gap of 4e-4 of the support, between the points where the density is looked for first.
+
+    1 / 2.5 of the eigenvalues of the inputs' kernel are not 0: 0.6 is what a gap leaves below it.
+    """
+    law = ntk_law("erf", [2.0, 0.5, 1.0], inputs=MarchenkoPastur(2.5))
+    (_, left), (right, _) = law.support()
+    assert 0.013 < right - left < 0.014
+    np.testing.assert_allclose(law.cdf([left, (left + right) / 2, right]), 0.6, atol=1e-12)
+    assert (law.pdf(np.linspace(left + 1e-9, right - 1e-9, 9)) < 1e-12).all()
+    assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("gammas", "inputs", "power"),
+    [
+        ([1.0, 1.0], Discrete([0.5, 1.5]), 1 / 3),
+        ([1.0, 0.5, 1.0], Empirical([0.5, 0.7, 1.8]), 1 / 3),
+        ([1.0] * 6, Discrete([0.5, 1.5]), 1 / 7),
+        ([0.5, 1.0, 0.999, 2.0], Discrete([0.0, 2.0]), 1 / 2),
+        ([2.0, 2.0, 2.0, 0.5], Discrete([0.5, 1.5]), 1 / 3),
+    ],
+)
+def test_hard_edges_of_linear_networks(gammas, inputs, power):
+    """k + 1 equal ranks make the mass above 0 go like x^(1 / (k + 1)), from where corrections, of its own size, are
+    small.
+    """
+    law = conjugate_kernel_law("linear", gammas, inputs=inputs)
+    x = np.array([1e-22, 1e-18, 1e-16]) if power < 1 / 2 else np.array([1e-16, 1e-13, 1e-12])
+    mass = law.cdf(x) - dict(law.atoms()).get(0.0, 0.0)
+    if dict(law.atoms()):  # rounding of the atom's mass is part of it
+        x, mass = x[-2:] * 1e2, law.cdf(x[-2:] * 1e2) - 0.5
+    np.testing.assert_allclose(np.diff(np.log(mass)) / np.diff(np.log(x)), power, atol=3e-3)
+    assert law.expect(lambda x: x) == pytest.approx(1, rel=1e-9)
+
+
+def test_many_quantiles_come_from_a_table():
+    """Of 50 layers 2000 solved one by one take half a minute."""
+    law = ntk_law("sigmoid", 2.0, depth=50, inputs=Discrete([0.5, 1.5]))
+    levels = np.linspace(0.001, 0.999, 2000)
+    x = law.ppf(levels)
+    np.testing.assert_allclose(law.cdf(x[::50]), levels[::50], atol=1e-11)
+    np.testing.assert_allclose(law.ppf(levels[::400]), x[::400], rtol=1e-9)  # those are solved for
