@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..laws import Law
 from ..laws._quadrature import Interval, integrate
 from ..laws._quantile_table import tabled
 from ..laws._reports import Reported
+from ._mean_check import check_mean, check_other_words
 
 Array = NDArray[np.float64]
 # What stands for 0 where a limit is taken. The squares of a continuous law's small slopes would underflow earlier.
@@ -34,6 +36,10 @@ _resolved = 1e-300
 _least_double = 5e-324
 # What `expect` aims at. At an end where the density diverges the rounding of x alone costs 1e-8 of the mass.
 _settled = 1e-10
+# Means over intervals whose ends have a smaller ratio are taken in ln x.
+_wide = 1e-6
+# What an interval beside an atom has if it is none.
+_no_mass = 1e-13
 
 
 class SolvedLaw(Reported):
@@ -67,16 +73,39 @@ class SolvedLaw(Reported):
     def _support(self) -> list[tuple[float, float]]:
         solver = self._solver
         if isinstance(solver, Law):
+            check_other_words(self._name, solver, self._known_mean)
             return solver.support()
         intervals, low = [], 0.0
         for start, end, _ in solver.gaps():
             # Panels end at 9 standard deviations: a gap below the least slope there is none if phi' goes on to 0.
             if start == 0 and self._thins_out_to_zero:
                 continue
-            if start > low * (1 + 1e-12):
+            if start > low * (1 + 1e-12) and (low, start) not in self._without_mass:
                 intervals.append((low, start))
             low = end
+        check_mean(self._name, self._cdf, intervals, self._known_atoms, self._known_mean)
         return intervals
+
+    @property
+    def _known_mean(self) -> float:
+        """From the factors alone."""
+        try:
+            return self._moment(1)
+        except OverflowError:
+            return math.inf
+
+    @cached_property
+    def _without_mass(self) -> dict[tuple[float, float], float]:
+        """Between gaps on both sides of an atom, where rounding leaves room, and the distribution function there."""
+        solver = self._solver
+        if isinstance(solver, Law):
+            return {}
+        out = {}
+        for (before, low, below), (high, _, above) in pairwise(solver.gaps()):
+            mass = above - below - math.fsum(m for x, m in self._known_atoms if before < x <= high)
+            if low < high and abs(mass) < _no_mass and any(x in (low, high) for x, _ in self._known_atoms):
+                out[low, high] = above
+        return out
 
     def atoms(self) -> list[tuple[float, float]]:
         """The points that carry mass of their own: (location, mass), in ascending order."""
@@ -90,6 +119,9 @@ class SolvedLaw(Reported):
         at_zero = dict(self._known_atoms).get(0.0, 0.0)
         density, cdf, report = solver.evaluate(_off_zero(x), available_threads())
         self._check(report, "x", x.size)
+        for (low, high), level in self._without_mass.items():
+            inside = (x >= low) & (x < high)
+            density, cdf = np.where(inside, 0.0, density), np.where(inside, level, cdf)
         # Below the range of doubles there may be a little mass.
         return density, np.where(x > 0, np.maximum(cdf, at_zero), at_zero)
 
@@ -99,6 +131,8 @@ class SolvedLaw(Reported):
             return solver._pdf(x)
         density, report = solver.density(_off_zero(x), available_threads())
         self._check(report, "x", x.size)
+        for low, high in self._without_mass:
+            density = np.where((x >= low) & (x < high), 0.0, density)
         at_zero = x == 0
         if at_zero.any() and self._diverges:
             density = np.where(at_zero, np.inf, density)
@@ -164,8 +198,15 @@ class SolvedLaw(Reported):
             return self._solver._expect(function)
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         for low, high in self.support():
-            if low > 0:
+            if low > _wide * high:
                 total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_settled)
+                continue
+            if low > 0:
+                total = total + integrate(
+                    lambda t: function(np.exp(t)) * self._pdf(np.exp(t)) * np.exp(t),
+                    Interval(math.log(low), math.log(high)),
+                    rtol=_settled,
+                )
                 continue
             middle = high / 4
             least, more = np.array([_least]), np.array([_least * 1e40])
