@@ -43,7 +43,7 @@ def test_laws_of_any_kind_pass():
     """Atoms on both sides, several intervals, 36 orders of magnitude, ends at which the density is infinite."""
     for mu in (
         made("leaky_relu", (200, 300, 250)),
-        made("hard_tanh"),
+        made("hard_tanh", (300, 300, 300, 300)),
         made("relu", (300, 100, 300), "gaussian"),
         universal_law("bernoulli", 0.3),
         universal_law("smooth", 80.0),
