@@ -80,7 +80,7 @@ def gap_by_rays(activation: Activation, a: float, b: float, gap: float) -> float
                 near = np.abs(apart) <= 0.25 * np.maximum(1.0, np.minimum(np.abs(u), np.abs(v)))
                 middle, half = (u[near] + v[near]) / 2, apart[near] / 2
                 slopes = _real(activation.dphi(middle[:, None] + half[:, None] * _slope_nodes))
-                change[near] = slopes @ _slope_weights * half
+                change[near] = np.einsum("ij,j->i", slopes, _slope_weights) * half
             change = (change + g * longer) / size_a
             return np.asarray(change * change / 2)
 
@@ -203,8 +203,9 @@ def _sum(
                 u, v = (one, sign * two) if of_u else (sign * two, one)
                 value, its_size = integrand(u, v, differ, sign)
                 w = weight_x[part]
-                total += float(w @ (value[:, :-1] @ weight_r))
-                size += float(w @ (its_size[:, :-1] @ weight_r))
+                # Not by BLAS, which would start threads for so little.
+                total += float(w @ np.einsum("ij,j->i", value[:, :-1], weight_r))
+                size += float(w @ np.einsum("ij,j->i", its_size[:, :-1], weight_r))
                 end = max(end, float(its_size[:, -1].max()) * last)
     return total, size, end
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..activations import Activation
 from ._hermite_table import hermite_table
+from ._mehler import HermiteSeries
 from ._moments import expect_many, least_variance
 from ._products import product
 from ._variance_nodes import Terms, apart, coefficients, interpolation, legendre, nodes_between, orders, settled, terms
@@ -35,6 +36,8 @@ _Series = tuple[bool, Array, Terms, Terms, Terms]
 
 _degrees = (16, 32, 64, 128, 192)
 _quadratures = ((32, 20), (48, 32), (96, 64), (192, 96))
+_chunk = 1 << 15  # points at once: what a cache holds
+_middle = 0.93  # cosines up to which a gap is a difference
 _reach = 9.5  # of the radius: exp(-r^2 / 2) is 3e-20
 
 
@@ -192,8 +195,16 @@ def _by_rays(activation: Activation, q: Array, angles: Array, kind: str, toleran
     else:
         raise _NoTableError
     out = np.empty((len(q), len(q), len(angles)))
+    series = None if activation.kinks else HermiteSeries.of(function, (), q)
+    size = np.outer(roots, roots)
+    parallel = _of_angle(function, parity, q, 0.0, radii, turns) if series is not None and kind == "gap" else None
     for k, angle in enumerate(angles.tolist()):
-        out[:, :, k] = _of_angle(function, parity, q, angle, radii, turns, kind == "gap") / np.outer(roots, roots)
+        cosine = math.cos(angle)
+        if series is not None and series.ends(cosine, roots, tolerance / 16) and abs(cosine) < _middle:
+            mean = series.between_all(cosine)
+            out[:, :, k] = (mean if parallel is None else (parallel - mean) / (1 - cosine)) / size
+        else:
+            out[:, :, k] = _of_angle(function, parity, q, angle, radii, turns, kind == "gap") / size
     return out
 
 
@@ -214,22 +225,33 @@ def _of_angle(
     r, weight_r = legendre(radii)
     r, weight_r = _reach * (r + 1) / 2, _reach * weight_r / 2
     weight_r = weight_r * r * np.exp(-r * r / 2)
-    x, weight_x = legendre(turns)
-    x, weight_x = (x + 1) / 2, weight_x / 2
     total = np.zeros((len(q), len(q)))
     for width, sign in ((math.pi - angle, 1.0), (angle, -1.0)):
         if width == 0:
             continue
-        weight = np.outer(weight_r, weight_x).ravel() * (width / (2 * math.pi))
-        h = np.sqrt(q)[:, None, None] * (r[:, None] * np.sin(width * x))
-        above = np.asarray(function(h), dtype=np.float64)
-        below = parity * above if parity else np.asarray(function(-h), dtype=np.float64)
-        for u, v in ((above, below), (below, above))[: 1 if parity else 2]:
-            first = u.reshape(len(q), -1)
-            second = (u if sign > 0 else v)[:, :, ::-1].reshape(len(q), -1)
-            if less:
-                change = (first - second) / (2 * math.sin(angle / 2))
-                total += (change * weight) @ change.T
-            else:
-                total += (first * weight) @ second.T
+        # The ends of a sector are what takes nodes, which crowd there as the square of their number.
+        x, weight_x = legendre(min(turns, math.ceil(turns * math.sqrt(width / math.pi)) + 8))
+        x, weight_x = (x + 1) / 2, weight_x / 2
+        sines = np.sin(width * x)
+        step = max(1, _chunk // (len(q) * len(x)))
+        for begin in range(0, radii, step):
+            some = slice(begin, begin + step)
+            weight = np.outer(weight_r[some], weight_x) * (width / (2 * math.pi))
+            h = np.sqrt(q)[:, None, None] * (r[some, None] * sines)
+            above = np.asarray(function(h), dtype=np.float64)
+            below = parity * above if parity else np.asarray(function(-h), dtype=np.float64)
+            for u, v in ((above, below), (below, above))[: 1 if parity else 2]:
+                second = np.ascontiguousarray((u if sign > 0 else v)[:, :, ::-1])
+                if less:
+                    change = (u - second) * (np.sqrt(weight) / (2 * math.sin(angle / 2)))
+                    total += _by_radius(change, change)
+                else:
+                    total += _by_radius(u * weight, second)
     return 2 * total if parity else total
+
+
+def _by_radius(first: Array, second: Array) -> Array:
+    """The sum over radii and turns of products, a small one for each radius: BLAS starts no threads for these, which
+    would take longer than the products.
+    """
+    return np.asarray(np.matmul(first.transpose(1, 0, 2), second.transpose(1, 2, 0)).sum(axis=0))

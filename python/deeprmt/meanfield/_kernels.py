@@ -479,7 +479,9 @@ class KernelTask:
         rows = max(1, _block // max(1, len(self.y)))
         units = self.units(self.x, np.float64), self.units(self.y, np.float64)
         activation = self.family.activation
-        if activation.slopes is None and len(self.x) * len(self.y) >= 64:
+        top = max((float(each.max(initial=0.0)) for each in (of_x[0][:-1], of_y[0][:-1])), default=0.0)
+        wide = top > 400 * max([1.0, *np.square(activation.kinks)])  # closed forms of lines may cancel there
+        if (activation.slopes is None or wide) and len(self.x) * len(self.y) >= 64:
             for derivative, function in enumerate((activation.phi, activation.dphi)[: 1 if theta is None else 2]):
                 first = [HermiteSeries.of(function, activation.kinks, q) for q in of_x[0][:-1]]
                 second = first

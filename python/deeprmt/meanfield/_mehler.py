@@ -54,6 +54,14 @@ class HermiteSeries:
             rest[rows] = np.sqrt(np.maximum(whole - np.sum(out[rows] ** 2, axis=1), 0.0) + 1e-16 * whole)
         return cls(out, rest)
 
+    def ends(self, c: float, roots: Array, tolerance: float) -> bool:
+        """Whether the remainder at the correlation c is below the tolerance for all rows, `roots` their sizes."""
+        return bool((self.rest / roots).max() ** 2 * abs(c) ** _degrees <= tolerance)
+
+    def between_all(self, c: float) -> Array:
+        """E f(u) f(v) of each row with each."""
+        return np.asarray((self.coefficients * c ** np.arange(_degrees)) @ self.coefficients.T)
+
 
 def mehler(
     first: HermiteSeries, second: HermiteSeries, i: NDArray[np.intp], j: NDArray[np.intp], c: Array
