@@ -127,6 +127,19 @@ def test_rare_quantiles_rise_from_the_end(q0):
     np.testing.assert_allclose(mu.cdf(x[-2:]), q[-2:], atol=1e-9)
 
 
+@pytest.mark.parametrize("q0", [1.0, 1e3])
+def test_slopes_close_to_zero_are_passed_by_where_another_layer_is_narrower(q0):
+    """The end is one of a root: from there the mass goes like the power 3/2 of the distance."""
+    mu = law(MLP([500, 400, 500, 300], "tanh", weights="haar", sigma_w=1.3, sigma_b=0.1), q0=q0)
+    low = mu.support()[0][0]
+    assert low > 0
+    assert mu.cdf(low * (1 - 1e-9)) == 0
+    distance = mu.ppf([1e-10, 1e-9, 1e-8]) / low - 1
+    np.testing.assert_allclose(np.diff(np.log(distance)), np.log(10) * 2 / 3, rtol=0.02)
+    # Of equal widths it goes down to 0, below what doubles hold.
+    assert law(MLP([300] * 4, "tanh", weights="haar", sigma_w=1.3, sigma_b=0.1), q0=q0).support()[0][0] == 0
+
+
 def test_inputs_beyond_doubles_are_named():
     with pytest.raises(ValueError, match=r"singular_values: .*\|x\|\^2"):
         singular_values(network("tanh", (1, 1)), np.full(100, 1e200), surrogate=True)
