@@ -143,7 +143,7 @@ def test_an_error_names_the_function_that_was_called(function, given, argument):
         (lambda: training.noisy_labels([0, 1], 0.5, classes=0),
          "classes must be at least 2"),
         (lambda: networks.MLP([3, 10**400], "relu", sigma_w=1),
-         r"MLP: widths\[1\] must be at most 2147483647"),
+         r"MLP: widths\[1\] must be at most 1000000000"),
     ],
 )  # fmt: skip
 def test_messages(call, says):

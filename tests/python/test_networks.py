@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deeprmt.activations import Activation
+from deeprmt.jacobian import law as jacobian_law
 from deeprmt.networks import MLP, Network
 
 
@@ -90,3 +91,11 @@ def test_threads_never_change_a_bit():
         np.testing.assert_array_equal(call(given, threads=1), call(given, threads=3))
     with pytest.raises(ValueError, match="forward: threads must be at least 1, got 0"):
         net.forward(x, threads=0)
+
+
+def test_widths_may_name_ratios_alone():
+    """20 layers that widen by 5/4 each, in whole numbers beyond what can be drawn; the edge in 30 digits elsewhere."""
+    mlp = MLP([4**layer * 5 ** (20 - layer) for layer in range(21)], "linear", sigma_w=1.0)
+    assert jacobian_law(mlp).support()[0][1] == pytest.approx(12.715120615333, abs=6e-13)
+    with pytest.raises(MemoryError, match="sample: a network of"):
+        mlp.sample()

@@ -13,7 +13,6 @@ from numpy.typing import DTypeLike
 
 from .. import _core
 from .._arguments import (
-    MOST,
     RNG,
     as_choice,
     as_counts,
@@ -29,6 +28,8 @@ from ._network import Network
 __all__ = ["MLP"]
 
 Parametrization = Literal["standard", "ntk", "mup"]
+
+_MOST = 10**100  # far beyond what can be drawn: limit laws ask for ratios of widths alone, which whole numbers name
 
 
 @dataclass(frozen=True, init=False)
@@ -118,7 +119,7 @@ class MLP:
         sigma_b: float = 0.0,
         parametrization: Parametrization = "standard",
     ) -> None:
-        widths = tuple(as_counts("MLP", "widths", widths, most=MOST))
+        widths = tuple(as_counts("MLP", "widths", widths, most=_MOST))
         if len(widths) < 2:
             raise ValueError(f"MLP: widths must name at least an input and an output, got {list(widths)}")
         object.__setattr__(self, "widths", widths)
