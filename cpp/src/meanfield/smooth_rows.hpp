@@ -128,7 +128,7 @@ DEEPRMT_LEAF void bell_row(const Step<T>* step) {
     const T to_one = squares / (1 + std::sqrt(std::max(1 - squares, T(0))));
     s.now[j] = s.weight * f + s.bias;
     if constexpr (Tangent) {
-      const T d = std::copysign(at_one * (1 - gap) * both * (both / (det * std::sqrt(det))), s.state[j]);
+      const T d = std::copysign(at_one * (1 - gap) * (both / det) * (both / std::sqrt(det)), s.state[j]);
       s.theta[j] = s.from * f + s.constant + s.weight * d * s.theta[j];
     }
     s.state[j] = next_state_of_positive<Bias>(to_one, s.own[root_second] * s.other[root_second][j], s, j);

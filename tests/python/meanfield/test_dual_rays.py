@@ -147,3 +147,11 @@ def test_tables_between_variances_far_apart():
     for mine, theirs in ((found.nngp, wanted.nngp), (found.ntk, wanted.ntk)):
         size = np.sqrt(np.outer(theirs.diagonal(), theirs.diagonal()))
         assert np.abs((mine - theirs) / size).max() <= 1e-12
+
+
+def test_slopes_of_gauss_near_the_ends_of_doubles():
+    x = np.array([[1e150, 0.0], [0.0, 1e150]])
+    q = 1e300 / 2
+    f, d = (1 + 2 * q) ** -0.5, q / (1 + 2 * q) * (1 + 2 * q) ** -0.5
+    found = kernels(x, depth=2, activation="gauss", sigma_w=1.0)
+    np.testing.assert_allclose(found.ntk.diagonal(), f + d * q, rtol=1e-14)
