@@ -44,6 +44,7 @@ _SETTLED = 1e-11  # what quadrature aims at where the rule in an angle does not 
 _FEW = 8  # intervals
 _WALKS = 200  # points at most that are reached by walking along the axis
 _SHRINK = 16.0
+_RETREAT = 1e-14  # of mass, that an end's power law may stand for where the solver fails further in
 _NOTHING = 1e-9  # of mass: an atom that is about to appear
 
 
@@ -503,15 +504,37 @@ class Convolution(Law):
             if not inside.any():
                 continue
             here = x[inside]
-            try:
-                density[inside], above[inside] = self._values_in(i, here)
-            except ConvergenceError:
-                if i in self._far_ends:
-                    raise
-                self._far_ends.add(i)
-                density[inside], above[inside] = self._values_in(i, here)
+            for attempt in range(6):
+                try:
+                    density[inside], above[inside] = self._values_in(i, here)
+                    break
+                except ConvergenceError:
+                    if i in self._far_ends and (attempt == 5 or not self._retreat(i)):
+                        raise
+                    self._far_ends.add(i)
         self._last = x.copy(), density, above
         return density, above
+
+    def _retreat(self, i: int) -> bool:
+        """Begins the power laws at ends further in, where next to no mass is in between; False if it is too much."""
+        moved = False
+        for side, edge in enumerate(self._pieces[i]):
+            if (i, side) not in self._edges:
+                continue
+            least, *_ = self._edges[i, side]
+            for factor in (4.0, 16.0, 64.0, 256.0):
+                step = factor * least * np.array([1.0, 4.0])
+                x = edge + step if side == 0 else edge - step
+                try:
+                    density = self._inner(i, x, False)[0]
+                except ConvergenceError:
+                    continue
+                if (density > 0).all() and density[1] * step[1] < _RETREAT:
+                    power = max(_exponent(np.abs(x - edge), density), -0.99)
+                    self._edges[i, side] = float(step[0]), float(abs(x[1] - edge)), float(density[1]), power
+                    moved = True
+                    break
+        return moved
 
     def _values_in(self, i: int, here: Array) -> tuple[Array, Array]:
         """Density and mass above at points of interval i."""

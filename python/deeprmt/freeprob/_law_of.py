@@ -12,6 +12,7 @@ from .._arguments import shown
 from ..laws import Empirical, Law, Point
 from ._polynomial_law import PolynomialLaw
 from ._push_forward import PushForward
+from ._sandwich import sandwich
 from ._substitution import substituted
 from ._symbols import Expression, Letter, as_letters, as_pair
 
@@ -50,7 +51,8 @@ def law_of(expression: Expression, laws: Mapping[Letter, Law]) -> Law:
     if len(expression.letters) == 1:
         (letter,) = expression.letters
         return PushForward.of(expression, laws[letter])
-    return PolynomialLaw(expression, laws)
+    product = sandwich(expression, laws)
+    return PolynomialLaw(expression, laws) if product is None else product
 
 
 def _of_values(name: str, values: Any) -> Law:

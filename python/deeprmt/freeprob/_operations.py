@@ -14,7 +14,16 @@ from ..laws._point_masses import PointMasses
 from ._free_laws import FreeProduct, FreeSum
 from ._split_product import SplitProduct, split
 
-__all__ = ["checked_law", "compression", "free_add", "free_multiply", "free_power", "product", "refuse_below_zero"]
+__all__ = [
+    "checked_law",
+    "compression",
+    "free_add",
+    "free_multiply",
+    "free_power",
+    "is_even",
+    "product",
+    "refuse_below_zero",
+]
 
 Parts = list[tuple[Law, float]]
 
@@ -366,7 +375,7 @@ def _signed_product(law: Law, others: Parts) -> Law:
     if point is not None:
         rest = product(others)
         return _scaled(rest, point) if point != 0 else Empirical([0.0])
-    if _is_even(law):
+    if is_even(law):
         root = product([(law.power(2), 1.0), *((each, 2 * t) for each, t in others)]).power(0.5)
         return Mixture([(0.5, root), (0.5, root.scale(-1.0))])
     rest = product(others)
@@ -380,7 +389,7 @@ def _signed_product(law: Law, others: Parts) -> Law:
     return law_of(y * x * y, {x: law, y: rest.power(0.5)})
 
 
-def _is_even(law: Law) -> bool:
+def is_even(law: Law) -> bool:
     """Whether a law is its own mirror image."""
     low, high = law._hull()
     if abs(low + high) > 1e-14 * (high - low) if math.isfinite(high - low) else low != -high:
