@@ -98,6 +98,19 @@ def test_some_test_imports_each_public_module():
     assert not [n for n in names if not re.search(rf"deeprmt(\.{n}\b| import .*\b{n}\b)|rmt\.{n}\.", text)]
 
 
+@checkout
+def test_absolute_tolerances_are_all_there_is():
+    """Unless told otherwise, assert_allclose adds a relative 1e-7 to an absolute tolerance."""
+    silent = []
+    for path in files("tests", "*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("assert_allclose") and len(call.args) < 3:
+                names = {keyword.arg for keyword in call.keywords}
+                if "atol" in names and "rtol" not in names:
+                    silent.append(f"{name_of(path)}:{call.lineno}")
+    assert not silent
+
+
 # ---- arrows: what may name what ----
 
 

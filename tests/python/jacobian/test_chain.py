@@ -45,7 +45,7 @@ def test_is_the_jacobian_of_the_sampled_network(kind, output):
         (net.forward(x + step * e, output=output) - net.forward(x - step * e, output=output)) / (2 * step)
         for e in np.eye(8)
     ]
-    np.testing.assert_allclose(j, np.transpose(columns), atol=1e-8)  # differences: step^2 and eps / step
+    np.testing.assert_allclose(j, np.transpose(columns), rtol=0, atol=1e-8)  # differences: step^2 and eps / step
     s = singular_values(mlp, x, output=output, rng=9)
     # Two layers of width 12 at most and norm below 3: 2 * 3^2 * 12 eps = 5e-14 between two orders of the same sums.
     np.testing.assert_allclose(s[0], svdvals(j), rtol=0, atol=1e-13)
@@ -158,7 +158,7 @@ def test_linear_haar_networks_are_isometries(dtype):
     assert s.dtype == dtype
     # Q^T Q is 1 to (3 sqrt(150) + 10) eps = 47 eps, singular values to half of that, and five layers add up like
     # sqrt(5): 53 eps.
-    np.testing.assert_allclose(s, 1, atol=100 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(s, 1, rtol=0, atol=100 * np.finfo(dtype).eps)
 
 
 @kinds

@@ -64,7 +64,7 @@ def test_differences_stand_in_for_a_missing_derivative(name):
     by_differences = Activation(activation.phi, kinks=activation.kinks)
     h = np.concatenate([np.linspace(-4, 4, 57), np.array(activation.kinks), [1e-3, 1.001, -1.001, 0.999]])
     # Seven values of size up to 4, each rounded, over a step of 2^-7: 3e-13; truncation is below 1e-12.
-    np.testing.assert_allclose(by_differences.dphi(h), activation.dphi(h), atol=4e-12)
+    np.testing.assert_allclose(by_differences.dphi(h), activation.dphi(h), rtol=0, atol=4e-12)
     assert by_differences.dphi(np.float32([0.25])).dtype == np.float32
 
 
@@ -208,7 +208,9 @@ def test_locates_kinks(phi, kinks, slopes):
 def test_a_derivative_of_interpolants_follows_fast_functions():
     found = Activation(lambda h: np.sin(100 * h))
     h = np.linspace(-3, 3, 101)
-    np.testing.assert_allclose(found.dphi(h), 100 * np.cos(100 * h), atol=1e-9)  # 1e-13 over the cells' width, 1e-3
+    np.testing.assert_allclose(
+        found.dphi(h), 100 * np.cos(100 * h), rtol=0, atol=1e-9
+    )  # 1e-13 over the cells' width, 1e-3
     assert found.dphi(np.array([100.0])).shape == (1,)
 
 

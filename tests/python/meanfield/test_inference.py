@@ -53,13 +53,13 @@ def test_flow_is_the_matrix_exponential():
     a = theta[n:, :n] @ np.linalg.solve(theta[:n, :n], np.eye(n) - left)
     found = gradient_flow(x, y, new, times=[t], **options)
     # n roundings of the condition number, about 1e3
-    np.testing.assert_allclose(found.train_mean[0], y - left @ y, atol=1e-11)
-    np.testing.assert_allclose(found.mean[0], a @ y, atol=1e-11)
+    np.testing.assert_allclose(found.train_mean[0], y - left @ y, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.mean[0], a @ y, rtol=0, atol=1e-11)
     whole = k[n:, n:] - a @ k[:n, n:] - k[n:, :n] @ a.T + a @ k[:n, :n] @ a.T
-    np.testing.assert_allclose(found.variance[0], whole.diagonal(), atol=1e-11)
-    np.testing.assert_allclose(found.train_variance[0], (left @ k[:n, :n] @ left).diagonal(), atol=1e-11)
+    np.testing.assert_allclose(found.variance[0], whole.diagonal(), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.train_variance[0], (left @ k[:n, :n] @ left).diagonal(), rtol=0, atol=1e-11)
     given = posterior(None, y, kernels=(k, theta), kernel="ntk", time=t)
-    np.testing.assert_allclose(given.covariance, whole, atol=1e-11)
+    np.testing.assert_allclose(given.covariance, whole, rtol=0, atol=1e-11)
 
 
 def test_descent_is_repeated_steps():
@@ -68,8 +68,8 @@ def test_descent_is_repeated_steps():
     f = np.zeros((len(theta), 2))
     found = gradient_descent(x, y, new, steps=range(12), learning_rate=rate, **options)
     for step in range(12):
-        np.testing.assert_allclose(found.train_mean[step], f[:n], atol=1e-12)
-        np.testing.assert_allclose(found.mean[step], f[n:], atol=1e-12)
+        np.testing.assert_allclose(found.train_mean[step], f[:n], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found.mean[step], f[n:], rtol=0, atol=1e-12)
         np.testing.assert_allclose(found.loss[step], ((f[:n] - y) ** 2).sum() / 2, rtol=1e-10)
         f -= rate * theta[:, :n] @ (f[:n] - y)
 
@@ -89,15 +89,15 @@ def test_posterior_of_a_network_is_bayes_rule():
     n, noise = len(x), 0.1
     inverse = np.linalg.inv(k[:n, :n] + noise * np.eye(n))
     found = posterior(x, y, new, noise=noise, **options)
-    np.testing.assert_allclose(found.mean, k[n:, :n] @ inverse @ y, atol=1e-11)
-    np.testing.assert_allclose(found.covariance, k[n:, n:] - k[n:, :n] @ inverse @ k[:n, n:], atol=1e-11)
+    np.testing.assert_allclose(found.mean, k[n:, :n] @ inverse @ y, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.covariance, k[n:, n:] - k[n:, :n] @ inverse @ k[:n, n:], rtol=0, atol=1e-11)
     fit = sum(float(each @ inverse @ each) for each in y.T)
     log_det = np.linalg.slogdet(inverse)[1]
     wanted = -0.5 * (fit - 2 * log_det + 2 * n * np.log(2 * np.pi))
     assert found.log_marginal_likelihood == pytest.approx(wanted, rel=1e-11)
     alone = posterior(x, y, new, noise=noise, covariance=False, **options)
     assert alone.covariance is None
-    np.testing.assert_allclose(alone.variance, found.variance, atol=1e-12)
+    np.testing.assert_allclose(alone.variance, found.variance, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kernel", ["nngp", "ntk"])
@@ -113,7 +113,7 @@ def test_duplicates_are_told(kernel):
     asked = posterior(x, [1.0, 0.0, 0.5], X[:1], kernel=kernel, jitter=1e-3, **NETWORK)
     assert asked.jitter == 1e-3
     flow = gradient_flow(x, [1.0, 0.0, 0.5], times=np.inf, **NETWORK)  # needs none: the difference never learns
-    np.testing.assert_allclose(flow.train_mean[0], [0.75, 0.0, 0.75], atol=1e-12)
+    np.testing.assert_allclose(flow.train_mean[0], [0.75, 0.0, 0.75], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_duplicates_cost_no_digits_of_others(kernel):
     with pytest.warns(SingularKernelWarning):
         found = posterior(x, np.arange(1.0, 7.0), x[:5], kernel=kernel, **NETWORK)
     # Jitter is 1e-9 of the diagonal, over eigenvalues above 1e-3 of it: 1e-6 of y.
-    np.testing.assert_allclose(found.mean, [3.5, 2, 3, 4, 5], atol=6e-6)
+    np.testing.assert_allclose(found.mean, [3.5, 2, 3, 4, 5], rtol=0, atol=6e-6)
 
 
 def test_jitter_before_the_end_is_refused():
@@ -187,9 +187,9 @@ def test_long_times_do_not_enlarge_the_rounding_of_duplicates():
         np.testing.assert_allclose(found.loss, 0.5, rtol=1e-9)  # two inputs, each 1/2 off twice
         for each in found.mean:
             # The kernel's condition is some 1e4, which rounding is enlarged by.
-            np.testing.assert_allclose(each, wanted, atol=1e-10)
+            np.testing.assert_allclose(each, wanted, rtol=0, atol=1e-10)
     late = posterior(twice, given, new, kernel="ntk", time=1e30, **NETWORK)
-    np.testing.assert_allclose(late.mean, wanted, atol=1e-10)
+    np.testing.assert_allclose(late.mean, wanted, rtol=0, atol=1e-10)
 
 
 def test_a_kernel_without_digits_is_refused():
@@ -200,7 +200,7 @@ def test_a_kernel_without_digits_is_refused():
     with pytest.raises(ValueError, match="must be so large that it has digits"):
         gradient_flow(x, [1.0, 0.0], times=1.0, **network)
     found = posterior(1e10 * x, [1.0, 0.0], 1e10 * x, **network)
-    np.testing.assert_allclose(found.mean, [1.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(found.mean, [1.0, 0.0], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [1e150, -1e200, 1.7e308])

@@ -114,7 +114,7 @@ def test_descent_of_a_linear_layer_is_the_closed_form():
             trainer.biases[0][:] = 0
         return trainer.weights[0]
 
-    np.testing.assert_allclose(without_biases(0.1, 25), after((1 - 0.1 * lam) ** 25), atol=1e-13)
+    np.testing.assert_allclose(without_biases(0.1, 25), after((1 - 0.1 * lam) ** 25), rtol=0, atol=1e-13)
     # (1 - r l)^(t / r) is exp(-l t) up to r l^2 t / 2 exp(-l t) <= r l / (2 e): a share of the distance.
     bound = 0.002 * lam.max() / (2 * math.e) * np.linalg.norm(w0 - best)
     assert np.linalg.norm(without_biases(0.002, 500) - after(np.exp(-lam))) < 1.1 * bound
@@ -142,7 +142,7 @@ def test_a_large_scale_moves_weights_as_one_over_it():
         outputs.append(trainer.outputs(x))
     # What is left of the nonlinearity is O(1 / alpha).
     assert moved[0] == pytest.approx(moved[1], rel=0.02)
-    np.testing.assert_allclose(outputs[0], outputs[1], atol=0.02)
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=0, atol=0.02)
     assert np.abs(outputs[0]).max() > 0.1
 
 
