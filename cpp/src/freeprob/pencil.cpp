@@ -160,14 +160,13 @@ Pencil::Report Pencil::evaluate(VecIn<double> x, VecOut<double> density, VecOut<
           cdf[i] = has_density() ? on_axis : above;
         } else {  // a singular point: what the height above it gives
           w.unknown = before;
-          w.last_step = 0;
         }
         warm = density[i] > 1e-6 / reach_;
       }
       bulk[i] = has_density();
       if (bulk[i] == 0) density[i] = 0;
       cdf[i] -= 2 * std::floor((cdf[i] + 0.5) / 2);
-      report.residual = std::max(report.residual, w.last_step);
+      report.residual = std::max(report.residual, w.unmet);
       last = at;
     }
     report.iterations = w.iterations;
@@ -203,7 +202,6 @@ Pencil::Report Pencil::resolvent(const std::vector<Complex>& z, std::vector<Comp
     const std::vector<Matrix> before = w.unknown;
     if (!newton(w, z[i], 0, 12, true) || !is_resolvent(w, 1e-7)) {
       w.unknown = before;
-      w.last_step = 0;
       residual(w, z[i], nearest, false);
     } else {
       residual(w, z[i], 0, false);
@@ -211,7 +209,7 @@ Pencil::Report Pencil::resolvent(const std::vector<Complex>& z, std::vector<Comp
     g[i] = w.green(0, 0);
     if (z[i].imag() == 0 && -g[i].imag() / pi <= least_density * std::max(1 / reach_, std::abs(g[i])))
       g[i] = g[i].real();
-    reports[i].residual = w.last_step;
+    reports[i].residual = w.unmet;
     reports[i].iterations = w.iterations;
   });
   Report out;

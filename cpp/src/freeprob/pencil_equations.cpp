@@ -17,6 +17,12 @@ using small::times;
 // Eigenvectors worse conditioned than this lose too many digits.
 constexpr double conditioned = 3e4;
 
+/// How large the error is next to what it is an error of.
+double relative(const Matrix& error, const Matrix& whole) {
+  const double size = small::largest(whole);
+  return size > 0 ? small::largest(error) / size : 0;
+}
+
 /// Some rows and columns.
 void picked(const Matrix& m, const std::vector<int>& which, Matrix& out) {
   out.size(static_cast<int>(which.size()), static_cast<int>(which.size()));
@@ -211,6 +217,7 @@ void Pencil::after(Work& w, std::size_t i, bool jacobian) const {
     w.plain[i] = size <= 1;
     for (std::size_t k = 0; k < error.a.size(); ++k) error.a[k] = g.a[k] - mean.a[k];
     w.off = std::max(w.off, small::largest(error) / size);
+    if (!jacobian) w.unmet = std::max(w.unmet, w.off);
     if (w.plain[i]) return;
     Matrix& inverse = w.middle;
     small::invert(g, inverse, w.scratch);
@@ -231,6 +238,8 @@ void Pencil::after(Work& w, std::size_t i, bool jacobian) const {
     if (jacobian) {
       w.before_g[i] = w.after_g[i] = core;
       w.factor[i] = -law.variance();
+    } else {
+      w.unmet = std::max(w.unmet, relative(error, rho));
     }
     return;
   }
@@ -241,7 +250,10 @@ void Pencil::after(Work& w, std::size_t i, bool jacobian) const {
   small::invert(inner, w.function, w.scratch);
   for (int a = 0; a < r; ++a)
     for (int b = 0; b < r; ++b) error(a, b) = rho(a, b) - law.mean() * w.function(a, b);
-  if (!jacobian) return;
+  if (!jacobian) {
+    w.unmet = std::max(w.unmet, relative(error, rho));
+    return;
+  }
   w.before_g[i] = w.after_g[i] = w.function;
   w.factor[i] = -law.mean() * law.jump();
 }
@@ -268,6 +280,7 @@ void Pencil::residual(Work& w, Complex z, double eta, bool jacobian) const {
   }
   w.log_det = 0;
   w.off = 0;
+  if (!jacobian) w.unmet = 0;
   small::invert(w.whole, w.green, w.scratch, &w.log_det);
   w.frame_green.zero(ranks, d);  // U^* G
   w.green_frame.zero(d, ranks);  // G U

@@ -27,7 +27,8 @@ struct Pencil::Work {
   std::vector<small::Matrix> g, error, mean, by_unknown, before_g, after_g, direct, picked;
   std::vector<double> factor;
   std::vector<char> plain;  // whether d residual is dg, for that part
-  double off = 0;           // the largest relative residual
+  double off = 0;           // the largest relative residual of laws without a closed form: what Newton's method asks
+  double unmet = 0;         // of all laws, after a call of residual without the Jacobian
   small::Matrix whole, green, frame_green, green_frame, reduced, jacobian, step, scratch, scratch2;
   small::Matrix omega, function, vectors, inverse_vectors, schur, basis, left, right, middle, other;
   std::vector<Complex> values, functions, slopes;

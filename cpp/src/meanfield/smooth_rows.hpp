@@ -20,11 +20,6 @@ DEEPRMT_LEAF T arcsine_of(T x, T left) {
   return std::copysign(small ? half : std::numbers::pi_v<T> / 2 - 2 * half, x);
 }
 
-template <class T>
-DEEPRMT_LEAF T state_of(T r) {
-  return std::copysign(std::max(1 - std::abs(r), T(0)), r);
-}
-
 /// (1 + a + b + a b (1 - r^2)) / ((1 + a) (1 + b)), 1 - |r| = gap: neither large nor lost where a and b are.
 template <class T>
 DEEPRMT_LEAF T determinant(T a, T b, T inverse_root_a, T inverse_root_b, T gap) {

@@ -46,6 +46,7 @@ _WALKS = 200  # points at most that are reached by walking along the axis
 _SHRINK = 16.0
 _RETREAT = 1e-14  # of mass, that an end's power law may stand for where the solver fails further in
 _NOTHING = 1e-9  # of mass: an atom that is about to appear
+_FAR_OUT, _MOMENTS = 1e3, 5  # radii, beyond which that many moments are exact to 1e-18
 
 
 def _nothing(usual: float, above: float, below: float) -> float:
@@ -770,19 +771,64 @@ class Convolution(Law):
             before = value
         return None
 
+    # ---- far out, where w G - 1 is little next to 1, and would be known by its difference alone ----
+
+    @cached_property
+    def _outlook(self) -> tuple[float, Array]:
+        """The radius of the law about 0, and its first moments in units of that."""
+        radius = max(abs(end) for end in self._hull())
+        with np.errstate(over="ignore", invalid="ignore"):
+            return radius, np.array([float(self.moment(k)) / np.float64(radius) ** k for k in range(1, 1 + _MOMENTS)])
+
+    def _far_out(self, z: Complex) -> NDArray[np.bool_]:
+        """Where the first moments say all."""
+        far = np.abs(z) > _FAR_OUT * max(abs(end) for end in self._hull())
+        return far if not far.any() or np.isfinite(self._outlook[1]).all() else np.zeros(z.shape, bool)
+
+    def _expanded(self, z: Complex) -> tuple[Complex, Complex, Complex]:
+        """sum m_k / z^k, sum k m_k / z^k and sum m_k / (k z^k)."""
+        radius, scaled = self._outlook
+        order = np.arange(1, 1 + _MOMENTS)
+        powers = (radius / z)[:, None] ** order
+        return powers @ scaled, powers @ (scaled * order), powers @ (scaled / order)
+
     # ---- as a factor of another one ----
 
     def _resolvent(self, w: Complex) -> tuple[Complex, Complex]:
         """G and G' in the closed upper half-plane, from one solution."""
-        points, _, gap = self._raised(w)
-        _, state = self._at(points)
-        g = self._rule.cauchy(points, state.c)
-        slope = self._rule.cauchy_slope(points, state.c, self._equations.slope(state))
-        return np.where(gap, g.real + 0j, g), np.where(gap, slope.real + 0j, slope)
+        far = self._far_out(w)
+        g, slope = np.empty(w.shape, np.complex128), np.empty(w.shape, np.complex128)
+        if far.any():
+            at = w[far]
+            small, bent, _ = self._expanded(at)
+            g[far], slope[far] = (1 + small) / at, -(1 + small + bent) / at / at
+        if not far.all():
+            points, _, gap = self._raised(w[~far])
+            _, state = self._at(points)
+            here = self._rule.cauchy(points, state.c)
+            change = self._rule.cauchy_slope(points, state.c, self._equations.slope(state))
+            g[~far] = np.where(gap, here.real + 0j, here)
+            slope[~far] = np.where(gap, change.real + 0j, change)
+        return g, slope
+
+    def _resolvent_moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
+        """1 + M, M and M' with M = w G - 1."""
+        g, slope = self._resolvent(w)
+        one, change = w * g, g + w * slope
+        small, far = one - 1, self._far_out(w)
+        if far.any():
+            small[far], bent, _ = self._expanded(w[far])
+            change[far] = -bent / w[far]
+        return one, small, change
 
     def _mean_argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""
-        return self._argument(self._at(self._raised(w)[0])[1])
+        far, out = self._far_out(w), np.empty(w.shape)
+        if far.any():
+            out[far] = np.angle(w[far]) - self._expanded(w[far])[2].imag
+        if not far.all():
+            out[~far] = self._argument(self._at(self._raised(w[~far])[0])[1])
+        return out
 
     # ---- off the axis ----
 
@@ -852,7 +898,12 @@ class Convolution(Law):
     def _transform_at(self, z: Complex, slope: bool) -> Complex:
         """m or its derivative, next to ends by series, elsewhere by solving."""
         upper = np.where(z.imag < 0, np.conj(z), z) + 0j
-        out, rest = np.empty_like(upper), np.ones(z.shape, bool)
+        far = self._far_out(upper)
+        out, rest = np.empty_like(upper), ~far
+        if far.any():
+            at = upper[far]
+            small, bent, _ = self._expanded(at)
+            out[far] = (1 + small + bent) / at / at if slope else -(1 + small) / at
         hull = self._hull()
         if (np.abs(upper.imag) < _BESIDE * max(self._scale, hull[1] - hull[0])).any():
             for end, room in self._ends:

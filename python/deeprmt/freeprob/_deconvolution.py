@@ -298,7 +298,7 @@ def precise(law: Law) -> Source:
     base = law.base if isinstance(law, Affine) else law
     if not isinstance(base, Convolution) or out.accuracy <= _RESOLVED:
         return out
-    solved = Solved(base, base._resolvent, base._mean_argument)
+    solved = Solved(base, base._resolvent, base._resolvent_moments, base._mean_argument)
     if isinstance(law, Affine):
         return Scaled(law, solved)
     return solved

@@ -35,11 +35,11 @@ def factor(law: Law, *, product: bool) -> Source:
     """
     if isinstance(law, FussCatalan) and law.s >= 1 and product:
         law = FreeProduct([(MarchenkoPastur(1.0), law.s)])
-        return Solved(law, law._resolvent, law._mean_argument)
+        return Solved(law, law._resolvent, law._resolvent_moments, law._mean_argument)
     out = source(law)
     base = law.base if isinstance(law, Affine) else law
     if out.accuracy > 1e-9 and isinstance(base, Convolution):
-        solved = Solved(base, base._resolvent, base._mean_argument)
+        solved = Solved(base, base._resolvent, base._resolvent_moments, base._mean_argument)
         return Scaled(law, solved) if isinstance(law, Affine) else solved
     if out.accuracy > 1e-6:
         raise ConvergenceError(

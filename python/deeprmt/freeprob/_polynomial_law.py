@@ -223,9 +223,10 @@ class PolynomialLaw(Law):
     def report(self) -> dict[str, Any]:
         """How the law was solved.
 
-        The size of the pencil, the number of unknowns at each point, Newton steps so far, the largest last step, the
-        largest difference between the integral of the density and the distribution function, how far off an edge may be
-        (where the density is too steep for the solver), and the mass in all.
+        The size of the pencil, the number of unknowns at each point, Newton steps so far, by how much the equations are
+        not met at most, relative to their terms (rounding, of which the density at an end of the support shows the
+        root), the largest difference between the integral of the density and the distribution function, how far off an
+        edge may be (where the density is too steep for the solver), and the mass in all.
         """
         structure = self._structure
         total = sum(mass for _, mass in structure.atoms) + sum(right - left for left, right in structure.levels)

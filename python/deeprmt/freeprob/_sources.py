@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 from .. import _core
 from .._arguments import available_threads
 from ..errors import ConvergenceError
-from ..laws import Beta, Law, MarchenkoPastur, Semicircle
+from ..laws import Beta, Law, MarchenkoPastur, Mixture, Semicircle
 from ..laws._affine import Affine
+from ..laws._mixture import merged
 from ..laws._power import Power
 from ..laws._squared_slope import Falling, power_of_slope
 
-__all__ = ["Atoms", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
+__all__ = ["Atoms", "Mixed", "Scaled", "Series", "Slopes", "Solved", "Source", "source"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -57,6 +59,11 @@ class Source:
                 self.gaps.append((last, low))
             last = max(last, high)
         self.gaps.append((last, math.inf))
+
+    @property
+    def pieces(self) -> list[tuple[float, float]]:
+        """The intervals between the gaps; single points are atoms."""
+        return [(before[1], after[0]) for before, after in pairwise(self.gaps)]
 
     @property
     def hull(self) -> tuple[float, float]:
@@ -152,6 +159,13 @@ class Scaled(Source):
             g, slope = np.conj(g), np.conj(slope)
         return g / self._factor, slope / self._factor**2
 
+    def moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
+        """1 + M, M and M'."""
+        if self._offset != 0 or self._factor < 0:
+            return super().moments(w)
+        one, y, slope = self._base.moments(w / self._factor)  # with the digits that the base has of M
+        return one, y, slope / self._factor
+
     def argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""
         inner = (w - self._offset) / self._factor
@@ -167,18 +181,53 @@ class Solved(Source):
         self,
         law: Law,
         resolvent: Callable[[Complex], tuple[Complex, Complex]],
+        moments: Callable[[Complex], tuple[Complex, Complex, Complex]],
         argument: Callable[[Complex], Array],
     ) -> None:
         super().__init__(law)
-        self._resolvent, self._argument = resolvent, argument
+        self._resolvent, self._moments, self._argument = resolvent, moments, argument
 
     def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
         """G and G'."""
         return self._resolvent(w)
 
+    def moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
+        """1 + M, M and M'."""
+        return self._moments(w)
+
     def argument(self, w: Complex) -> Array:
         """The mean of arg(w - x)."""
         return self._argument(w)
+
+
+class Mixed(Source):
+    """A mixture: the parts' transforms, added up. Where parts overlap, the sum is not smooth at their ends."""
+
+    def __init__(self, law: Mixture) -> None:
+        super().__init__(law)
+        self._parts = [(weight, source(part)) for weight, part in law.parts]
+        self.accuracy = sum(weight * part.accuracy for weight, part in self._parts)
+        # As the parts have their ends: what has none is cut.
+        pieces = merged((low, high) for _, part in self._parts for low, high in part.pieces)
+        ends = [-math.inf, *(end for pair in pieces for end in pair), math.inf]
+        self.gaps = list(zip(ends[::2], ends[1::2], strict=True))
+
+    def _sum(self, values: Callable[[Source], Any]) -> Any:
+        return sum(weight * np.asarray(values(part)) for weight, part in self._parts)
+
+    def resolvent(self, w: Complex) -> tuple[Complex, Complex]:
+        """G and G'."""
+        g, slope = self._sum(lambda part: part.resolvent(w))
+        return g, slope
+
+    def moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
+        """1 + M, M and M'."""
+        one, y, slope = self._sum(lambda part: part.moments(w))
+        return one, y, slope
+
+    def argument(self, w: Complex) -> Array:
+        """The mean of arg(w - x)."""
+        return np.asarray(self._sum(lambda part: part.argument(w)))
 
 
 class Slopes(Source):
@@ -334,6 +383,14 @@ def source(law: Law) -> Source:
         return _made(law)
 
 
+def _overlap(law: Mixture) -> bool:
+    """Whether parts with a density have points in common, or one has no end."""
+    pairs = sorted(pair for _, part in law.parts for pair in part.support())
+    return any(not math.isfinite(end) for pair in pairs for end in pair) or any(
+        before[1] >= after[0] for before, after in pairwise(pairs)
+    )
+
+
 def _made(law: Law) -> Source:
     if isinstance(law, Affine):
         base = source(law.base)
@@ -351,6 +408,8 @@ def _made(law: Law) -> Source:
         return Slopes(law)
     from ._panels import Halves, Panels
 
+    if isinstance(law, Mixture) and _overlap(law):
+        return Mixed(law)
     if not all(math.isfinite(end) for pair in law.support() for end in pair):
         return Panels(law)
     solves_itself = type(law).__module__ in _SOLVED

@@ -185,6 +185,11 @@ class SplitProduct(FreeProduct):
         g, slope = self._source.resolvent(w)
         return (1 - p) / w + p * g, p * slope - (1 - p) / (w * w)
 
+    def _resolvent_moments(self, w: Complex) -> tuple[Complex, Complex, Complex]:
+        p = self._split[0]
+        one, y, slope = self._source.moments(w)
+        return (1 - p) + p * one, p * y, p * slope
+
     def _mean_argument(self, w: Complex) -> Array:
         p = self._split[0]
         return np.asarray((1 - p) * np.angle(w) + p * self._source.argument(w))

@@ -15,6 +15,7 @@ from .._arguments import (
     Floats,
     as_choice,
     as_count,
+    as_counts,
     as_dtype,
     as_key,
     as_real,
@@ -66,6 +67,8 @@ class _Trials:
 
 # Stands for q0 = 0: signals of 1e-8 see a smooth activation's slope at 0 to the last bit, and do not underflow.
 _faint = 1e-16
+# Inputs of one more power of ten would be beyond what an array can name.
+_widest = 10**18
 
 
 def stationary_input(mlp: MLP) -> float:
@@ -184,6 +187,7 @@ def singular_values(
     if not isinstance(mlp, MLP):
         raise TypeError(f"singular_values: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
     mlp._refuse_small_output("singular_values")
+    as_counts("singular_values", "mlp.widths", mlp.widths, most=_widest)
     trials = as_count("singular_values", "trials", trials)
     if not isinstance(log, bool | np.bool_):
         raise TypeError(f"singular_values: log must be True or False, got {log!r}")

@@ -32,6 +32,8 @@ __all__ = [
 
 # The range in which a fixed point is sought; beyond it lie 0 and infinity.
 _least, _most = 1e-60, 1e60
+# Above every fixed point that bounded activations have with the largest sigma_w and sigma_b.
+_last = 1e305
 _probes = np.concatenate([np.linspace(0, 20, 401), np.geomspace(20, 100, 99)])
 
 
@@ -381,11 +383,14 @@ def _flow(drift: _Drift, start: float) -> float:
         step = min(max(abs(value), 1.5 * step), 16.0)
         there += direction * step
         if there > math.log(_most) if direction > 0 else there < math.log(_least):
-            if direction > 0 and drift(math.log(1e150)) < 0:
+            if direction > 0 and here < math.log(_most) and drift(math.log(_most)) < -rounding:
+                there = math.log(_most)  # the last step went too far
+            elif direction > 0 and drift(math.log(_last)) < 0:
                 raise ValueError(
                     f"fixed_point: with {drift.activation.name}, sigma_w^2 = {drift.weight:g} and sigma_b^2 ="
                     f" {drift.bias:g} the fixed point is above q = {_most:g}, out of reach"
                 )
-            return math.inf if direction > 0 else 0.0
+            else:
+                return math.inf if direction > 0 else 0.0
         value = drift(there)
     return _root(drift, min(here, there), max(here, there))

@@ -266,5 +266,8 @@ def slope_masses(activation: Activation, q: float) -> tuple[Floats, Floats]:
     values, piece = np.unique(np.array(activation.slopes, dtype=float), return_inverse=True)
     ends = np.array([-math.inf, *activation.kinks, math.inf]) / math.sqrt(max(q, least_variance))
     low, high = ends[:-1], ends[1:]
+    # From whichever of the middle and the two ends is closest, so that no digit is lost to a difference.
+    around = (special.erf(high / math.sqrt(2)) - special.erf(low / math.sqrt(2))) / 2
     below, above = special.ndtr(high) - special.ndtr(low), special.ndtr(-low) - special.ndtr(-high)
-    return values, np.bincount(piece.reshape(-1), np.where(high > -low, above, below))
+    close = (np.maximum(np.abs(low), np.abs(high)) < 1) | ((low < 0) & (high > 0))
+    return values, np.bincount(piece.reshape(-1), np.where(close, around, np.where(high > -low, above, below)))

@@ -169,8 +169,10 @@ def _gelu(a: Array, b: Array, c: Array, derivative: int) -> Array:
 
 def _wave(a: Array, b: Array, c: Array, odd: bool) -> Array:
     """Of sin if odd, of cos else: exp(-(a + b) / 2) times sinh or cosh of c sqrt(a b), without overflow."""
-    k = np.abs(c) * np.sqrt(a) * np.sqrt(b)
-    top = np.exp(k - (a + b) / 2) / 2
+    root_a, root_b = np.sqrt(a), np.sqrt(b)
+    k = np.abs(c) * root_a * root_b
+    # k - (a + b) / 2 without that difference, of which large a and b leave nothing but rounding.
+    top = np.exp(-((root_a - root_b) ** 2) / 2 - (1 - np.abs(c)) * root_a * root_b) / 2
     return np.asarray(-np.sign(c) * top * np.expm1(-2 * k) if odd else top * (1 + np.exp(-2 * k)))
 
 

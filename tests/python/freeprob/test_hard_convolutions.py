@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -449,3 +450,75 @@ def test_a_tail_below_rounding_does_not_stop_the_rest():
     far = (x > 10) & (x < 20)
     np.testing.assert_allclose(above[far], Gamma(2.0).sf(x[far]), rtol=3e-3, atol=1e-11)
     assert (above[x > 30] < 1e-10).all()
+
+
+def split_power():
+    parts = [(0.25, Semicircle(0.1875).shift(0.875)), (0.75, Semicircle(0.0625).shift(0.375))]
+    return free_power(Mixture(parts), 1.25, "product")
+
+
+@pytest.mark.parametrize("z", [3e3, 7e5, 1e9 + 1j, -1e14, 1e70])
+def test_a_product_from_afar_is_its_moments(z):
+    law = split_power()
+    m1, m2, m3, m4 = (float(law.moment(k)) / z**k for k in (1, 2, 3, 4))
+    # The next moment is 1e-17 of the whole at most; what is left are some roundings.
+    np.testing.assert_allclose(-z * law.stieltjes(z), 1 + m1 + m2 + m3 + m4, rtol=2e-15)
+    slope = law._stieltjes_derivative(np.array([z], np.complex128))[0]
+    np.testing.assert_allclose(z * z * slope, 1 + 2 * m1 + 3 * m2 + 4 * m3 + 5 * m4, rtol=2e-15)
+
+
+def test_a_product_with_noise_added():
+    law, noise = split_power(), Semicircle(0.15)
+    noisy = free_add(law, noise)
+    low, high = noisy.support()[0]
+    x = np.linspace(low, high, 7)[1:-1]
+    m = noisy.stieltjes(x)
+    # m(z) = m_law(z + sigma^2 m(z)); both are solved to some roundings of values up to 5.
+    np.testing.assert_allclose(law.stieltjes(x + noise.sigma**2 * m), m, rtol=0, atol=1e-13)
+    assert float(noisy.expect(np.ones_like)) == pytest.approx(1, abs=1e-12)
+
+
+def mixed_g(w):
+    """G of the mixture below, in closed form, for Im w > 0."""
+
+    def semicircle(z, sigma):
+        return (z - mpmath.sqrt(z - 2 * sigma) * mpmath.sqrt(z + 2 * sigma)) / (2 * sigma**2)
+
+    low, high = (1 - mpmath.sqrt("0.5")) ** 2, (1 + mpmath.sqrt("0.5")) ** 2
+    noise = w - mpmath.mpf("0.5") - mpmath.sqrt(w - low) * mpmath.sqrt(w - high)
+    return semicircle(w, 1) / 2 + semicircle(w - 1, mpmath.mpf("0.5")) / 4 + noise / w / 4
+
+
+def test_a_mixture_of_laws_that_overlap_is_exact():
+    mixture = Mixture([(0.5, Semicircle()), (0.25, Semicircle(0.5).shift(1.0)), (0.25, MarchenkoPastur(0.5))])
+    total = free_add(mixture, Semicircle(0.75))
+    low, high = total.support()[0]
+    x = np.linspace(low, high, 9)[1:-1]
+    with mpmath.workdps(30):
+        for at, density, m in zip(x, total.pdf(x), total.stieltjes(x), strict=True):
+            g = mpmath.findroot(lambda g, at=at: mixed_g(at - 0.5625 * g) - g, mpmath.mpc(-m))
+            assert density == pytest.approx(float(-g.imag / mpmath.pi), abs=1e-14)  # some roundings of at most 0.3
+    assert total.report.accuracy == 0
+
+
+def test_products_and_multiples_of_mixtures():
+    mixture = Mixture([(0.5, MarchenkoPastur(0.5)), (0.5, MarchenkoPastur(0.25, 1.5))])
+    plain, scaled = (
+        free_multiply(mixture, MarchenkoPastur(0.5)),
+        free_multiply(mixture.scale(4.0), MarchenkoPastur(0.5)),
+    )
+    low, high = plain.support()[0]
+    x = np.linspace(low, high, 9)[1:-1]
+    np.testing.assert_allclose(4 * scaled.pdf(4 * x), plain.pdf(x), rtol=1e-12)
+    z = x[::3] + 0.1j
+    y = -z * plain.stieltjes(z) - 1
+    w = z / (1 + 0.5 * y)  # omega of the mixture is z S(y), and S of Marchenko-Pastur is 1 / (1 + c y)
+    np.testing.assert_allclose(-w * mixture.stieltjes(w) - 1, y, rtol=0, atol=1e-13)
+
+
+def test_mixtures_of_laws_without_an_end():
+    mixture = Mixture([(0.5, Gamma(2.0)), (0.5, Semicircle())])
+    total = free_add(mixture, Semicircle(0.5))
+    assert float(total.mean()) == pytest.approx(1.0, abs=1e-12)
+    # All but 1e-13 of the mass is kept, and the quadrature aims at 1e-11.
+    assert float(total.expect(np.ones_like)) == pytest.approx(1.0, abs=1e-10)

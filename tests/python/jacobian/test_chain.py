@@ -309,3 +309,11 @@ def test_overflow_is_called_that_and_no_thread_warns():
             MLP([30] * 3, "tanh", sigma_w=2e307), x=np.ones(30), trials=8, rng=0, log=True, threads=4
         )
     assert values.shape == (8, 30)
+
+
+@pytest.mark.parametrize("widths", [[10**30] * 3, [4, 10**30, 4], [4, 4, 10**19]])
+@pytest.mark.parametrize("surrogate", [False, True])
+def test_widths_that_no_array_has_are_named(widths, surrogate):
+    at = next(i for i, n in enumerate(widths) if n > 10**18)
+    with pytest.raises(ValueError, match=rf"singular_values: mlp.widths\[{at}\] must be at most {10**18}, got 10+$"):
+        singular_values(MLP(widths, "tanh", sigma_w=1.0), surrogate=surrogate)

@@ -119,3 +119,37 @@ def test_the_map_is_monotone_and_convex_on_the_right_half(name, sigma_w, sigma_b
 def test_refuses(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"),
+    [
+        # E phi'^2 sqrt(q) as q goes to infinity: the integral of phi'^2 over the line, over sqrt(2 pi).
+        ("tanh", 4 / 3 / math.sqrt(2 * math.pi)),
+        ("hard_tanh", 2 / math.sqrt(2 * math.pi)),
+        ("erf", 2 / math.pi),
+    ],
+)
+@pytest.mark.parametrize("sigma_w", [2.0**40, 2.0**62, 3.0 * 2.0**70, 1e29])
+def test_wide_weights_make_signs(name, slope, sigma_w):
+    """There phi is a sign: c goes to 2 / pi arcsin c, and pairs are uncorrelated."""
+    scales = depth_scales(name, sigma_w, sigma_b=0.1)
+    # Corrections are of the order 1 / sigma_w < 1e-12.
+    assert scales.q_star == pytest.approx(sigma_w**2, rel=2e-12)
+    assert scales.chi == pytest.approx(slope * sigma_w, rel=2e-12)
+    assert scales.chi_c == pytest.approx(2 / math.pi, rel=2e-12)
+    assert 0 <= scales.c_star < 1e-15
+
+
+@pytest.mark.parametrize("sigma_w", [2.0**40, 2.0**62, 3e20, 1e25])
+def test_wide_weights_forget_through_a_sine(sigma_w):
+    scales = depth_scales("sin", sigma_w, sigma_b=0.1)
+    assert scales.q_star == pytest.approx(sigma_w**2 / 2, rel=1e-14)
+    assert (scales.c_star < 1e-15, scales.chi_c) == (True, 0.0)
+
+
+@pytest.mark.parametrize("name", ["tanh", "hard_tanh", "erf", "sigmoid", "sin"])
+@pytest.mark.parametrize("sigma_w", [2e30, 1e80, 1e150])
+def test_variances_out_of_reach_are_called_that(name, sigma_w):
+    with pytest.raises(ValueError, match=r"sigma_w\^2 = [14]e.*above q = 1e\+60, out of reach"):
+        depth_scales(name, sigma_w, sigma_b=0.1)

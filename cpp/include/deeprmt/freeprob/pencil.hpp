@@ -93,7 +93,7 @@ class Pencil {
   Pencil(Mat<Complex> constant, std::vector<Mat<Complex>> frames, std::vector<Mat<Complex>> cores,
          std::vector<LetterLaw> laws, double reach);
 
-  using Report = SolveReport;  // residual: the last Newton step, relative to the solution
+  using Report = SolveReport;  // residual: by how much the equations are not met, relative to their terms
 
   /// Solves ever closer to 0, on the sides that have a density, each time from the solution before; `evaluate` then
   /// starts there. Where a density diverges steeply at 0, no solution far above the axis leads to points close by.
