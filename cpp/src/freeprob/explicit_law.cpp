@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 #include <utility>
+#include <variant>
 
 #include "chain.hpp"
 #include "continuation.hpp"
@@ -20,6 +21,7 @@ struct ExplicitLaw::Solved {
   std::vector<Atom> atoms;
   ExplicitSupport support;
   double log_floor;  // below it the mass is not resolved
+  double work;       // flops of a point next to one that is solved, roughly
 
   /// in_bulk, or, where x is within rounding of an end of (low, high), at the nearest point that can be told from it.
   bool solve(double low, double high, double x, Chain::Point& p, Trail& trail, Chain::Value& found) const;
@@ -30,6 +32,12 @@ namespace {
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double pi = std::numbers::pi;
 
+double work_of(const std::vector<ExplicitLaw::Step>& steps) {
+  double work = 1000;
+  for (const auto& step : steps) work += std::holds_alternative<ExplicitLaw::Slopes>(step) ? 2e4 : 30;
+  return work;
+}
+
 }  // namespace
 
 ExplicitLaw::ExplicitLaw(const std::vector<Step>& steps, std::vector<Atom> atoms, bool ends_at_last_atom) {
@@ -37,7 +45,8 @@ ExplicitLaw::ExplicitLaw(const std::vector<Step>& steps, std::vector<Atom> atoms
   check::that(!ends_at_last_atom || !atoms.empty(), "ExplicitLaw: there is no atom for the law to end at");
   ExplicitSupport support = support_of(chain, atoms, ends_at_last_atom);
   const double log_floor = chain.log_floor();
-  solved_ = std::make_shared<const Solved>(std::move(chain), std::move(atoms), std::move(support), log_floor);
+  solved_ =
+      std::make_shared<const Solved>(std::move(chain), std::move(atoms), std::move(support), log_floor, work_of(steps));
 }
 
 const std::vector<ExplicitLaw::Gap>& ExplicitLaw::gaps() const { return solved_->support.gaps; }
@@ -90,6 +99,7 @@ ExplicitLaw::Report ExplicitLaw::evaluate(VecIn<double> x, VecOut<double> densit
       return good;
     };
   };
+  threads = useful_threads(law.work * static_cast<double>(x.size()), threads);
   return solve_points(x.size(), 256, threads, start, [&](Index k) { return x[order[static_cast<std::size_t>(k)]]; });
 }
 
@@ -131,6 +141,7 @@ ExplicitLaw::Report ExplicitLaw::resolvent(const std::vector<Complex>& z, std::v
     };
   };
   const auto place = [&](Index k) { return std::abs(z[static_cast<std::size_t>(k)]); };
+  threads = useful_threads(10 * law.work * static_cast<double>(z.size()), threads);  // each from far above the axis
   return solve_points(static_cast<Index>(z.size()), 16, threads, start, place);
 }
 
