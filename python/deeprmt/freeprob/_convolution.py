@@ -37,6 +37,8 @@ _BESIDE = 1e-7  # of the room that an end has: closer to it the transform comes 
 _CLOSE = 1e-11  # to an edge, in widths: there the density is the power law of what is seen further in
 _CLOSE_TO_CUSP = 1e-8
 _LEAST = 1e-280  # stands for 0 where a product's density diverges there
+_ANGLES = 10.0  # of what omegas on the axis may have by rounding
+_TINY = 1e-150  # below it a product's values are as good as 0
 _EMPTY = 1e-10  # of mass, between an end and where a solver that fails in a thin tail stops
 _LOST = 1e-7  # of mass: more than that is an error
 _LEAST_MASS = 4e-15  # that an interval of its own is kept for
@@ -231,7 +233,7 @@ class Convolution(Law):
     def _nodes(self, i: int) -> Array:
         low, high, *_ = self._intervals_with_sf[i]
         if self._rule.product and low == 0:
-            end = min(25.0, math.sqrt(math.log(high / self._least)))
+            end = min(25.0, math.sqrt(math.log(high / self._aim)))
             return np.asarray(
                 high * np.exp(-(np.concatenate([np.linspace(0.05, 5, 80), np.linspace(5.2, end, 60)]) ** 2))
             )
@@ -452,14 +454,14 @@ class Convolution(Law):
                     noise = self._equations.rounding(state[-1:] if side == 1 else state[:1])
                     least = min(max(least, 256 * noise * (edge if self._rule.product else 1)), 1e-3 * reach)
                 while True:
-                    step = least * np.array([1.0, 4.0 if least <= far else 1.5])
+                    step = least * np.array([1.0, 4.0 if least < far else 1.5])
                     x = low + step if side == 0 else high - step
                     try:
                         density = self._inner(i, x, least > 1e-4 * reach)[0]
                     except ConvergenceError:
                         if least > 9 * far:
                             raise
-                        least = 8 * least if least <= far / 10 else far if least < far else math.sqrt(10) * least
+                        least = 8 * least if least <= far / 10 else far if least < far else 10**0.25 * least
                         continue
                     if least >= far and density[1] * step[1] > _EMPTY:
                         raise ConvergenceError(
@@ -558,7 +560,7 @@ class Convolution(Law):
             f[middle], s[middle] = self._inner(i, here[middle])
         if close_low.any():
             if self._rule.product and low == 0:
-                f[close_low], mass = self._towards_zero(i, here[close_low])
+                f[close_low], mass = self._towards_zero(here[close_low])
             else:
                 f[close_low], mass = self._power_law(i, 0, here[close_low] - low)
             s[close_low] = top - self._mass_at(low) - mass
@@ -623,7 +625,25 @@ class Convolution(Law):
 
     @cached_property
     def _least(self) -> float:
-        """Below it the power law of the density at 0 takes over.
+        """Below it the power law of the density at 0 takes over: `_aim`, or where an angle is lost to rounding.
+
+        Between factors whose densities vanish at 0 the angles fall like powers of x, or faster.
+        """
+        aim = self._aim
+        if self._pieces[0][0] > 0:
+            return aim
+        planned = self._nodes(0)
+        self._guess(0, planned[:1])  # makes the table
+        nodes, _, state = self._tables[0]
+        if nodes[0] <= 1.01 * planned.min():
+            return aim
+        height = np.minimum(state.c.imag, state.p.imag.min(axis=0, initial=np.inf))
+        seen = nodes[height > _ANGLES * self._equations.floor]
+        return max(aim, float(seen[0] if seen.size else nodes[-1]))
+
+    @cached_property
+    def _aim(self) -> float:
+        """How close to 0 the equations of a product are expected to be solved.
 
         Where several factors share the largest mass at 0, y goes there like a root of x to minus the mass that is not
         at 0, and rounding of y hides how far it still is.
@@ -659,21 +679,27 @@ class Convolution(Law):
         known = np.flatnonzero(~(angle <= 1e-12))
         return float(shares[known[0]]) if known.size else 1e-3
 
-    def _towards_zero(self, i: int, x: Array) -> tuple[Array, Array]:
-        """The density of a product close to 0 where the support begins there, and the mass below."""
+    @cached_property
+    def _beside_zero(self) -> tuple[float, float, float]:
+        """The density of a product at `_least`, the exponent of its power law below, and the mass there."""
         unit = self._least
         ratio = 16.0 if unit > 1e-14 * self._scale else 1e4
-        (near, far), (above, _) = self._inner(i, np.array([1.0, ratio]) * unit)
+        ratio = min(ratio, (self._pieces[0][1] / unit) ** 0.25)
+        (near, far), (above, _) = self._inner(0, np.array([1.0, ratio]) * unit)
         power = max(float(np.log(far / near)) / math.log(ratio), -1 + 1e-3)
-        below = self._below_least(i, float(above))
+        below = self._below_least(0, float(above))
         if below > 1e-6:  # mass that piles up towards 0, like one over a logarithm
             power = near * unit / below - 1
         if abs(power) < 1e-3:
             power = 0.0
+        return float(near), power, below if below > 1e-6 else float(near) * unit / (1 + power)
+
+    def _towards_zero(self, x: Array) -> tuple[Array, Array]:
+        """The density of a product close to 0 where the support begins there, and the mass below."""
+        near, power, below = self._beside_zero
         with np.errstate(divide="ignore"):
-            f = near * (x / unit) ** power
-        share = np.where(x > 0, (x / unit) ** (1 + power), 0.0)
-        return f, (below if below > 1e-6 else near * unit / (1 + power)) * share
+            f = near * (x / self._least) ** power
+        return f, below * np.where(x > 0, (x / self._least) ** (1 + power), 0.0)
 
     def _below_least(self, i: int, above: float) -> float:
         """The mass of an interval that begins at 0 below `_least`, where the mass above that is known."""
@@ -711,8 +737,7 @@ class Convolution(Law):
                     return function(x) * self._pdf(x) * 2 * t * x
 
                 total = total + integrate(in_logarithm, Interval(0.0, end), rtol=_SETTLED)
-                least = np.array([self._least])
-                total = total + function(least)[0] * self._below_least(i, float(self._inner(i, least)[1][0]))
+                total = total + self._mean_beside_zero(function)
                 continue
             value = None if self._rule.product and high > 1e3 * low else self._by_cosines(function, low, high)
             if value is not None and not self._is_smooth(i):
@@ -727,6 +752,22 @@ class Convolution(Law):
                 value = integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
             total = total + value
         return total
+
+    def _mean_beside_zero(self, function: Callable[[Array], Any]) -> Any:
+        """An integral from 0 to `_least`, by the power law there: a share e^-(1 + power) v is below e^-v."""
+        least = self._least
+        _, power, mass = self._beside_zero
+        if mass > _EMPTY:  # the difference of masses is the better one
+            mass = self._below_least(0, float(self._inner(0, np.array([least]))[1][0]))
+        if least <= _TINY:
+            return function(np.array([least]))[0] * mass
+        most = math.log(least / _TINY)
+        edges = most * np.linspace(0.0, 1.0, 129) ** 2
+        half = np.diff(edges)[:, None] / 2
+        v = (edges[:-1, None] + half + half * _GAUSS[0]).ravel()
+        weight = (half * _GAUSS[1]).ravel() * (1 + power) * np.exp(-(1 + power) * v)
+        values = function(np.append(least * np.exp(-v), _TINY))
+        return (values * np.append(weight, math.exp(-(1 + power) * most))).sum() * mass
 
     @cached_property
     def _smooth(self) -> dict[int, bool]:

@@ -244,9 +244,9 @@ class Equations:
         if self.many:
             spread = 2 * math.sqrt(sum(t * float(each.law.var()) for each, t in parts))
             self.scale = max(high - low, abs(sum(t * float(each.law.mean()) for each, t in parts)), spread)
-        self._far, self._least = self._seen_from_afar()
+        self._far, self.floor = self._seen_from_afar()
         near = [i for i, (each, _) in enumerate(self.implicit) if self.far(each) is None or self.many]
-        self._beside_points = bool(self.implicit) and self._least < 1e-15 * self.scale
+        self._beside_points = bool(self.implicit) and self.floor < 1e-15 * self.scale
         one = len(near) == 1 and (self._beside_points or not rule.product)
         self._leader = near[0] if one else None  # the one law whose p - c is not little, and tells c
         self.size = mean if rule.product else self.scale  # of x
@@ -339,7 +339,7 @@ class Equations:
         good = np.zeros(k, bool)
         live = np.arange(k)
         before = np.full(k, np.inf)
-        steps += int(math.log10(1e-15 * self.scale / self._least))  # damped ones go down by a tenth
+        steps += int(math.log10(1e-15 * self.scale / self.floor))  # damped ones go down by a tenth
         alone = self._leader is not None
         weights = [t for _, t in self.implicit]
         # Of laws seen from afar p - c has its digits: another one leads.
@@ -373,7 +373,9 @@ class Equations:
                 damp = np.ones(live.size)
                 moves = []
                 noise = 1e-15 * (np.abs(c) + np.abs(goal) + sum((np.abs(p[i]) for i in range(n)), np.zeros(live.size)))
-                still = (np.abs(dc) <= noise * (1 + 1 / np.abs(stiffness))) & (c.imag < 1e-9 * self.scale)
+                # Next to a narrow law a low omega is no rounding.
+                lowest = c.imag if self._beside_points else np.minimum(c.imag, p.imag.min(axis=0, initial=np.inf))
+                still = (np.abs(dc) <= noise * (1 + 1 / np.abs(stiffness))) & (lowest < 1e-9 * self.scale)
                 for i in range(n):
                     move = (gaps[i] + dc) / slopes[i]
                     still &= np.abs(move) <= noise * (1 + 1 / np.abs(stiffness)) * (1 + 1 / np.abs(slopes[i]))
@@ -408,7 +410,7 @@ class Equations:
                 done = (damp == 1) & ((size < 1e-8) | ((size < 1e-3) & stalled) | (still & stalled & (size < 0.3)))
                 before[live] = size
                 finite = np.isfinite(size)
-                inside = height > self._least
+                inside = height > self.floor
                 if n == 0 or self.explicit:
                     inside &= least > -1e-9 * self.scale
                 good[live[done & finite & inside]] = True

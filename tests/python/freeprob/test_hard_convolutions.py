@@ -522,3 +522,15 @@ def test_mixtures_of_laws_without_an_end():
     assert float(total.mean()) == pytest.approx(1.0, abs=1e-12)
     # All but 1e-13 of the mass is kept, and the quadrature aims at 1e-11.
     assert float(total.expect(np.ones_like)) == pytest.approx(1.0, abs=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [(Beta(1.965, 2.9422), ErfSlope(0.0389)), (TanhSlope(0.0216), FussCatalan(1.0).shift(0.2617))],
+)
+def test_ends_in_tails_thinner_than_rounding(one, two):
+    """Close to the lower end nothing can be solved, but there is no mass either."""
+    law = free_add(one, two)
+    check(law, quantiles=1e-10, mass=1e-10)
+    assert law.expect(lambda x: x) == pytest.approx(float(law.mean()), rel=1e-10)
