@@ -22,17 +22,19 @@ constexpr double pi = std::numbers::pi;
 /// the way to a singular point. size: the largest relative step. False if it is not finite.
 bool move(const Chain& chain, Chain::Point& p, Complex step, double& size) {
   double share = 1;
+  bool good = true;  // a maximum does not tell what is not a number
   size = 0;
   const auto limit = [&](const Omega& w, Complex each) {
     const double most = reach(w) / 2, length = modulus(each);
+    if (!std::isfinite(length)) good = false;
     size = std::max(size, length / (2 * most));
     if (length * share > most) share = most / length;
     if (length < 1e-12 * most) return;  // rounding, which hold_up takes care of
-    if (w.omega.imag() + share * each.imag() <= 0) share *= 0.9 * w.omega.imag() / (-share * each.imag());
+    if (each.imag() < 0 && w.omega.imag() + share * each.imag() <= 0) share = 0.9 * w.omega.imag() / -each.imag();
   };
   limit(p.lead, step);
   for (const auto& w : p.rest) limit(w, w.to_lead * step + w.lack);
-  if (!std::isfinite(size)) return false;
+  if (!good || !std::isfinite(size)) return false;
   const auto hold_up = [](const Omega& w, Complex each) {
     const bool leaves = w.omega.imag() > 0 && w.omega.imag() + each.imag() <= 0;
     return leaves ? Complex(each.real(), -0.9 * w.omega.imag()) : each;
@@ -42,6 +44,15 @@ bool move(const Chain& chain, Chain::Point& p, Complex step, double& size) {
   chain.lead().move(p.lead, hold_up(p.lead, share * step));
   size *= share;
   return true;
+}
+
+/// Whether a solution may be the one that is seen from above. Where the density is below rounding omega comes closer to
+/// the axis than nodes are to one another, and next to each node the sums are those of that node alone: a last step may
+/// end there, however short. Elsewhere on the axis z rises with the lead.
+bool may_be_seen(const Chain& chain, Chain::Point& p, Complex log_z) {
+  if (p.lead.omega.imag() > 1e-13 * reach(p.lead)) return true;
+  const Chain::Value v = chain.value(p);
+  return modulus(log_z - v.log_z - v.lack) < 1e-6 && v.y.imag() <= 0 && v.slope.real() > std::abs(v.slope.imag());
 }
 
 /// Solves ln z = log_z from a guess p in the upper half-plane, and stays there. `found` has y of the last point, to
@@ -56,9 +67,12 @@ bool newton(const Chain& chain, Chain::Point& p, Complex log_z, int steps, Tally
     double size = 0;
     const Complex step = residual / v.slope;
     if (!move(chain, p, step, size)) return false;
+    // Where the density is below the least double the axis may be reached, and nothing on it tells which root it is.
+    if (!(p.lead.omega.imag() > 0)) return false;
     const bool at_rounding = modulus(residual) <= v.rounding && size < 1e-3;
     const bool last = i == steps - 1 && modulus(residual) <= 64 * v.rounding && size < 1e-9;
     if (convergence.done(size, at_rounding) || last) {
+      if (!may_be_seen(chain, p, log_z)) return false;
       tally.residual = modulus(residual) * convergence.shrinks();
       if (found != nullptr) {
         *found = v;

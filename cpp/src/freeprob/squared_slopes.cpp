@@ -250,10 +250,11 @@ void SquaredSlopes::move(Point& p, std::complex<double> step) const {
 
 /// 16 Gauss nodes are exact to rounding for a pole further off than about 1.5 half-widths, a margin of 0.75.
 bool SquaredSlopes::far(const Panel& panel, std::complex<double> omega, double margin) {
-  const double beside = std::max({panel.low - omega.real(), omega.real() - panel.high, 0.0});
+  const double beside = std::max({0.0, panel.low - omega.real(), omega.real() - panel.high});
   const double apart = margin * (panel.high - panel.low);
-  if (apart < tiny) return std::hypot(beside, omega.imag()) >= apart;
-  return beside * beside + omega.imag() * omega.imag() >= apart * apart;
+  // What is not a number is near nothing: it must not be halved for, panel by panel to the last.
+  if (apart < tiny) return !(std::hypot(beside, omega.imag()) < apart);
+  return !(beside * beside + omega.imag() * omega.imag() < apart * apart);
 }
 
 /// Calls each(panel) for panels that cover the law once, each short against its distance from omega: stored ones, then

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arguments import as_choice, as_number
+from .._arguments import as_choice, as_flag, as_number
 from ..laws import Discrete, Law
 from ..meanfield._series import moment
 from ..meanfield._slope_law import diagonal_law
@@ -221,7 +221,7 @@ def law(
     Raises
     ------
     TypeError
-        If mlp is no MLP.
+        If mlp is no MLP, or singular or normalized neither True nor False.
     ValueError
         If the variance grows without end, or eigenvalues are beyond the range of doubles.
     ConvergenceError
@@ -258,6 +258,8 @@ def law(
     if not isinstance(mlp, MLP):
         raise TypeError(f"jacobian.law: mlp must be a deeprmt.networks.MLP, got {type(mlp).__name__}")
     mlp._refuse_small_output("jacobian.law")
+    singular = as_flag("jacobian.law", "singular", singular)
+    normalized = as_flag("jacobian.law", "normalized", normalized)
     if q0 is not None:
         q0 = as_number("jacobian.law", "q0", q0, above=0)
     q = variances(mlp, mlp.depth - (output == "preactivation"), q0)

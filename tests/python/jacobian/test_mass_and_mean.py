@@ -143,3 +143,32 @@ def test_slopes_close_to_zero_are_passed_by_where_another_layer_is_narrower(q0):
 def test_inputs_beyond_doubles_are_named():
     with pytest.raises(ValueError, match=r"singular_values: .*\|x\|\^2"):
         singular_values(network("tanh", (1, 1)), np.full(100, 1e200), surrogate=True)
+
+
+@pytest.mark.parametrize("points", [60, 320, 1000])
+def test_densities_below_rounding_are_passed(points):
+    """Between the rare small slopes and the rest omega is as good as real, next to nodes of a quadrature."""
+    mu = law(network("softplus", (3, 1, 3), "gaussian"), q0=0.01)
+    x = np.exp(np.linspace(-8, np.log(mu.lambda_max), points))
+    density, cdf = mu.pdf(x), mu.cdf(x)
+    below = x < 0.1
+    assert (density[below] < 1e-8).all()
+    # Two thirds are an atom at 0, and below 0.1 there is no more than 1e-8 times 0.1 besides.
+    np.testing.assert_allclose(cdf[below], 2 / 3, rtol=0, atol=1e-9)
+    assert (np.diff(cdf) > -1e-12).all()
+
+
+@pytest.mark.parametrize("lowest", [1e-30, 1e-300])
+def test_densities_far_below_the_mass_end(lowest):
+    mu = law(MLP([500] * 4, "tanh", weights="haar", sigma_w=1.2, sigma_b=0.1), q0=1.0)
+    x = np.geomspace(lowest, mu.lambda_max, 1000)
+    density, cdf = mu.pdf(x), mu.cdf(x)
+    assert (density >= 0).all()
+    assert (np.diff(cdf) > -1e-12).all()
+
+
+@pytest.mark.parametrize("value", [None, "a", 1j, np.nan])
+@pytest.mark.parametrize("flag", ["singular", "normalized"])
+def test_flags_are_true_or_false(flag, value):
+    with pytest.raises(TypeError, match=f"jacobian.law: {flag} must be True or False"):
+        law(network("tanh", (1, 1)), **{flag: value})

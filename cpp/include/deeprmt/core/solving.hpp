@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "deeprmt/core/interrupt.hpp"
 #include "deeprmt/core/parallel.hpp"
 #include "deeprmt/core/types.hpp"
 
@@ -66,6 +67,7 @@ SolveReport solve_points(Index n, Index grain, int threads, const Start& start, 
     auto each = start();
     for (Index k = begin; k < end; ++k) {
       const auto i = static_cast<std::size_t>(k);
+      check_interrupt();
       bad[i] = !each(k, tallies[i]);
     }
   });
