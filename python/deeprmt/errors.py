@@ -29,7 +29,9 @@ class ConvergenceError(RuntimeError):
 
 
 class SingularKernelWarning(UserWarning):
-    """A kernel matrix had no Cholesky factor; something was added to its diagonal, and the message says what.
+    """A kernel matrix is singular to rounding, for instance at duplicate inputs.
+
+    The message says what was added to its diagonal or, of training dynamics, what is never learned.
 
     Examples
     --------

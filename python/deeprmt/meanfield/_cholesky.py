@@ -11,7 +11,7 @@ from scipy import linalg
 
 from ..errors import SingularKernelWarning
 
-__all__ = ["cholesky_factor", "log_likelihood", "refuse_without_digits"]
+__all__ = ["cholesky_factor", "log_likelihood", "refuse_without_digits", "why_singular"]
 
 Array = NDArray[np.float64]
 _epsilon = float(np.finfo(float).eps)
@@ -36,20 +36,20 @@ def cholesky_factor(function: str, matrix: Array, noise: float, jitter: float | 
             continue
         if added > 0 and jitter is None:
             warnings.warn(
-                f"{function}: the kernel of the training inputs is singular to rounding{_why(matrix)}; {added:.3g} was"
-                " added to its diagonal",
+                f"{function}: the kernel of the training inputs is singular to rounding{why_singular(matrix)};"
+                f" {added:.3g} was added to its diagonal",
                 SingularKernelWarning,
                 stacklevel=3,
             )
         return np.asarray(factor), added
     least = float(linalg.eigvalsh(matrix, subset_by_index=[0, 0])[0])
     raise np.linalg.LinAlgError(
-        f"{function}: the kernel of the training inputs{_why(matrix)} must be positive definite, but its least"
+        f"{function}: the kernel of the training inputs{why_singular(matrix)} must be positive definite, but its least"
         f" eigenvalue is {least:.3g}, with noise {noise:.3g} and jitter {ladder[-1]:.3g} added to the diagonal"
     )
 
 
-def _why(matrix: Array) -> str:
+def why_singular(matrix: Array) -> str:
     """Names two inputs that are the same to the kernel."""
     d = matrix.diagonal()
     alike = np.abs(matrix - d) + np.abs(matrix - d[:, None]) <= 1e-13 * np.maximum(np.abs(d), 1e-300)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
 from .._arguments import as_number, shown
-from ._cholesky import refuse_without_digits
+from ..errors import SingularKernelWarning
+from ._cholesky import refuse_without_digits, why_singular
 
-__all__ = ["as_time", "decomposed", "learned_by_flow", "longest", "resolved_values", "rotated_to"]
+__all__ = ["as_time", "decomposed", "learned_by_flow", "longest", "resolved_values", "rotated_to", "tell_singular"]
 
 Array = NDArray[np.float64]
 _epsilon = float(np.finfo(float).eps)
@@ -43,6 +45,33 @@ def resolved_values(values: Array) -> tuple[Array, float]:
     """Eigenvalues with 0 for those that are rounding, and the border of these."""
     floor = len(values) * _epsilon * float(values.max(initial=0.0))
     return np.where(values <= floor, 0.0, values), floor
+
+
+def tell_singular(function: str, kernel: Array, values: Array, rotated: Array, time: float) -> None:
+    """Warns of directions that never learn, where after such a time it can be seen that they do not.
+
+    `rotated` is what is to be learned, in eigenvectors. Called by what a public function calls.
+    """
+    resolved, floor = resolved_values(values)
+    null = resolved == 0
+    if not null.any() or time == 0:
+        return
+    with np.errstate(over="ignore", under="ignore"):
+        size = float(np.abs(rotated).max(initial=0.0)) or 1.0
+        whole, stuck = (float(((each / size) ** 2).sum()) for each in (rotated, rotated[null]))
+    contradicted = stuck > len(values) * _epsilon * whole
+    if not contradicted and time * floor < 1:
+        return
+    says = (
+        f"targets differ where it is, and {stuck / whole:.3g} of the loss can never be learned"
+        if contradicted
+        else "what has no eigenvalue stays as it was before training"
+    )
+    warnings.warn(
+        f"{function}: the kernel of the training inputs is singular to rounding{why_singular(kernel)}; {says}",
+        SingularKernelWarning,
+        stacklevel=4,
+    )
 
 
 def longest(time: float, floor: float) -> float:

@@ -12,7 +12,7 @@ from scipy import linalg
 from .._arguments import as_choice, as_number, speaking_for
 from ._blocks import Blocks, kernel_pair, spread_of, variances_at
 from ._cholesky import cholesky_factor, log_likelihood
-from ._flow import as_time, decomposed, learned_by_flow, rotated_to
+from ._flow import as_time, decomposed, learned_by_flow, rotated_to, tell_singular
 from ._kernels import nngp
 from ._overflow import refuse_large
 
@@ -55,6 +55,7 @@ class Learner:
         self.factor: Array | None = None
         if time < math.inf:
             self.values, self.vectors = decomposed(function, learns)
+            tell_singular(function, learns, self.values, self.vectors.T @ self.y, time)
             self.learned = learned_by_flow(self.values, time)
             return
         self.factor, self.jitter = cholesky_factor(function, learns, noise, jitter)

@@ -12,12 +12,12 @@ __all__ = ["refuse_large", "refuse_overflow"]
 Array = NDArray[np.float64]
 
 
-def refuse_large(function: str, target: Array) -> None:
+def refuse_large(function: str, target: Array, argument: str = "y") -> None:
     """Losses and likelihoods are sums of squares."""
     if not float(np.abs(target).max(initial=0.0)) * math.sqrt(target.size) < 1e150:
         raise ValueError(
-            f"{function}: y must be below {1e150 / math.sqrt(target.size):.3g} in size, so that its squares are finite,"
-            f" found {target.ravel()[np.abs(target).argmax()]:g}"
+            f"{function}: {argument} must be below {1e150 / math.sqrt(target.size):.3g} in size, so that its squares"
+            f" are finite, found {target.ravel()[np.abs(target).argmax()]:g}"
         )
 
 

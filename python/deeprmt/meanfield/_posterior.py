@@ -15,7 +15,7 @@ from .._display import Displayed
 from ..activations import Activation
 from ._blocks import Blocks, Given, blocks_of, spread_of
 from ._cholesky import cholesky_factor, log_likelihood
-from ._flow import as_time, decomposed, learned_by_flow, rotated_to
+from ._flow import as_time, decomposed, learned_by_flow, rotated_to, tell_singular
 from ._overflow import refuse_overflow
 
 __all__ = ["Posterior", "posterior"]
@@ -199,6 +199,7 @@ def posterior(
 
 def _at_time(prior: Blocks, learns: Blocks, target: Array, time: float, covariance: bool, columns: bool) -> Posterior:
     values, vectors = decomposed("posterior", learns.train)
+    tell_singular("posterior", learns.train, values, vectors.T @ target, time)
     a = (rotated_to(learns.cross, vectors, values) * learned_by_flow(values, time)) @ vectors.T
     variance, whole = spread_of(prior, a)
     return _made(a @ target, variance, whole, columns, "ntk", time, 0.0, 0.0, None)

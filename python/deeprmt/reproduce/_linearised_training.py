@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ConvergenceError
-from ..linalg import eigh
-from ..meanfield import max_learning_rate
+from ..meanfield import gradient_descent, max_learning_rate
 from ..networks import MLP, Network
 from ..training import Trainer
 from ._experiment import Experiment
@@ -78,14 +77,12 @@ def _both(network: Network, x, y, tests, rate: float, steps: int, threads: int):
     for _ in range(steps):
         trainer.step()
         real.append(trainer.outputs(tests)[:, 0])
-    values, vectors = eigh(network.ntk(x, threads=threads) / len(x), threads=threads)
-    across = network.ntk(tests, x, threads=threads) / len(x)
-    residual = vectors.T @ (network.forward(x, threads=threads) - y)[:, 0]
-    # The residual after t steps is (1 - rate lambda)^t; the tests follow the sum of all of them so far.
-    powers = (1 - rate * values) ** np.arange(steps)[:, None]
-    moved = np.cumsum(np.vstack([np.zeros_like(values), powers * residual]), axis=0)
-    linear = network.forward(tests, threads=threads)[:, 0] - rate * moved @ (across @ vectors).T
-    return np.array(real), linear
+    theta = network.ntk(np.vstack([x, tests]), threads=threads)
+    start = (network.forward(x, threads=threads), network.forward(tests, threads=threads))
+    linear = gradient_descent(  # whose loss is a sum, where the trainer has a mean
+        None, y, steps=range(steps + 1), learning_rate=rate / len(x), kernels=(None, theta), initial=start
+    )
+    return np.array(real), linear.mean[:, :, 0]
 
 
 def _growth(network: Network, x, rate: float, steps: int, threads: int) -> float:  # type: ignore[no-untyped-def]

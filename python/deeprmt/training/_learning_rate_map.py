@@ -54,8 +54,8 @@ class LearningRateMap(Displayed):
     peaks : (d, r) ndarray
         The largest loss on the way, over that before the first step.
     border : (d,) ndarray
-        2 / lambda_max by theory: of the limit law at one input, of the infinitely wide network at a training set; NaN
-        where there is none.
+        2 / lambda_max by theory, as `meanfield.max_learning_rate` has it for an MLP: of the limit law at one input, of
+        the infinitely wide network at a training set; NaN where it refuses the network.
     measured : (d,) ndarray
         2 / lambda_max of the networks that were trained, by their own tangent kernels before training.
     steps : int
@@ -295,17 +295,10 @@ def _targets(network: Network, x: Floats, y: ArrayLike | None, far: float, key: 
 
 
 def _border(mlp: MLP, x: Floats, threads: int) -> float:
-    """By theory; NaN where the mean field has none."""
+    """By theory; NaN where it has none."""
     from ..meanfield import max_learning_rate
 
-    if mlp.parametrization == "mup" or (x.ndim == 1 and len(set(mlp.widths[as_one(mlp) :])) != 1):
-        return math.nan
     try:
         return max_learning_rate(mlp, x, biases=True, threads=threads).stability
     except (ValueError, ConvergenceError):
         return math.nan
-
-
-def as_one(mlp: MLP) -> int:
-    """From which width on all must be equal for the law at one input."""
-    return 0 if mlp.parametrization == "ntk" else 1

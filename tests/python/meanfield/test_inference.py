@@ -6,6 +6,8 @@ from scipy.linalg import expm
 
 from deeprmt.errors import SingularKernelWarning
 from deeprmt.meanfield import gradient_descent, gradient_flow, kernels, posterior
+from deeprmt.networks import MLP
+from deeprmt.training import Trainer
 
 NETWORK = {"depth": 3, "activation": "relu", "sigma_w": 2**0.5, "sigma_b": 0.1**0.5}
 ROOT = 2**0.5
@@ -112,7 +114,9 @@ def test_duplicates_are_told(kernel):
         posterior(None, [1.0, 2.0], kernels=([[1.0, 1.0], [1.0, 1.0 - 1e-14]],) * 2, kernel=kernel, jitter=0.0)
     asked = posterior(x, [1.0, 0.0, 0.5], X[:1], kernel=kernel, jitter=1e-3, **NETWORK)
     assert asked.jitter == 1e-3
-    flow = gradient_flow(x, [1.0, 0.0, 0.5], times=np.inf, **NETWORK)  # needs none: the difference never learns
+    says = r"\(inputs 0 and 2 are duplicates\); targets differ where it is, and 0.1 of the loss can never be learned"
+    with pytest.warns(SingularKernelWarning, match=says):  # 1/8 of 5/4; needs no jitter: the difference never learns
+        flow = gradient_flow(x, [1.0, 0.0, 0.5], times=np.inf, **NETWORK)
     np.testing.assert_allclose(flow.train_mean[0], [0.75, 0.0, 0.75], rtol=0, atol=1e-12)
 
 
@@ -163,6 +167,87 @@ def test_jitter_before_the_end_is_refused():
         posterior(X[:2], [1.0, 0.0], X[:1], kernel="ntk", time=3.0, jitter=0.1, **NETWORK)
 
 
+def test_duplicates_that_agree_are_told_only_where_time_has_no_bound():
+    x, y = X[[0, 1, 0]], [1.0, 0.0, 1.0]
+    steps = gradient_descent(x, y, steps=[0, 100], learning_rate=0.1, **NETWORK)
+    flow = gradient_flow(x, y, times=[0.0, 100.0], **NETWORK)
+    for found in (steps, flow):  # by then all that has an eigenvalue, of 4 or more, has learned
+        np.testing.assert_allclose(found.train_mean[1], y, rtol=0, atol=1e-12)
+    contradiction = [1.0, 0.0, 0.5]
+    assert gradient_flow(x, contradiction, times=0.0, **NETWORK).loss[0] == 0.625  # before training nothing is said
+    with pytest.warns(SingularKernelWarning, match="duplicates.*what has no eigenvalue stays as it was") as caught:
+        gradient_flow(x, y, times=np.inf, **NETWORK)
+    assert caught[0].filename == __file__
+    with pytest.warns(SingularKernelWarning, match="targets differ") as caught:
+        gradient_descent(x, contradiction, steps=1, learning_rate=0.1, **NETWORK)
+    assert caught[0].filename == __file__
+
+
+def _finite(width, outputs=1, rng=0):
+    mlp = MLP([3, width, outputs], "tanh", sigma_w=1.5, sigma_b=0.1, parametrization="ntk")
+    return mlp.sample(rng)
+
+
+def test_a_network_starts_at_its_own_outputs():
+    """Gradient descent of a wide network, and of the network that is linear in its weights."""
+    rng = np.random.default_rng(7)
+    x, new, steps, rate = rng.normal(size=(12, 3)), rng.normal(size=(5, 3)), 60, 0.3
+    y = np.sin(x[:, :1])
+    off = {}
+    for width in (256, 4096):
+        network = _finite(width)
+        start = network.forward(x), network.forward(new)
+        theta = network.ntk(np.vstack([x, new]))
+        given = {"steps": [0, steps], "learning_rate": rate / len(x), "kernels": (None, theta)}
+        line = gradient_descent(None, y, initial=start, **given)
+        np.testing.assert_allclose(line.mean[0], start[1], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(line.train_mean[0], start[0], rtol=0, atol=1e-12)
+        assert line.stable
+        assert not line.variance.any()
+        trainer = Trainer(network, x, y, loss="squared", rate=rate)
+        for _ in range(steps):
+            trainer.step()
+        off[width] = float(np.abs(trainer.outputs(new) - line.mean[1]).max())
+        assert np.abs(start[1]).max() > 0.5  # what would be missed without them
+    # The distance is a constant of order 1 over sqrt(width): 16 times the width makes it about 4 times smaller.
+    assert off[4096] < 0.05
+    assert off[4096] < off[256] / 2
+
+
+def test_a_start_moves_targets_and_is_added():
+    """f - f_0 learns y - f_0 from 0; and a single row of outputs is as a column of them."""
+    rng = np.random.default_rng(2)
+    start, later = rng.normal(size=3), rng.normal(size=1)
+    for dynamics, at in (
+        (gradient_flow, {"times": [0.0, 0.3, np.inf]}),
+        (gradient_descent, {"steps": [0, 1, 7], "learning_rate": 0.05}),
+    ):
+        found = dynamics(X, Y, NEW, initial=(start, later), **at, **NETWORK)
+        moved = dynamics(X, Y - start, NEW, **at, **NETWORK)
+        np.testing.assert_allclose(found.mean, later + moved.mean, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(found.train_mean, start + moved.train_mean, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(found.loss, moved.loss, rtol=1e-13)
+        alone = dynamics(X, Y[:, None], initial=(start[:, None], None), **at, **NETWORK)
+        np.testing.assert_allclose(alone.train_mean[:, :, 0], found.train_mean, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("initial", "error", "says"),
+    [
+        (np.zeros(3), TypeError, "initial must be outputs at training and at new inputs"),
+        ((np.zeros(3), None), TypeError, "initial must have outputs at the 1 new inputs"),
+        ((np.zeros(2), [0.0]), ValueError, r"initial must have shape \(3,\) at the training inputs, got \(2,\)"),
+        ((np.zeros(3), [0.0, 1.0]), ValueError, r"initial must have shape \(1,\) at the new inputs"),
+        (([0.0, np.nan, 1.0], [0.0]), ValueError, "initial must be finite"),
+        (([0.0, 1e200, 1.0], [0.0]), ValueError, "initial must be below"),
+        (("abc", [0.0]), TypeError, "initial must"),
+    ],
+)
+def test_a_start_that_is_none_is_refused(initial, error, says):
+    with pytest.raises(error, match=f"gradient_flow: {says}"):
+        gradient_flow(X, Y, NEW, times=1.0, initial=initial, **NETWORK)
+
+
 @pytest.mark.parametrize("dynamics", [gradient_flow, gradient_descent])
 def test_kernels_that_are_none_are_refused(dynamics):
     at = {"steps": [1]} if dynamics is gradient_descent else {"times": [1.0]}
@@ -181,14 +266,17 @@ def test_long_times_do_not_enlarge_the_rounding_of_duplicates():
     new, twice, given = rng.normal(size=(5, 4)), np.vstack([x, x[:2]]), np.r_[y, y[:2] + 1]
     mean = y + 0.5 * (np.arange(12) < 2)
     wanted = posterior(x, mean, new, kernel="ntk", **NETWORK).mean
-    flow = gradient_flow(twice, given, new, times=[1e12, 1e18, 1e300, np.inf], **NETWORK)
-    steps = gradient_descent(twice, given, new, steps=[10**12, 10**18], learning_rate=0.01, **NETWORK)
+    with pytest.warns(SingularKernelWarning, match=r"gradient_flow: .*inputs 0 and 12 are duplicates"):
+        flow = gradient_flow(twice, given, new, times=[1e12, 1e18, 1e300, np.inf], **NETWORK)
+    with pytest.warns(SingularKernelWarning, match=r"gradient_descent: .*inputs 0 and 12 are duplicates"):
+        steps = gradient_descent(twice, given, new, steps=[10**12, 10**18], learning_rate=0.01, **NETWORK)
     for found in (flow, steps):
         np.testing.assert_allclose(found.loss, 0.5, rtol=1e-9)  # two inputs, each 1/2 off twice
         for each in found.mean:
             # The kernel's condition is some 1e4, which rounding is enlarged by.
             np.testing.assert_allclose(each, wanted, rtol=0, atol=1e-10)
-    late = posterior(twice, given, new, kernel="ntk", time=1e30, **NETWORK)
+    with pytest.warns(SingularKernelWarning, match=r"posterior: .*can never be learned"):
+        late = posterior(twice, given, new, kernel="ntk", time=1e30, **NETWORK)
     np.testing.assert_allclose(late.mean, wanted, rtol=0, atol=1e-10)
 
 

@@ -39,9 +39,26 @@ def test_a_training_set_and_labels():
     assert one.losses[:, 0].max() < 1  # the smallest rate: a quarter of the border
     assert one.unstable[:, -1].all()
     assert (one.unstable | ~one.diverged).all()
-    mup = learning_rate_map(MLP([5, 30, 3], "relu", sigma_w=1, parametrization="mup"), x, y, depths=[3], rates=[0.1])
-    assert np.isnan(mup.border).all()
-    assert np.isfinite(mup.measured).all()
+
+
+@pytest.mark.parametrize("parametrization", ["standard", "ntk", "mup"])
+def test_every_network_has_a_border(parametrization):
+    """As `max_learning_rate` has it, which the networks that are trained approach."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(12, 6)), rng.normal(size=(12, 2))
+    wide = MLP([6, 2000, 2], "tanh", sigma_w=1.3, sigma_b=0.1, parametrization=parametrization)
+    over = learning_rate_map(wide, x, y, depths=[2], rates=[1e-3], steps=1, rng=0)
+    # The kernel is a mean over 2000 units of squares below 1, so of a variation below 1: five sigma.
+    np.testing.assert_allclose(over.border, over.measured, rtol=5 / 2000**0.5)
+    np.testing.assert_allclose(over.border[0], max_learning_rate(wide, x).stability, rtol=1e-14)
+
+    unequal = MLP([300, 400, 200], "tanh", sigma_w=1.3, sigma_b=0.1, parametrization=parametrization)
+    row = rng.normal(size=300)
+    at_one = learning_rate_map(unequal, row, depths=[2, 3], rates=[1e-3], steps=1, rng=0)
+    # The same of 200 and more units; edges of spectra are off by 200^(-2/3) = 0.03 more.
+    np.testing.assert_allclose(at_one.border, at_one.measured, rtol=5 / 200**0.5)
+    expected = max_learning_rate(unequal, row, biases=True).stability
+    np.testing.assert_allclose(at_one.border[0], expected, rtol=1e-14)
 
 
 def test_one_input_and_values():
