@@ -131,7 +131,12 @@ def law(expression: Any, laws: Mapping[Any, Any]) -> Law:
     """
     function = "freeprob.law"
     if isinstance(expression, int | float | complex | np.number):
-        expression = Expression({(): complex(expression)})
+        try:
+            expression = Expression({(): complex(expression)})
+        except OverflowError:
+            raise ValueError(
+                f"{function}: expression must be in the range of doubles, got {shown(expression)}"
+            ) from None
     if not isinstance(expression, Expression):
         raise TypeError(f"{function}: expression must be made from symbols, got {shown(expression)}")
     expression.refuse_unless_selfadjoint(function)

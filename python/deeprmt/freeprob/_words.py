@@ -165,6 +165,8 @@ def mixed_moment(
     """
     name = "mixed_moment"
     letters = as_letters(name, word)
+    if not (matrices is None or isinstance(matrices, Mapping)):
+        raise TypeError(f"{name}: matrices must be a mapping of names to matrices, got {shown(matrices)}")
     known: dict[Any, Any] = {}
     factors = []
     for place, letter in enumerate(letters):

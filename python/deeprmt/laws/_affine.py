@@ -90,7 +90,11 @@ class Affine(Parametric):
         return self.base._sf(y) if self.factor > 0 else self.base._cdf(y) - self._at(y)
 
     def _ppf(self, q: Array) -> Array:
-        return self.factor * self.base._ppf(q) + self.offset if self.factor > 0 else super()._ppf(q)
+        if self.factor < 0:
+            return super()._ppf(q)
+        x = self.base._ppf(q)
+        out = self.factor * x + self.offset
+        return np.where((out == 0) & (x > 0), 5e-324, out) if self.offset == 0 else out  # 0 would be an atom
 
     def _moment(self, k: int) -> float:
         with suppress(OverflowError):

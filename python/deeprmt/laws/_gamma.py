@@ -69,7 +69,8 @@ class Gamma(Parametric):
         return np.asarray(special.gammaincc(self.shape, x / self._scale))
 
     def _ppf(self, q: Array) -> Array:
-        return np.asarray(self._scale * special.gammaincinv(self.shape, q))
+        x = self._scale * special.gammaincinv(self.shape, q)
+        return np.where((x == 0) & (q > 0), 5e-324, x)  # there is no atom at 0
 
     def _moment(self, k: int) -> float:
         return prod(self._scale * (self.shape + j) for j in range(k))

@@ -38,6 +38,8 @@ class Mixture(Parametric):
     parts: tuple[tuple[float, Law], ...]
 
     def __init__(self, parts: Iterable[tuple[float, Law]]) -> None:
+        if not isinstance(parts, Iterable):
+            raise TypeError(f"Mixture: parts must be pairs of a weight and a law, got {shown(parts)}")
         pairs: list[tuple[float, Law]] = []
         for pair in parts:
             if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[1], Law):

@@ -153,7 +153,9 @@ class Power(Parametric):
     def _ppf(self, q: Array) -> Array:
         if self._folds or self.exponent < 0:
             return super()._ppf(q)
-        return self._map(self.base._ppf(q))
+        x = self.base._ppf(q)
+        out = self._map(x)
+        return np.where((out == 0) & (x > 0), 5e-324, out)  # 0 would be an atom
 
     def _moment(self, k: int) -> float:
         order = k * self.exponent

@@ -21,6 +21,8 @@ __all__ = ["ErfSlope", "Falling", "TanhSlope", "power_of_slope", "squared_slope"
 
 Complex = NDArray[np.complex128]
 
+_least_double = 5e-324
+
 
 class Falling(Parametric):
     """The law of x(z), even and falling in |z|, for a standard normal z; x continues to the complex plane."""
@@ -74,7 +76,8 @@ class Falling(Parametric):
             return np.asarray(special.erf(self._z(x) / sqrt(2)))
 
     def _ppf(self, q: Array) -> Array:
-        return self._x(sqrt(2) * special.erfcinv(q))
+        x = self._x(sqrt(2) * special.erfcinv(q))
+        return np.where((x == 0) & (q > 0), _least_double, x)  # there is no atom at 0
 
     def _expect(self, function: Callable[[Array], Any]) -> Any:
         """Over the Gaussian."""
@@ -258,8 +261,11 @@ class TanhSlope(Falling):
         return f"TanhSlope(q={self.q!r})"
 
     def _x(self, z: Array) -> Array:
-        decay = np.exp(-2 * sqrt(self.q) * z)
-        return np.asarray(16 * decay * decay / (1 + decay) ** 4)
+        h = sqrt(self.q) * z
+        decay = np.exp(-2 * h)
+        short = np.tanh(h) ** 2
+        # Next to the top each step falls with z, to the last bit.
+        return np.where(short < 0.25, (1 - short) ** 2, 16 * decay * decay / (1 + decay) ** 4)
 
     def _short(self, z: Any) -> Array:
         square = np.tanh(sqrt(self.q) * z) ** 2

@@ -345,7 +345,7 @@ class _Drift:
     def _exact(self, log_q: Floats) -> Floats:
         assert self._near is not None
         q = np.exp(log_q)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             net = self._excess + self.weight * self._near.rest(q) / q + self.bias / q
             return np.asarray(np.log1p(np.maximum(net, -1.0)))
 

@@ -74,6 +74,8 @@ def test_probes_have_honest_errors():
         (lambda: mixed_moment("A", {"A": np.full((2, 2), np.nan)}), ValueError, "finite"),
         (lambda: mixed_moment("A", {"A": "x"}), TypeError, "must be a matrix"),
         (lambda: mixed_moment("A A", {"A": 1e200 * np.eye(2)}), ValueError, "overflows"),
+        (lambda: mixed_moment("A A", 3), TypeError, "matrices must be a mapping of names to matrices, got 3"),
+        (lambda: mixed_moment("A A", A), TypeError, "matrices must be a mapping of names to matrices, got array"),
         (lambda: mixed_moment("A", {"A": A}, probes=0), ValueError, "probes must be at least 1"),
         (lambda: free_mixed_moment("A", {"A": Moments([])}), ValueError, "order 1"),
         (lambda: free_mixed_moment("A", {"A": "gauss"}), ValueError, "'haar' or 'circular'"),

@@ -267,6 +267,7 @@ class Endless(Semicircle):
         (x * y, {x: S, y: S}, ValueError, r"the coefficient of y\*x must be the conjugate of that of x\*y, 1, got 0"),
         (1j * x, {x: S}, ValueError, "the coefficient of x must be real, got 1j"),
         (x + y, {x: S}, ValueError, "laws must hold one for y, which is missing"),
+        (10**400, {x: S}, ValueError, "expression must be in the range of doubles, got 10000"),
         ("x", {}, TypeError, "expression must be made from symbols, got 'x'"),
         (x, {"x": S}, TypeError, "keys of laws must be symbols, got 'x'"),
         (x + y, {x: S, y: Endless()}, ValueError, "the law of y must have bounded support"),

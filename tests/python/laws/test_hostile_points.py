@@ -17,6 +17,7 @@ from deeprmt.laws import (
     QuarterCircle,
     Semicircle,
     Spacing,
+    TanhSlope,
 )
 from every_law import every
 
@@ -205,3 +206,24 @@ def test_what_falls_by_more_than_rounding_is_shown():
 
     assert Falling().cdf([-1e-13, 1e-13, np.nan])[1] < 0.5
     assert np.isnan(Falling().cdf([-1e-13, 1e-13, np.nan])[2])
+
+
+@pytest.mark.parametrize(
+    "law",
+    [ErfSlope(100.0, unit=False), TanhSlope(1e4), ErfSlope(40.0).power(3.0), ErfSlope(100.0).scale(0.01), Gamma(1e-3)],
+    ids=repr,
+)
+def test_quantiles_below_the_least_double_are_no_atoms(law):
+    q = np.linspace(0, 0.05, 11)
+    x = law.ppf(q)
+    assert x[0] == 0
+    assert (x[1:] > 0).all()
+    # Up to the next double, to which the least ones may be rounded, and rounding of the level.
+    assert (law.cdf(np.nextafter(x[1:], 1)) >= q[1:] - 1e-14).all()
+    assert (law.rvs(1000, rng=0) > 0).all()
+
+
+@pytest.mark.parametrize("q", [1e-12, 1e-6, 0.1, 10.0])
+def test_quantiles_next_to_the_top_never_fall(q):
+    short = np.geomspace(1e-16, 0.5, 5000)[::-1]
+    assert (np.diff(TanhSlope(q).ppf(1 - short)) >= 0).all()

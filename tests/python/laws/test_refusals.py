@@ -88,6 +88,7 @@ def test_refuses_values(call):
         lambda: Discrete(["a"]),
         lambda: Mixture([(0.5, 3.0), (0.5, Poisson())]),
         lambda: Mixture([Poisson()]),
+        lambda: Mixture(3),
         lambda: ErfSlope(0.5, unit=1),
         lambda: Poisson().power("2"),
         lambda: Poisson().expect(3),

@@ -432,6 +432,10 @@ def test_numbers_beyond_reach_are_refused():
     with pytest.raises(ValueError, match="out of reach"):  # q = sigma_w^2 = 1e80, not infinite
         fixed_point("tanh", 1e40)
     assert fixed_point("linear", 1e40).q_star == math.inf
+    # Where to start may be as small as a double.
+    assert fixed_point("tanh", 1.1, 0.1, q0=1e-320).q_star == pytest.approx(
+        fixed_point("tanh", 1.1, 0.1).q_star, rel=1e-14
+    )
     with pytest.raises(TypeError, match="must be real"):
         fixed_point(Activation(np.tanh, lambda h: 1 / np.cosh(h) ** 2 + 0j), 1.5)
 
