@@ -214,11 +214,15 @@ class SolvedLaw(Reported):
             lowest = function(least)[0] * max(rest, _least * self._pdf(least)[0])
             total = total + function(least)[0] * rest
             total = total + integrate(
+                lambda x: function(x) * self._pdf(x), Interval(middle, high), rtol=_settled, size=float(abs(total))
+            )
+            # Towards 0 there may be next to nothing, known to rounding: what counts is its share of the whole.
+            total = total + integrate(
                 lambda t: function(np.exp(t)) * self._pdf(np.exp(t)) * np.exp(t),
                 Interval(math.log(_least), math.log(middle)),
                 rtol=_settled,
+                size=float(abs(total)),
             )
-            total = total + integrate(lambda x: function(x) * self._pdf(x), Interval(middle, high), rtol=_settled)
             if abs(lowest) > 1e-9 * abs(total) and abs(function(least)[0]) > 1e3 * abs(function(more)[0]):
                 raise ConvergenceError(f"{self._name}.expect: the mean is infinite, or rests on values below 1e-290")
         return total
