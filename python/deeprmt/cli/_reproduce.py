@@ -66,18 +66,27 @@ def _reproduce(options: argparse.Namespace) -> int:
         if name not in known:
             raise ValueError(f"there is no {name!r}: NAME must be one of {', '.join(known)}")
     require_matplotlib()  # now, not after the work
-    code, results = 0, []
+    code, results, broken = 0, [], None
     for name in names:
         found = reproduce.run(name, seed=options.seed, threads=options.threads, quick=options.quick)
         results.append(found.to_dict())
         beside = Path(options.out) / f"deeprmt-{name}"
         write(f"{beside}.json", json.dumps(results[-1], indent=1, allow_nan=False) + "\n")
-        found.figure().savefig(f"{beside}.png", dpi=110)
         if options.json != "-":
-            print(_numbers(found) + f"\nwritten: {printable(str(beside))}.png and .json\n", flush=True)
+            print(_numbers(found), flush=True)
         code = max(code, 0 if found.passed else 1)
+        try:
+            found.figure().savefig(f"{beside}.png", dpi=110)
+        except Exception as error:  # after the work of all experiments, and after their numbers
+            broken = broken or error
+            continue
+        if options.json != "-":
+            print(f"written: {printable(str(beside))}.png and .json\n", flush=True)
     text = json.dumps(results, indent=1, allow_nan=False) + "\n"
-    return write_all(options, {"json": lambda: write_json(options.json, text)}) or code
+    code = write_all(options, {"json": lambda: write_json(options.json, text)}) or code
+    if broken is not None:
+        raise broken
+    return code
 
 
 def _numbers(found: Any) -> str:

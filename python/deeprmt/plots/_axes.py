@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -80,13 +81,44 @@ def nothing(function: str, row: LayerAnalysis, what: str) -> ValueError:
 
 def ticks_at(ax: Axes, values: Any) -> None:
     """On the x axis these values alone, written out."""
+    from matplotlib.ticker import NullLocator
+
     ax.set_xticks(values, [str(value) for value in values])
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def tidy(ax: Axes) -> None:
-    """No frame where there is nothing to read."""
+    """No frame where there is nothing to read, and numbers to read on logarithmic axes."""
     ax.spines[["top", "right"]].set_visible(False)
+    log_ticks(ax)
+
+
+def log_ticks(ax: Axes) -> None:
+    """On logarithmic axes that show fewer than two powers of ten, numbers between these too; whatever limits come."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    for axis in (ax.xaxis, ax.yaxis):
+        if isinstance(axis.get_major_locator(), LogLocator) and getattr(axis.get_transform(), "base", 0) == 10:
+            for minor, put in ((False, axis.set_major_formatter), (True, axis.set_minor_formatter)):
+                put(FuncFormatter(lambda value, _, axis=axis, minor=minor: _log_label(axis, value, minor)))
+
+
+def _log_label(axis: Any, value: float, minor: bool) -> str:
+    low, high = (math.log10(end) if end > 0 else -math.inf for end in sorted(axis.get_view_interval()))
+    if not value > 0:
+        return ""
+    power = math.floor(math.log10(value) + 1e-9)
+    leading = value / 10.0**power if power > -300 else 1.0
+    few = math.isfinite(low) and math.floor(high + 1e-9) - math.ceil(low - 1e-9) < 1
+    if not minor:
+        return f"{value:.6g}" if few and -4 <= power <= 5 else f"$\\mathdefault{{10^{{{power}}}}}$"
+    wanted = (2, 5) if high - low > 0.6 else (2, 3, 4, 6, 8) if high - low > 0.3 else range(1, 10)
+    whole = abs(leading - round(leading)) < 1e-6  # on short stretches ticks stand between whole numbers
+    if not few or (whole and round(leading) not in wanted):
+        return ""
+    if -4 <= power <= 5:
+        return f"{value:.6g}"
+    return f"$\\mathdefault{{{leading:.4g}\\times10^{{{power}}}}}$"
 
 
 def heat(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._axes import LAW, as_axes, ticks_at
+from ._axes import LAW, as_axes, log_ticks, ticks_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,8 @@ def learning_rate(result: LearningRateMap, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
-        Depth to the right, rate upwards, both on logarithmic axes. White: the loss grew without end.
+        Depth to the right, rate upwards, both on logarithmic axes. Colours from the least loss to the
+        largest, within 1e-6 and 1e2. White: the loss grew without end.
 
     Examples
     --------
@@ -54,10 +56,18 @@ def learning_rate(result: LearningRateMap, *, ax: Axes | None = None) -> Axes:
         middle = (logs[1:] + logs[:-1]) / 2
         return np.asarray(np.exp([2 * logs[0] - middle[0], *middle, 2 * logs[-1] - middle[-1]]))
 
-    losses = np.where(np.isfinite(result.losses), np.clip(result.losses, 1e-6, 1e2), np.nan)
+    kept = np.isfinite(result.losses)
+    known = result.losses[kept] if kept.any() else np.ones(1)
+    low, high = float(np.clip(known.min(), 1e-6, 1e2)), float(np.clip(known.max(), 1e-6, 1e2))
+    if high < 3 * low:  # what is flat looks flat
+        low, high = math.sqrt(low * high / 3), math.sqrt(low * high * 3)
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    extend = beyond[bool(known.min() < low), bool(known.max() > high)]
+    losses = np.where(kept, np.clip(result.losses, low, high), np.nan)
     x, y = edges(result.depths.astype(float)), edges(result.rates)
-    mesh = ax.pcolormesh(x, y, losses.T, norm=LogNorm(1e-6, 1e2), cmap="viridis", rasterized=True)
-    ax.figure.colorbar(mesh, ax=ax, label=f"loss after {result.steps} steps, over that before", extend="both")
+    mesh = ax.pcolormesh(x, y, losses.T, norm=LogNorm(low, high), cmap="viridis", rasterized=True)
+    label = f"loss after {result.steps} steps, over that before"
+    log_ticks(ax.figure.colorbar(mesh, ax=ax, label=label, extend=extend).ax)
     theory = np.isfinite(result.border).all()
     line = result.border if theory else result.measured
     ax.plot(result.depths, line, color=LAW, linewidth=2, label="2 / lambda_max" + ("" if theory else ", networks"))
@@ -73,5 +83,7 @@ def learning_rate(result: LearningRateMap, *, ax: Axes | None = None) -> Axes:
     ticks_at(ax, result.depths)
     ax.set_xlabel("depth")
     ax.set_ylabel("learning rate")
-    ax.legend(loc="upper right", framealpha=0.9, fontsize="small")
+    # Above the cells, none of which it hides.
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize="small")
+    log_ticks(ax)
     return ax

@@ -122,8 +122,8 @@ def spectrum(
 
 
 def _mark(ax: Axes, outliers: Any, label: str) -> None:
-    """A tick of its own for each value outside."""
+    """A tick of its own for each value outside, on the lower border: a logarithmic axis has no 0."""
     ax.plot(
         outliers, np.zeros_like(outliers), marker="|", markersize=16, markeredgewidth=1.5, linestyle="none", color=LAW,
-        clip_on=False, label=label, zorder=4,
+        clip_on=False, label=label, zorder=4, transform=ax.get_xaxis_transform(),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots._axes import DATA, ESTIMATE, LAW, QUIET
+from ..plots._axes import DATA, ESTIMATE, LAW, QUIET, log_ticks
 from ..spectra import wigner_surmise
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ def _hill(row: LayerAnalysis, ax: Any) -> None:
     ax.set_xscale("log")
     ax.set_xlabel("k largest eigenvalues (dotted: a tenth)", fontsize=8, labelpad=1)
     ax.set_xlim(1, max(k[-1], 2))
+    log_ticks(ax)
     ax.set_ylim(0, 1.55 * float((xi + error)[k >= min(5, k[-1])].max()))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots._axes import DATA, ESTIMATE, LAW, QUIET, shortened
+from ..plots._axes import DATA, ESTIMATE, LAW, QUIET, log_ticks, shortened
 from ._blocks import figure, page, table, words
 from ._comparison import CHANGE
 from ._layer import require_matplotlib
@@ -162,6 +162,7 @@ def draw_layer_over_time(rows: list[SeriesRow], axes: Any = None) -> Figure:
     levels.axhline(1, color="black", linewidth=0.8, linestyle=":")
     levels.set_yscale("log")
     levels.set_ylim(bottom=max(1e-2, levels.get_ylim()[0]))
+    log_ticks(levels)
     levels.set_title("eigenvalues / upper edge", fontsize=9, loc="left")
     _line(change, at, [row.relative_change for row in rows], "o-", DATA, "all weights")
     change.set_ylim(bottom=0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..networks import MLP
 from ..networks._mlp import Parametrization
+from ..plots._axes import ticks_at
 from ..training import CoordinateCheck, coordinate_check
 from ..training._trainer import Optimizer
 from ._experiment import Experiment
@@ -68,8 +69,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
                 values = found[optimizer, kind].changes[:, -1, column]
                 label = kind if optimizer == "sgd" else f"{kind}, Adam"
                 ax.loglog(widths, values / values[0], style, color=colour, label=label)
-            ax.set_xticks(widths, [str(width) for width in widths])
-            ax.minorticks_off()
+            ticks_at(ax, widths)
             ax.set_xlabel("width")
             ax.set_ylabel(f"r.m.s. move in {_STEPS} steps, over the narrowest's")
             ax.set_title(name, fontsize=9)

@@ -10,6 +10,7 @@ from .. import _core
 from ..meanfield import critical_point
 from ..networks import MLP, Network, fixing_rotation
 from ..networks._tangent_kernel import signals
+from ..plots._axes import ticks_at
 from ._experiment import Experiment
 from ._fits import exponent
 from ._result import Check, Reproduction
@@ -69,8 +70,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
             for n, traces in zip(widths, found[kind], strict=True):
                 ax.loglog(np.full(len(traces), n), np.abs(traces), ".", color=colour, alpha=0.3)
         ax.loglog(widths, 0.4 / np.asarray(widths), ":", color="#7f7f7f", label="1 / width")
-        ax.set_xticks(widths, [str(n) for n in widths])
-        ax.minorticks_off()
+        ticks_at(ax, widths)
         ax.set_xlabel("width")
         ax.set_ylabel("|tr W D1 W^T D2| of centred D1, D2")
         ax.legend(frameon=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..meanfield import ntk
 from ..networks import MLP
+from ..plots._axes import ticks_at
 from ..training import train
 from ._experiment import Experiment
 from ._fits import exponent
@@ -79,8 +80,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         right.loglog(
             widths, spread[0] * np.sqrt(widths[0] / np.array(widths)), ":", color="#7f7f7f", label="width^-1/2"
         )
-        right.set_xticks(widths, [str(width) for width in widths])
-        right.minorticks_off()
+        ticks_at(right, widths)
         right.set_xlabel("width")
         right.set_ylabel("relative to the kernel")
         right.legend(frameon=False)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import plots
 from ..meanfield import critical_point, max_learning_rate
 from ..networks import MLP
+from ..plots._axes import ticks_at
 from ..training import learning_rate_map
 from ..training._learning_rate_map import Task
 from ..training._widths import at_depth
@@ -61,8 +62,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
             right.loglog(
                 depths, content[kind]["measured"], "o", color=colour, label=f"{kind}, the loss grows from here"
             )
-        right.set_xticks(depths, [str(depth) for depth in depths])
-        right.minorticks_off()
+        ticks_at(right, depths)
         right.set_xlabel("depth")
         right.set_ylabel("learning rate")
         right.legend(frameon=False, fontsize="small")

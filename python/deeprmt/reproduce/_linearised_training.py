@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ConvergenceError
 from ..meanfield import gradient_descent, max_learning_rate
 from ..networks import MLP, Network
+from ..plots._axes import ticks_at
 from ..training import Trainer
 from ._experiment import Experiment
 from ._fits import exponent
@@ -60,8 +61,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         left.legend(handles.values(), handles.keys(), frameon=False)
         right.loglog(widths, off, "o-", color="#1f4e79", label="networks")
         right.loglog(widths, off[0] * np.sqrt(widths[0] / np.array(widths)), ":", color="#7f7f7f", label="width^-1/2")
-        right.set_xticks(widths, [str(width) for width in widths])
-        right.minorticks_off()
+        ticks_at(right, widths)
         right.set_xlabel("width")
         right.set_ylabel("r.m.s. distance from the linearisation")
         right.legend(frameon=False)

@@ -10,6 +10,7 @@ from scipy.special import erfc
 from ..linalg import eigvalsh
 from ..meanfield import critical_point, one_sample_ntk_law
 from ..networks import MLP
+from ..plots._axes import ticks_at
 from ._experiment import Experiment
 from ._fits import exponent
 from ._result import Check, Reproduction
@@ -78,8 +79,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         left.loglog(depths, content["tanh"]["law"], "-", color="#2e8b57", label="haar, tanh, law")
         left.loglog(depths, content["tanh"]["network"], "s", color="#2e8b57", mfc="none", label="haar, tanh, networks")
         left.loglog(depths, content["haar"]["mean"], ":", color="#7f7f7f", label="mean of both laws")
-        left.set_xticks(depths, [str(depth) for depth in depths])
-        left.minorticks_off()
+        ticks_at(left, depths)
         left.set_xlabel("depth")
         left.set_ylabel("largest eigenvalue")
         left.legend(frameon=False, fontsize="small")

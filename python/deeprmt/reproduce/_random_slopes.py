@@ -11,6 +11,7 @@ from ..jacobian import law, singular_values
 from ..linalg import svdvals
 from ..meanfield import critical_point
 from ..networks import MLP, Network
+from ..plots._axes import ticks_at
 from ._experiment import Experiment
 from ._fits import exponent
 from ._result import Check, Reproduction
@@ -71,11 +72,7 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
             if kind in surrogate:
                 ax.loglog(widths, surrogate[kind], "s--", color=colour, mfc="white", label=f"{name}, slopes drawn anew")
         ax.loglog(widths, 0.35 / np.sqrt(widths), ":", color="#7f7f7f", label="width^(-1/2)")
-        ax.set_xticks(widths, [str(n) for n in widths])
-        low, high = ax.get_ylim()
-        ticks = [each for each in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if low <= each <= high]
-        ax.set_yticks(ticks, [f"{each:g}" for each in ticks])
-        ax.minorticks_off()
+        ticks_at(ax, widths)
         ax.set_xlabel("width")
         ax.set_ylabel("Kolmogorov distance of one network to the law")
         ax.legend(frameon=False, fontsize="small")

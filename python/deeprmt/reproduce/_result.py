@@ -9,6 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from .._display import Displayed, plain
+from ..plots._axes import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,6 +133,8 @@ class Reproduction(Displayed):
             raise ImportError('deeprmt.reproduce needs matplotlib: pip install "deeprmt[reproduce]"') from error
         figure = Figure(figsize=(9.6, 4.2), layout="constrained")
         self.draw(figure)
+        for ax in figure.axes:
+            log_ticks(ax)
         failed = sum(not check.passed for check in self.checks)
         what = "a quick run, too small for a verdict, misses" if self.settings.get("quick") else "not as expected in"
         short = self.verdict if failed < 2 else f"{what} {failed} of {len(self.checks)} numbers"

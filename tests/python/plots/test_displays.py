@@ -5,6 +5,7 @@ import pytest
 
 from deeprmt import ensembles, freeprob, laws, linalg, networks, nonlinear, plots, spectra, tails, training
 from deeprmt.errors import UntrustedLengthWarning
+from deeprmt.plots._axes import log_ticks, ticks_at
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -44,6 +45,56 @@ def test_spectrum_marks_outliers(noise):
     ax = plots.spectrum([*noise[200:], 20.0, 30.0], laws.MarchenkoPastur(2.0))
     assert [line.get_label() for line in ax.lines] == ["law", "2 outside"]
     assert ax.get_xlim()[1] > 30
+
+
+def test_outliers_are_seen_on_a_logarithmic_axis_too(noise):
+    """Where a mark at 0 lies some thousand decades below the picture, and takes all room from it."""
+    ax = plots.spectrum([*noise[200:], 20.0, 30.0], laws.MarchenkoPastur(2.0))
+    ax.set_yscale("log")
+    ax.figure.canvas.draw()  # warnings are errors here
+    (marks,) = [line for line in ax.lines if line.get_label() == "2 outside"]
+    at = marks.get_transform().transform(marks.get_xydata())
+    np.testing.assert_allclose(at[:, 1], ax.bbox.y0, rtol=0, atol=1e-6)
+    assert ax.get_position().height > 0.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (2.0, 8.5, {"2", "5"}),
+        (4.0, 9.0, {"4", "6", "8"}),
+        (0.5, 1.5, {"0.6", "0.8", "1"}),
+        (2.0, 30.0, {"2", "5", "10", "20"}),
+        (3e-7, 9e-7, {r"3\times10^{-7}", r"8\times10^{-7}"}),
+        (1.1, 1.9, {"1.2", "1.4", "1.8"}),  # too short for whole numbers
+        (1.0, 10.0, {"10^{0}", "10^{1}"}),
+    ],
+)
+def test_short_logarithmic_axes_have_numbers(low, high, texts):
+    _, ax = pyplot.subplots()
+    ax.loglog([low, high], [1, 1e5])
+    ax.set_xlim(low, high)
+    log_ticks(ax)
+    ax.figure.canvas.draw()
+    labels = [label for label in ax.get_xticklabels() + ax.get_xticklabels(minor=True) if label.get_text()]
+    seen = {
+        label.get_text().replace(r"$\mathdefault{", "").removesuffix("}$")
+        for label in labels
+        if low * (1 - 1e-9) <= label.get_position()[0] <= high * (1 + 1e-9)
+    }
+    assert texts <= seen
+    assert 2 <= len(seen) <= 12
+    assert not any(label.get_text() for label in ax.get_yticklabels(minor=True))
+
+
+def test_ticks_at_widths_leave_the_other_axis_alone():
+    _, ax = pyplot.subplots()
+    ax.loglog([64, 256], [0.2, 0.5])
+    ticks_at(ax, [64, 256])
+    log_ticks(ax)
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["64", "256"]
+    assert {"0.2", "0.4"} <= {label.get_text() for label in ax.get_yticklabels(minor=True)}
 
 
 def test_spectrum_without_a_law(noise):
