@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -44,8 +44,21 @@ _core_types = (np.dtype(np.float32), np.dtype(np.float64))
 def refuse_masked(function: str, argument: str, value: ArrayLike) -> None:
     """A masked entry has no value; the number that lies under the mask is not one."""
     if np.ma.is_masked(value):
-        count = np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(value)))
+        count = int(np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(value))))
         raise ValueError(f"{function}: {argument} must have no masked entries, found {count}")
+    if isinstance(value, list | tuple) and (count := _masked_in(value)):
+        raise ValueError(f"{function}: {argument} must have no masked entries, found {count}")
+
+
+def _masked_in(values: Sequence[Any], depth: int = 32) -> int:
+    """How many are in lists of lists, which NumPy makes NaN of, or what lies under the mask."""
+    count = 0
+    for each in values:
+        if isinstance(each, np.ma.MaskedArray):
+            count += int(np.count_nonzero(np.ma.getmaskarray(each)))
+        elif isinstance(each, list | tuple) and depth:
+            count += _masked_in(each, depth - 1)
+    return count
 
 
 def as_array(function: str, argument: str, value: ArrayLike) -> NDArray[Any]:
@@ -118,6 +131,8 @@ def as_count(
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
+        if isinstance(value, np.ma.MaskedArray):
+            refuse_masked(function, argument, value)
         count = operator.index(value)
     except TypeError:
         raise TypeError(f"{function}: {argument} must be a whole number, got {shown(value)}") from None
@@ -163,6 +178,7 @@ def as_number(
     """A finite real number, at least `least`, or strictly above `above`."""
     wrong = isinstance(value, str | bytes | bool)
     if isinstance(value, np.ndarray | np.generic):
+        refuse_masked(function, argument, value)
         wrong = value.ndim > 0 or value.dtype.kind not in "fiu"
     if wrong:
         raise TypeError(f"{function}: {argument} must be a real number, got {shown(value)}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deeprmt import laws, meanfield, run, spectra, tails
-from deeprmt._arguments import as_choice, as_number, as_real
+from deeprmt._arguments import as_choice, as_count, as_number, as_real
 
 ARRAY = np.arange(200.0).reshape(2, 100)
 
@@ -40,6 +40,15 @@ def test_masked_entries_are_no_numbers():
     with pytest.raises(ValueError, match="hill: x must have no masked entries, found 1"):
         tails.hill(np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False]))
     assert as_real("f", "x", np.ma.array([1.0, 2.0])).tolist() == [1.0, 2.0]  # none is masked
+    row = np.ma.array([1.0, 2.0], mask=[True, False])
+    for value in ([1.0, np.ma.masked], [[1.0, np.ma.masked]], (row, row[1:])):
+        with pytest.raises(ValueError, match="f: x must have no masked entries, found 1"):
+            as_real("f", "x", value)
+    assert as_number("f", "x", np.ma.array(2.0)) == 2
+    for value in (np.ma.masked, np.ma.array(3, mask=True)):
+        for read in (as_number, as_count):
+            with pytest.raises(ValueError, match="f: x must have no masked entries, found 1"):
+                read("f", "x", value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,10 +86,9 @@ def blocks_of(
     )
     own: tuple[Array | None, Array | None] = (None, None)
     with speaking_for(function, "kernels", "nngp"):
-        whole = [
-            kernel_pair(tangent, inputs, None, network, threads),
-            kernel_pair(tangent, new, inputs, network, threads),
-        ]
+        whole = [kernel_pair(tangent, inputs, None, network, threads)]
+    with speaking_for(function, "kernels", "nngp"), _about_new():
+        whole.append(kernel_pair(tangent, new, inputs, network, threads))
         if covariance:
             own = kernel_pair(tangent, new, None, network, threads)
             diagonals = [None if each is None else each.diagonal().copy() for each in own]
@@ -99,6 +100,16 @@ def blocks_of(
         if train is not None and cross is not None:
             blocks.append(Blocks(train, cross, np.zeros(0) if diagonal is None else diagonal, square))
     return blocks[0], blocks[1] if tangent else None, target, columns
+
+
+@contextmanager
+def _about_new() -> Iterator[None]:
+    """What errors call x is x_new: the training inputs have passed before."""
+    try:
+        yield
+    except ValueError as error:
+        error.args = (str(error).replace(": x, ", ": x_new, ", 1), *error.args[1:])
+        raise
 
 
 def kernel_pair(

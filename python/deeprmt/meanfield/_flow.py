@@ -81,11 +81,15 @@ def longest(time: float, floor: float) -> float:
 
 def rotated_to(cross: Array, vectors: Array, values: Array) -> Array:
     """From new inputs to eigenvectors; where these have no eigenvalue rounding is cut off, which time would enlarge."""
-    out = cross @ vectors
+    # Rows in powers of two of their own, so that squares of what is near the end of doubles stay finite.
+    power = np.frexp(np.abs(cross).max(axis=1, keepdims=True, initial=0.0))[1]
+    scaled = np.ldexp(cross, -power)
+    out = scaled @ vectors
     null = resolved_values(values)[0] == 0
-    size = 8 * len(values) * _epsilon * np.linalg.norm(cross, axis=1, keepdims=True)
+    size = 8 * len(values) * _epsilon * np.linalg.norm(scaled, axis=1, keepdims=True)
     out[:, null] = np.where(np.abs(out[:, null]) <= size, 0.0, out[:, null])
-    return np.asarray(out)
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(np.ldexp(out, power))
 
 
 def learned_by_flow(values: Array, time: float) -> Array:

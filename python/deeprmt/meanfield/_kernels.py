@@ -320,7 +320,7 @@ class KernelTask:
 
     # ---- the diagonals ----
 
-    def diagonals(self, x: Floats, tangent: bool) -> _Diagonals:
+    def diagonals(self, x: Floats, tangent: bool, argument: str) -> _Diagonals:
         square = _mean_square(x)
         hidden = self.depth - 1
         variances, seconds, slopes = (
@@ -336,9 +336,9 @@ class KernelTask:
             q[(q == 0) & ~zeros] = np.nextafter(0, 1)
             for layer in range(self.depth):
                 variances[layer] = q
-                self.refuse_out_of_range("variance", layer, q)
+                self.refuse_out_of_range("variance", layer, q, argument)
                 if tangent:
-                    self.refuse_out_of_range("tangent kernel", layer, theta)
+                    self.refuse_out_of_range("tangent kernel", layer, theta, argument)
                 if layer == hidden:
                     break
                 seconds[layer] = self.family.second(q, 0)
@@ -362,12 +362,12 @@ class KernelTask:
             )
         return value
 
-    def refuse_out_of_range(self, what: str, layer: int, values: Array) -> None:
+    def refuse_out_of_range(self, what: str, layer: int, values: Array, argument: str) -> None:
         bad = values[~(np.abs(values) < float(np.finfo(self.dtype).max))]
         if bad.size:
             raise ValueError(
-                f"{self.function}: the {what} leaves the range of {np.dtype(self.dtype)} in layer {layer + 1},"
-                f" found {bad[0]:g}"
+                f"{self.function}: {argument}, sigma_w or sigma_b is too large: the {what} leaves the range of"
+                f" {np.dtype(self.dtype)} in layer {layer + 1}, found {bad[0]:g}"
             )
 
     # ---- the kernels ----
@@ -375,8 +375,8 @@ class KernelTask:
     def run(self, k: Floats | None, theta: Floats | None, threads: int | None) -> None:
         workers = as_threads(self.function, threads)
         tangent = theta is not None
-        of_x = self.diagonals(self.x, tangent)
-        of_y = of_x if self.symmetric else self.diagonals(self.y, tangent)
+        of_x = self.diagonals(self.x, tangent, "x")
+        of_y = of_x if self.symmetric else self.diagonals(self.y, tangent, "y")
         kind, pieces = self.family.kind, None
         tables: list[Table] = []
         if kind is None:

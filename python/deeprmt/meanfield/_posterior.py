@@ -160,8 +160,11 @@ def posterior(
         jitter = as_number(name, "jitter", jitter, least=0)
     if kernel == "nngp" and time < math.inf:
         raise ValueError(f"{name}: time must be left out unless kernel is 'ntk', got {time:g}")
-    if jitter is not None and time < math.inf:
-        raise ValueError(f"{name}: jitter must be left out before the end of training, which solves no equation")
+    if jitter and time < math.inf:
+        raise ValueError(
+            f"{name}: jitter must be 0 before the end of training, which solves no equation, got jitter = {jitter:g},"
+            f" time = {time:g}"
+        )
     if noise > 0 and time < math.inf:
         raise ValueError(f"{name}: noise must be 0 before the end of training, got noise = {noise:g}, time = {time:g}")
     if x_new is None and kernels is None:

@@ -226,6 +226,8 @@ def _mapped(
         network = each.sample(np.random.default_rng([key, 0, each.depth]), threads=threads)
         tasks.append(Task(network, at, _targets(network, at, y, far, key, threads), threads))
     border = np.array([_border(each, task.x, threads) for each, task in zip(described, tasks, strict=True)])
+    if inputs is not None and not inputs.any() and mlp.parametrization == "ntk" and mlp.sigma_b == 0:
+        raise ValueError(f"{_name}: x must not be 0 everywhere where biases do not learn, got shape {inputs.shape}")
     measured = np.array([task.border() for task in tasks])
     if grid is None:
         known = np.concatenate([measured, border[np.isfinite(border)]])

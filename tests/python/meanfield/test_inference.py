@@ -163,8 +163,12 @@ def test_duplicates_cost_no_digits_of_others(kernel):
 
 
 def test_jitter_before_the_end_is_refused():
-    with pytest.raises(ValueError, match="posterior: jitter must be left out before the end of training"):
+    with pytest.raises(ValueError, match="posterior: jitter must be 0 before the end of training"):
         posterior(X[:2], [1.0, 0.0], X[:1], kernel="ntk", time=3.0, jitter=0.1, **NETWORK)
+    none, zero = (
+        posterior(X[:2], [1.0, 0.0], X[:1], kernel="ntk", time=3.0, jitter=jitter, **NETWORK) for jitter in (None, 0.0)
+    )
+    np.testing.assert_array_equal(none.mean, zero.mean)
 
 
 def test_duplicates_that_agree_are_told_only_where_time_has_no_bound():
@@ -322,6 +326,30 @@ def test_large_targets_small_kernels_and_long_times():
         gradient_descent(X, Y, NEW, steps=steps, learning_rate=border * (1 + 1e-12), **NETWORK)
     with pytest.raises(ValueError, match="learning_rate must be below"):
         gradient_descent(X, Y, NEW, steps=2, learning_rate=1e300, **NETWORK)
+
+
+def test_inputs_near_the_end_of_doubles():
+    """relu without biases is homogeneous: K and Theta go with the square of the inputs, the rest with powers of two."""
+    network = {"depth": 2, "activation": "relu", "sigma_w": 1.4}
+    x, new = np.split(np.random.default_rng(0).normal(size=(15, 4)), [12])
+    y, scale = np.sin(np.arange(12.0)), 2.0**498
+    one = gradient_flow(x, y, new, times=[0.1, np.inf], **network)
+    large = gradient_flow(x * scale, y, new * scale, times=[0.1 / scale**2, np.inf], **network)
+    np.testing.assert_allclose(large.mean, one.mean, rtol=1e-9)
+    np.testing.assert_allclose(large.variance / scale**2, one.variance, rtol=1e-9, atol=1e-9)
+    steps = gradient_descent(x * scale, y, new * scale, steps=[3], learning_rate=0.1 / scale**2, **network)
+    same = gradient_descent(x, y, new, steps=[3], learning_rate=0.1, **network)
+    np.testing.assert_allclose(steps.mean, same.mean, rtol=1e-9)
+
+
+def test_what_is_too_large_is_named():
+    network = {"depth": 2, "activation": "relu", "sigma_w": 1.4}
+    x, y = np.random.default_rng(0).normal(size=(5, 4)), np.arange(5.0)
+    with pytest.raises(ValueError, match="posterior: x, sigma_w or sigma_b is too large: the variance leaves"):
+        posterior(1e200 * x, y, x, **network)
+    for covariance in (True, False):
+        with pytest.raises(ValueError, match="posterior: x_new, sigma_w or sigma_b is too large: the variance leaves"):
+            posterior(x, y, 1e200 * x, covariance=covariance, **network)
 
 
 @pytest.mark.parametrize(

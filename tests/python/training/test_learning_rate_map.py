@@ -95,6 +95,10 @@ def test_bad_input_is_refused():
         learning_rate_map(mlp, np.ones((3, 5)), depths=[2])
     with pytest.raises(ValueError, match="distance must be finite and above 0"):
         learning_rate_map(mlp, x, depths=[2], distance=0)
+    still = MLP([4, 10, 2], "tanh", sigma_w=1.3, parametrization="ntk")
+    for zeros in (np.zeros(4), np.zeros((3, 4))):
+        with pytest.raises(ValueError, match="x must not be 0 everywhere where biases do not learn"):
+            learning_rate_map(still, zeros, depths=[2])
 
 
 def test_the_picture():
@@ -105,6 +109,12 @@ def test_the_picture():
     assert [line.get_label() for line in ax.lines] == [
         "2 / lambda_max", "1 / lambda_max", "2 / lambda_max of each network",
     ]  # fmt: skip
+    low, high = ax.collections[0].get_clim()  # all colours for the losses there are
+    known = np.clip(found.losses[np.isfinite(found.losses)], 1e-6, 1e2)
+    assert (low, high) == pytest.approx((known.min(), known.max()))
+    ax.figure.canvas.draw()
+    cells, legend = ax.get_window_extent(), ax.get_legend().get_window_extent()
+    assert legend.y0 >= cells.y1 - 1  # pixels: it hides none
     one = learning_rate_map(mlp, depths=[2], rates=[1, 10], steps=1, q0=0.05)
     with pytest.raises(ValueError, match="at least two depths"):
         one.plot()
