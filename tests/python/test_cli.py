@@ -36,8 +36,8 @@ def net(tmp_path):
 def test_help():
     done = deeprmt_command("--help")
     assert done.returncode == 0
-    assert "analyze" in done.stdout
-    assert "info" in done.stdout
+    for command in ("demo", "analyze", "jacobian", "ntk", "reproduce", "info"):
+        assert f"    {command} " in done.stdout
     assert "exit code" in deeprmt_command("analyze", "--help").stdout
     assert deeprmt_command("--version").stdout == f"deeprmt {deeprmt.__version__}\n"
 
@@ -312,6 +312,39 @@ def test_without_rows_there_is_no_table(tmp_path):
     done = deeprmt_command("analyze", tmp_path / "n.npz")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == f"skipped readme.txt ({tmp_path / 'n.npz'}): not a NumPy array"
+
+
+def test_jacobian_has_singular_values_beside_their_law(tmp_path, capsys):
+    arguments = ["jacobian", "--activation", "hard_tanh", "--weights", "haar", "--q-star", "0.05", "--depth", "3"]
+    assert cli.main([*arguments, "--width", "200", "--trials", "2"]) == 0
+    text = capsys.readouterr().out
+    assert "hard_tanh, haar, sigma_w 1," in text
+    assert "2 x 200 singular values at depth 3" in text
+    assert cli.main([*arguments, "--width", "200", "--trials", "2", "--seed", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    values = np.array(found["singular_values"])
+    assert values.shape == (2, 200)
+    # Eigenvalues keep their distance: the distribution functions of 400 are apart by few of their steps.
+    assert found["ks_distance"] < 0.02
+    # Haar and slopes of 0 and 1: J is a product of partial isometries, times sigma_w = 1 to five digits.
+    assert values.max() < 1.0001
+    assert found["support"][-1][1] < 1.0001
+    assert cli.main([*arguments, "--width", "20", "--seed", "1", "--json", str(tmp_path / "j.json")]) == 0
+    assert json.loads((tmp_path / "j.json").read_text())["seed"] == 1
+    assert cli.main(["jacobian", "--sigma-w", "1", "--q-star", "1"]) == 2
+    assert cli.main(["jacobian", "--activation", "nothing"]) == 2
+
+
+def test_jacobian_draws(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "j.png"
+    # relu of depth 3: half of the singular values are 0, in networks as in the law
+    arguments = ["jacobian", "--activation", "relu", "--sigma-w", "1.4142135623730951", "--depth", "3", "--width", "60"]
+    assert cli.main([*arguments, "--plot", str(path)]) == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert "written: " in capsys.readouterr().out
+    assert cli.main([*arguments, "--plot", str(tmp_path / "j.nothing")]) == 2
+    assert "--plot: " in capsys.readouterr().err
 
 
 def test_ntk_says_what_rate_a_network_bears(capsys):

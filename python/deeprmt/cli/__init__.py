@@ -12,7 +12,7 @@ from typing import Any
 
 from .._info import cmake_prefix, versions
 from ..errors import ConvergenceError
-from . import _analyze, _compare, _demo, _filter, _info, _ntk, _reproduce
+from . import _analyze, _compare, _demo, _filter, _info, _jacobian, _ntk, _reproduce
 from ._output import error_line
 
 __all__ = ["main"]
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"deeprmt {versions()['deeprmt']}")
     parser.add_argument("--cmakedir", action=_PrintCMakeFolder, help="show where deeprmtConfig.cmake lies, and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for each in (_demo, _analyze, _compare, _filter, _ntk, _reproduce, _info):
+    for each in (_demo, _analyze, _compare, _filter, _jacobian, _ntk, _reproduce, _info):
         each.add(commands)
     return parser
 
