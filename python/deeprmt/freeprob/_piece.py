@@ -18,7 +18,7 @@ __all__ = ["BASE", "END", "MANY", "Piece"]
 Array = NDArray[np.float64]
 
 END = 34.0  # logistic(-34) is the rounding of doubles
-MANY = 40  # gaps of one law, above which narrow ones are looked at only if they can matter
+MANY = 128  # gaps of one law, above which narrow ones are looked at only if they can matter
 _COARSE = np.linspace(-16, 16, 33)
 BASE = np.unique(np.concatenate([np.linspace(-END, END, 69), np.linspace(-6, 6, 49)]))
 
