@@ -37,7 +37,7 @@ def test_help():
     done = deeprmt_command("--help")
     assert done.returncode == 0
     for command in ("demo", "analyze", "jacobian", "ntk", "reproduce", "info"):
-        assert f"    {command} " in done.stdout
+        assert re.search(rf"^    {command}\s", done.stdout, re.MULTILINE)
     assert "exit code" in deeprmt_command("analyze", "--help").stdout
     assert deeprmt_command("--version").stdout == f"deeprmt {deeprmt.__version__}\n"
 
