@@ -25,7 +25,7 @@ from ..activations import Activation
 from ._hermite_table import hermite_table
 from ._mehler import HermiteSeries
 from ._moments import expect_many, least_variance
-from ._products import product
+from ._products import angle_series, at_angles
 from ._variance_nodes import Terms, apart, coefficients, interpolation, legendre, nodes_between, orders, settled, terms
 
 __all__ = ["Table", "dual_tables", "jumps"]
@@ -35,6 +35,8 @@ Table = tuple[bool, Array, Array, Terms, Terms, Terms]
 _Series = tuple[bool, Array, Terms, Terms, Terms]
 
 _degrees = (16, 32, 64, 128, 192)
+_more_degrees = (384, 768)  # where the angle is all that varies
+_angles = 2049
 _quadratures = ((32, 20), (48, 32), (96, 64), (192, 96))
 _chunk = 1 << 15  # points at once: what a cache holds
 _middle = 0.93  # cosines up to which a gap is a difference
@@ -119,12 +121,13 @@ def _series(activation: Activation, low: float, high: float, tangent: bool, tole
     else:
         between = np.zeros((1, 1))
     found = []
+    known: dict[str, Array] = {}
     for kind in kinds:
-        for degree in _degrees:
+        for degree in _degrees if radial else _degrees + _more_degrees:
             turn = (np.arange(degree + 1) + 0.5) / (degree + 1)
             angles = reach / 2 * (1 + np.cos(math.pi * turn))
             if not radial:
-                values = _by_products(activation, float(high), angles, kind)
+                values = _by_products(activation, float(high), angles, kind, known)
             else:
                 values = _by_rays(activation, nodes[[0, -1]], angles, kind, tolerance)
             if np.abs(coefficients(values)[:, :, -3:]).max() <= tolerance * max(1.0, float(np.abs(values).max())):
@@ -155,23 +158,26 @@ def _nothing(nodes: int) -> Terms:
 _kept = lru_cache(maxsize=64)(_series)
 
 
-def _by_products(activation: Activation, q: float, angles: Array, kind: str) -> Array:
-    def dual(angle: Array, derivative: int) -> Array:
-        cosine = np.where(angle < 1, 1 - 2 * np.sin(angle / 2) ** 2, -1 + 2 * np.cos(angle / 2) ** 2)
-        same = np.full(len(angle), q)
-        return product(activation, same, same, cosine, derivative)
-
-    whole = dual(np.zeros(1), 1 if kind == "slope" else 0)[0]
+def _by_products(activation: Activation, q: float, angles: Array, kind: str, known: dict[str, Array]) -> Array:
+    """As `_by_rays` for one variance, from series over all angles which are kept in `known`."""
+    of = "phi" if kind == "correlation" else "slope"
+    if of not in known:
+        series = angle_series(activation, activation.phi if of == "phi" else activation.dphi, q, q, _angles)
+        if series is None:
+            raise _NoTableError
+        known[of] = series
+    whole = expect_many(
+        activation, np.array([q]), lambda h, _: (activation.dphi if kind == "slope" else activation.phi)(h) ** 2
+    )[0]
     if not whole > 0:
         raise _NoTableError
     if kind != "gap":
-        return np.asarray(dual(angles, 1 if kind == "slope" else 0)[None, None] / whole)
+        return np.asarray(at_angles(known[of], angles)[None, None] / whole)
     # The dual of phi is the integral of that of phi' in the covariance.
-    x, weight = legendre(64)
+    x, weight = legendre(32 + len(known[of]) // 2)
     x, weight = (x + 1) / 2, weight / 2
     inner = np.outer(angles, x)
-    slopes = dual(inner.ravel(), 1).reshape(inner.shape)
-    lost = q * (slopes * np.sin(inner)) @ weight * angles
+    lost = q * (at_angles(known[of], inner) * np.sin(inner)) @ weight * angles
     return np.asarray((lost / (2 * np.sin(angles / 2) ** 2))[None, None] / whole)
 
 

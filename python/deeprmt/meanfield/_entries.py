@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..activations import Activation
 from ._dual_rays import gap_by_rays, has_rays
+from ._dual_strips import gap_by_strips
 from ._dual_table import jumps
-from ._moments import breaks_of, least_variance
+from ._moments import breaks_of, expect_many, least_variance
 from ._products import product
 
 __all__ = ["Pairs", "dual", "first_pairs", "next_pairs"]
@@ -106,6 +107,14 @@ def _gap(activation: Activation, a: Array, b: Array, gap: Array, size: Array) ->
         by_rays = [gap_by_rays(activation, float(a[k]), float(b[k]), float(gap[k])) for k in left]
         out[left] = [0.0 if each is None else each for each in by_rays]
         left = left[[each is None for each in by_rays]]
+    elif len(left):
+        seconds = [expect_many(activation, q[left], lambda h, _: activation.phi(h) ** 2, even=True) for q in (a, b)]
+        sizes = np.sqrt(seconds[0]), np.sqrt(seconds[1])
+        values, done = gap_by_strips(
+            activation.phi, activation.kinks, activation.parity, a[left], b[left], gap[left], sizes
+        )
+        out[left] = values
+        left = left[~done]
     if len(left):
         out[left] = _gap_of_slopes(activation, a[left], b[left], gap[left]) / size[left]
     return out

@@ -20,6 +20,7 @@ from .._arguments import Floats, as_count, as_real
 from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ._dual_rays import has_rays, mean_by_rays
+from ._dual_strips import mean_by_strips
 from ._moments import least_share, least_variance
 from ._wide_lines import wide_lines
 
@@ -68,8 +69,9 @@ def gauss_product(
     -----
     In closed form for erf, erf_unit, gelu, sin, cos, gauss, square, cube and all that is piecewise linear (relu,
     leaky_relu, abs, linear, hard_tanh, shifted_relu, sign, heaviside, one's own): then arrays are fast. Others take 0.1
-    to 20 ms an entry, up to 1 s where variances are beyond 1e34, or beyond 1e6 with kinks off 0. Where an array has
-    hundreds of correlations for one pair of variances they take a Chebyshev series in the angle arccos(c).
+    to 20 ms an entry, up to 1 s where variances are beyond 1e34, or beyond 1e6 with kinks off 0, or where there are
+    tens of kinks. Where an array has hundreds of correlations for one pair of variances they take a Chebyshev series in
+    the angle arccos(c).
 
     References
     ----------
@@ -338,26 +340,40 @@ def _by_quadrature(
     out[single] = _each(activation, function, a[single], b[single], c[single], gap[single])
     for i in np.flatnonzero(counts > _many):
         mine = which == i
-        out[mine] = _series(activation, function, float(pairs[0, i]), float(pairs[1, i]), c[mine])
+        out[mine] = _series(activation, function, float(pairs[0, i]), float(pairs[1, i]), c[mine], gap[mine])
     return out
 
 
-def _series(activation: Activation, function: Function, a: float, b: float, c: Array) -> Array:
+def _series(activation: Activation, function: Function, a: float, b: float, c: Array, gap: Array) -> Array:
     """By Chebyshev interpolation in the angle arccos(c), in which the product is smooth up to its ends."""
-    angle = 2 * np.arctan2(np.sqrt(1 - c), np.sqrt(1 + c))
-    for degree in (32, 64, 128, 256):
-        if degree >= len(c):
-            break
-        nodes = math.pi / 2 * (1 + np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)))
-        cosine = np.where(nodes < 1, 1 - 2 * np.sin(nodes / 2) ** 2, -1 + 2 * np.cos(nodes / 2) ** 2)
-        full = np.full(len(nodes), 1.0)
-        values = _each(activation, function, a * full, b * full, cosine)
-        coefficients = fft.dct(values, type=2) / (degree + 1)
-        coefficients[0] /= 2
-        if np.abs(coefficients[-4:]).max() <= 5e-15 * np.abs(values).max():
-            return np.asarray(np.polynomial.chebyshev.chebval(2 * angle / math.pi - 1, coefficients))
+    small = 2 * np.arcsin(np.sqrt(np.minimum(gap, 1) / 2))
+    coefficients = angle_series(activation, function, a, b, len(c))
+    if coefficients is not None:
+        return np.asarray(at_angles(coefficients, np.where(c < 0, math.pi - small, small)))
     full = np.full(c.shape, 1.0)
-    return _each(activation, function, a * full, b * full, c)
+    return _each(activation, function, a * full, b * full, c, gap)
+
+
+def angle_series(activation: Activation, function: Function, a: float, b: float, most: int) -> Array | None:
+    """Chebyshev coefficients over angles from 0 to pi; None if that takes `most` values or more."""
+    for degree in (32, 64, 128, 256, 512, 1024):
+        if degree >= most:
+            break
+        turn = np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)
+        near = np.minimum(np.cos(turn / 2), np.sin(turn / 2)) ** 2 * math.pi  # the angle, or what it lacks to pi
+        gap, sign = 2 * np.sin(near / 2) ** 2, np.where(turn < math.pi / 2, -1.0, 1.0)
+        full = np.full(len(turn), 1.0)
+        values = _each(activation, function, a * full, b * full, sign * (1 - gap), gap)
+        coefficients = np.asarray(fft.dct(values, type=2)) / (degree + 1)
+        coefficients[0] /= 2
+        # The nodes hold what rounding adds.
+        if np.abs(coefficients[-4:]).max() <= 5e-15 * np.abs(values).max():
+            return coefficients
+    return None
+
+
+def at_angles(coefficients: Array, angles: Array) -> Array:
+    return np.asarray(np.polynomial.chebyshev.chebval(2 * angles / math.pi - 1, coefficients))
 
 
 def _each(activation: Activation, function: Function, a: Array, b: Array, c: Array, gap: Array | None = None) -> Array:
@@ -370,6 +386,11 @@ def _each(activation: Activation, function: Function, a: Array, b: Array, c: Arr
         left = np.sort(np.concatenate([left, np.flatnonzero(~narrow)]))
     rays = has_rays(activation)
     even = activation.parity != 0
+    if not rays:
+        sign = np.where(c[left] < 0, -1.0, 1.0)
+        values, done = mean_by_strips(function, activation.kinks, activation.parity, a[left], b[left], gap[left], sign)
+        out[left] = values
+        left = left[~done]
     for i in left:
         pair, one = (float(a[i]), float(b[i])), np.array([i])
         found = None
@@ -422,28 +443,19 @@ def _real(values: Any) -> Any:
 
 def _panels(activation: Activation, function: Function, a: float, b: float, c: float) -> float:
     """Panels that end at kinks, in w for each z and in z."""
-    kinks = np.array(activation.kinks)
     root_a, root_b, s = math.sqrt(a), math.sqrt(b), math.sqrt((1 - c) * (1 + c))
-    even = np.linspace(-_reach, _reach, 14)
-    bends = [2.0 ** np.arange(-1, max(0, math.floor(math.log2(_reach * r + 1e-300)) + 1)) for r in (root_a, root_b)]
-    marks_u, marks_v = (np.concatenate([kinks, side, -side]) for side in bends)
-    outer = [even, marks_u / root_a]
-    if c != 0:
-        # What is a kink of v is a bend of the mean over w, as wide as w makes it.
-        width = s / abs(c) * np.array([-8, -4, -2, -1, 0, 1, 2, 4, 8])
-        outer += [(kinks[:, None] / (c * root_b) + width).ravel(), marks_v / (c * root_b)]
-    breaks = np.concatenate(outer)
-    breaks = np.unique(np.clip(breaks[np.isfinite(breaks)], -_reach, _reach))
-    breaks = breaks[np.concatenate([[True], np.diff(breaks) > 1e-15])]
-    last = math.inf
-    for _ in range(4):
-        value, size = _two_fold(function, breaks, even, marks_v, root_a, root_b, c, s)
+    last, best = math.inf, math.nan
+    for halvings in range(4):
+        breaks, even, marks = _breaks(activation, root_a, root_b, c, s, -1 - 3 * max(0, halvings - 1))
+        for _ in range(halvings):
+            breaks = np.sort(np.concatenate([breaks, (breaks[1:] + breaks[:-1]) / 2]))
+            even = np.sort(np.concatenate([even, (even[1:] + even[:-1]) / 2]))
+        # Accurate to the root of what both are by themselves: where they hardly meet that is far more than the value.
+        value, size = _two_fold(function, breaks, even, marks, root_a, root_b, c, s)
         if abs(value - last) <= 1e-14 * size:
             return value
         best = value if abs(value - last) <= 1e-12 * size else math.nan
         last = value
-        breaks = np.sort(np.concatenate([breaks, (breaks[1:] + breaks[:-1]) / 2]))
-        even = np.sort(np.concatenate([even, (even[1:] + even[:-1]) / 2]))
     if math.isnan(best):
         raise ConvergenceError(
             f"gauss_product: the integral over {activation.name} does not converge at q1 = {a:g}, q2 = {b:g},"
@@ -453,17 +465,39 @@ def _panels(activation: Activation, function: Function, a: float, b: float, c: f
     return best
 
 
+def _breaks(
+    activation: Activation, root_a: float, root_b: float, c: float, s: float, least: int
+) -> tuple[Array, Array, Array]:
+    """Ends of panels in z, of those in w that are the same for all z, and what v has a panel end at: kinks, and powers
+    of 2 from 2^least on.
+    """
+    kinks = np.array(activation.kinks)
+    even = np.linspace(-_reach, _reach, 14)
+    tops = (max(0, math.floor(math.log2(_reach * r + 1e-300)) + 1) for r in (root_a, root_b))
+    bends = [2.0 ** np.arange(least, top) for top in tops]
+    marks_u, marks_v = (np.concatenate([kinks, side, -side]) for side in bends)
+    outer = [even, marks_u / root_a]
+    if c != 0:
+        # What is a kink of v is a bend of the mean over w, as wide as w makes it.
+        width = s / abs(c) * np.array([-8, -4, -2, -1, 0, 1, 2, 4, 8])
+        outer += [(kinks[:, None] / (c * root_b) + width).ravel(), marks_v / (c * root_b)]
+    breaks = np.concatenate(outer)
+    breaks = np.unique(np.clip(breaks[np.isfinite(breaks)], -_reach, _reach))
+    return breaks[np.concatenate([[True], np.diff(breaks) > 1e-15])], even, marks_v
+
+
 def _two_fold(
     function: Function, breaks: Array, even: Array, marks: Array, root_a: float, root_b: float, c: float, s: float
 ) -> tuple[float, float]:
+    """The mean, and the root of the product of those of f(u)^2 and f(v)^2."""
     half = np.diff(breaks)[:, None] / 2
     z = ((breaks[1:] + breaks[:-1])[:, None] / 2 + half * _nodes).ravel()
     weight = (half * _weights).ravel() * _density(z)
     f = _real(function(root_a * z))
     if root_b * s == 0:
         g = _real(function(root_b * c * z))
-        return float(np.sum(f * g * weight)), float(np.sum(np.abs(f * g) * weight))
-    total, size = 0.0, 0.0
+        return float(np.sum(f * g * weight)), math.sqrt(np.sum(f * f * weight)) * math.sqrt(np.sum(g * g * weight))
+    total, square = 0.0, 0.0
     rows = max(1, _chunk // ((len(even) + len(marks)) * len(_nodes)))
     for begin in range(0, len(z), rows):
         part = slice(begin, begin + rows)
@@ -473,7 +507,8 @@ def _two_fold(
         edges = np.sort(np.clip(edges, -_reach, _reach), axis=1)
         wide = np.diff(edges, axis=1)[:, :, None] / 2
         w = (edges[:, 1:] + edges[:, :-1])[:, :, None] / 2 + wide * _nodes
-        g = _real(function(centre[:, :, None] + root_b * s * w)) * _density(w) * (wide * _weights)
-        total += float(np.sum(f[part] * weight[part] * g.sum(axis=(1, 2))))
-        size += float(np.sum(np.abs(f[part]) * weight[part] * np.abs(g).sum(axis=(1, 2))))
-    return total, size
+        g = _real(function(centre[:, :, None] + root_b * s * w))
+        inner = _density(w) * (wide * _weights)
+        total += float(np.sum(f[part] * weight[part] * (g * inner).sum(axis=(1, 2))))
+        square += float(np.sum(weight[part] * (g * g * inner).sum(axis=(1, 2))))
+    return total, math.sqrt(np.sum(f * f * weight)) * math.sqrt(square)
