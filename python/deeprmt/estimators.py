@@ -7,12 +7,15 @@ The classes `InfiniteWidthRegressor` and `InfiniteWidthKernel` can be imported f
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ._arguments import as_choice, as_real, speaking_for
+from ._arguments import as_choice, as_number, as_real, shown, speaking_for
 from .activations import Activation
 from .meanfield import nngp, ntk
 from .meanfield._learner import Learner
@@ -177,21 +180,18 @@ def _regressor_class() -> Any:
         def fit(self, X: Any, y: Any) -> Any:
             """Learns y at X."""
             X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
-            self._model = Learner(
-                "InfiniteWidthRegressor",
-                X,
-                np.asarray(y, dtype=np.float64),
-                kernel=self.kernel,
-                time=self.time,
-                noise=self.noise,
-                jitter=self.jitter,
-                network={
-                    "depth": self.depth,
-                    "activation": self.activation,
-                    "sigma_w": self.sigma_w,
-                    "sigma_b": self.sigma_b,
-                },
-            )
+            network = {name: getattr(self, name) for name in ("depth", "activation", "sigma_w", "sigma_b")}
+            with _in_capitals():
+                self._model = Learner(
+                    "InfiniteWidthRegressor",
+                    X,
+                    np.asarray(y, dtype=np.float64),
+                    kernel=self.kernel,
+                    time=self.time,
+                    noise=self.noise,
+                    jitter=self.jitter,
+                    network=network,
+                )
             self.jitter_ = self._model.jitter
             self.log_marginal_likelihood_ = self._model.log_marginal_likelihood
             return self
@@ -202,7 +202,8 @@ def _regressor_class() -> Any:
             if return_std and return_cov:
                 raise ValueError("predict: return_std and return_cov must not both be True")
             X = validate_data(self, X, reset=False, dtype=np.float64)
-            mean, variance, covariance = self._model.predict(X, return_std or return_cov, return_cov)
+            with _in_capitals():
+                mean, variance, covariance = self._model.predict(X, return_std or return_cov, return_cov)
             if return_cov:
                 return mean, covariance
             return mean if variance is None else (mean, np.sqrt(variance))
@@ -246,10 +247,22 @@ def _kernel_class() -> Any:
         def hyperparameter_sigma_w(self) -> Any:
             return Hyperparameter("sigma_w", "numeric", self.sigma_w_bounds)
 
+        @property
+        def theta(self) -> Any:
+            """Logarithms of what is fitted, which must be positive."""
+            for each in self.hyperparameters:
+                if not each.fixed:
+                    as_number("InfiniteWidthKernel", each.name, getattr(self, each.name), above=0)
+            return super().theta
+
+        @theta.setter
+        def theta(self, theta: Any) -> None:
+            Kernel.theta.fset(self, theta)
+
         def _at(self, X: Any, Y: Any, sigma_w: float, sigma_b: float) -> Any:
             name = "InfiniteWidthKernel"
             function = nngp if as_choice(name, "kernel", self.kernel, ("nngp", "ntk")) == "nngp" else ntk
-            with speaking_for(name, "nngp", "ntk"):
+            with _in_capitals(), speaking_for(name, "nngp", "ntk"):
                 return function(X, Y, depth=self.depth, activation=self.activation, sigma_w=sigma_w, sigma_b=sigma_b)
 
         def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
@@ -283,13 +296,25 @@ def _kernel_class() -> Any:
             return False
 
         def __repr__(self) -> str:
-            name = self.activation if isinstance(self.activation, str) else self.activation.name
+            name = getattr(self.activation, "name", self.activation)
+            each = (self.sigma_w, self.sigma_b)  # scikit-learn shows kernels in errors too: of wrong types then
+            sigma_w, sigma_b = (f"{v:.3g}" if isinstance(v, int | float | np.floating) else shown(v) for v in each)
             return (
-                f"InfiniteWidthKernel({self.kernel}, {name}, depth={self.depth}, sigma_w={self.sigma_w:.3g},"
-                f" sigma_b={self.sigma_b:.3g})"
+                f"InfiniteWidthKernel({self.kernel}, {name}, depth={self.depth}, sigma_w={sigma_w}, sigma_b={sigma_b})"
             )
 
     return _named(InfiniteWidthKernel)
+
+
+@contextmanager
+def _in_capitals() -> Iterator[None]:
+    """Errors name inputs as scikit-learn does."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error).replace(": x and y ", ": X and Y ", 1)
+        error.args = (re.sub(": ([xy])(,? )", lambda found: f": {found[1].upper()}{found[2]}", text, count=1),)
+        raise
 
 
 def _rows(argument: str, value: Any) -> Any:

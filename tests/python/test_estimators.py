@@ -73,3 +73,30 @@ def test_refuses():
         estimators.regressor(kernel="rbf").fit([[1.0], [2.0]], [1.0, 2.0])
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         estimators.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("wrong", ["a", None, 1j, np.nan, 0.0, -1.0])
+def test_parameters_that_are_fitted_are_positive_numbers(wrong):
+    """The logarithm that scikit-learn takes of them has no say in it."""
+    kernel = estimators.gaussian_process_kernel(wrong)
+    with pytest.raises((ValueError, TypeError), match="InfiniteWidthKernel: sigma_w must be"):
+        kernel.theta  # noqa: B018
+    assert "sigma_w=" in repr(kernel)
+    assert estimators.gaussian_process_kernel(1.0, 0.0, sigma_b_bounds="fixed").theta.tolist() == [0.0]
+
+
+def test_errors_name_inputs_as_scikit_learn_does():
+    x, y = np.random.default_rng(0).normal(size=(4, 2)), np.arange(4.0)
+    kernel, model = estimators.gaussian_process_kernel(), estimators.regressor(noise=0.1).fit(x, y)
+    for call, says in (
+        (lambda: kernel(1e200 * x), "InfiniteWidthKernel: X, sigma_w or sigma_b is too large"),
+        (lambda: kernel(x, 1e200 * x), "InfiniteWidthKernel: Y, sigma_w or sigma_b is too large"),
+        (lambda: kernel([[np.nan]]), "InfiniteWidthKernel: X must be finite"),
+        (lambda: kernel(x, x[:, :1]), "InfiniteWidthKernel: X and Y must be of one width"),
+        (lambda: model.predict(1e200 * x), "InfiniteWidthRegressor: X, sigma_w or sigma_b is too large"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            call()
+    _, deviation = model.predict(x, return_std=True)
+    _, covariance = model.predict(x, return_cov=True)
+    np.testing.assert_allclose(covariance.diagonal(), deviation**2, rtol=1e-9, atol=1e-14)

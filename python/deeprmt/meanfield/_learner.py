@@ -89,4 +89,8 @@ class Learner:
         else:
             spread = own - np.einsum("ij,ij->i", a, cross)
             square = None if whole is None else whole - a @ cross.T
-        return mean, np.maximum(spread, 0), None if square is None else (square + square.T) / 2
+        spread = np.maximum(spread, 0)
+        if square is not None:
+            square = (square + square.T) / 2
+            np.fill_diagonal(square, spread)
+        return mean, spread, square
