@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,9 @@ from ..activations import Activation
 from ._blocks import Blocks, Given, blocks_of
 from ._flow import decomposed, learned_by_flow, longest, resolved_values, rotated_to, tell_singular
 from ._overflow import refuse_large, refuse_overflow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Dynamics", "gradient_descent", "gradient_flow"]
 
@@ -67,6 +70,12 @@ class Dynamics(Displayed):
     def to_dict(self) -> dict[str, Any]:
         """The arrays as lists."""
         return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the means over time, with two standard deviations."""
+        from ..plots import dynamics
+
+        return dynamics(self, ax=ax)
 
 
 def gradient_flow(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ from ._kernels import KernelTask
 from ._moments import gauss_moment
 from ._one_sample import OneSampleNTKLaw, _stationary, one_sample_ntk_law
 from ._unequal_widths import Layer, largest_at_one_input
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["MaxLearningRate", "max_learning_rate"]
 
@@ -71,6 +74,12 @@ class MaxLearningRate(Displayed):
     def to_dict(self) -> dict[str, Any]:
         """The three numbers."""
         return {"lambda_max": self.lambda_max, "stability": self.stability, "contraction": self.contraction}
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw what a step does to the steepest direction over the learning rate, and both borders."""
+        from ..plots import max_learning_rate as draw
+
+        return draw(self, ax=ax)
 
 
 def max_learning_rate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,9 @@ from ._blocks import Blocks, Given, blocks_of, spread_of
 from ._cholesky import cholesky_factor, log_likelihood
 from ._flow import as_time, decomposed, learned_by_flow, rotated_to, tell_singular
 from ._overflow import refuse_overflow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Posterior", "posterior"]
 
@@ -73,6 +76,12 @@ class Posterior(Displayed):
             "jitter": self.jitter,
             "log_marginal_likelihood": self.log_marginal_likelihood,
         }
+
+    def plot(self, x: ArrayLike | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the mean with two standard deviations, over a number that stands for each new input."""
+        from ..plots import posterior as draw
+
+        return draw(self, x, ax=ax)
 
 
 def posterior(

@@ -5,6 +5,7 @@ from .changes import changes
 from .coordinate_check import coordinate_check
 from .deconvolution import deconvolution
 from .double_descent import double_descent
+from .dynamics import dynamics
 from .fisher import fisher
 from .freeness import freeness
 from .goodness_of_fit import goodness_of_fit
@@ -13,11 +14,13 @@ from .hill import hill
 from .law import law
 from .layers import layers
 from .learning_rate import learning_rate
+from .max_learning_rate import max_learning_rate
 from .number_variance import number_variance
 from .overview import overview
 from .phase_diagram import phase_diagram
 from .plateau import plateau
 from .porter_thomas import porter_thomas
+from .posterior import posterior
 from .power_law import power_law
 from .propagation import propagation
 from .rate_transfer import rate_transfer
@@ -37,6 +40,7 @@ __all__ = [
     "coordinate_check",
     "deconvolution",
     "double_descent",
+    "dynamics",
     "fisher",
     "freeness",
     "goodness_of_fit",
@@ -45,11 +49,13 @@ __all__ = [
     "law",
     "layers",
     "learning_rate",
+    "max_learning_rate",
     "number_variance",
     "overview",
     "phase_diagram",
     "plateau",
     "porter_thomas",
+    "posterior",
     "power_law",
     "propagation",
     "rate_transfer",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeprmt import ensembles, freeprob, laws, linalg, networks, nonlinear, plots, spectra, tails, training
+from deeprmt import ensembles, freeprob, laws, linalg, meanfield, networks, nonlinear, plots, spectra, tails, training
 from deeprmt.errors import UntrustedLengthWarning
 from deeprmt.plots._axes import log_ticks, ticks_at
 
@@ -271,6 +271,32 @@ def test_a_training_shows_its_losses_and_the_networks_that_were_kept():
     np.testing.assert_array_equal(lines["kept networks"], ([0, 3], found.losses[[0, 3]]))
     assert "test" in lines
     assert ax.get_yscale() == "log"
+
+
+def test_inference_draws_itself():
+    x, y, new = np.eye(3), np.array([1.0, 0.0, -1.0]), np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
+    network = {"depth": 2, "activation": "relu", "sigma_w": 2**0.5}
+    found = meanfield.posterior(x, y, new, **network)
+    ax = found.plot([2.0, 1.0])
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), np.column_stack([[1.0, 2.0], found.mean[::-1]]))
+    found.plot()
+    assert found.plot(ax=ax) is ax
+    with pytest.raises(ValueError, match=r"posterior: x must have shape \(2,\), a number a new input"):
+        found.plot([1.0])
+    two = meanfield.posterior(x, np.column_stack([y, y]), new, **network).plot([0, 1])
+    assert [line.get_label() for line in two.lines] == ["output 0", "output 1"]
+
+    flow = meanfield.gradient_flow(x, y, new, times=[10.0, 0.0, np.inf, 0.01], **network)
+    ax = flow.plot()
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), np.column_stack([[0, 0.01, 10], flow.mean[[1, 3, 0], 0]]))
+    assert ax.lines[1].get_ydata()[0] == flow.mean[2, 0]  # the end
+    steps = meanfield.gradient_descent(x, y, steps=range(5), learning_rate=0.1, **network).plot()
+    assert (steps.get_xlabel(), len(steps.lines)) == ("step", 3)
+    ax.figure.canvas.draw()
+
+    ax = meanfield.max_learning_rate([[2.0, 0.0], [0.0, 4.0]]).plot()
+    assert [line.get_xdata()[0] for line in ax.lines[2:]] == [0.25, 0.5]
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1, 0, 1.5])
 
 
 def test_random_features_draw_themselves():
