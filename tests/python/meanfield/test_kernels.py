@@ -15,8 +15,8 @@ def pair(square_x, square_y, cosine, width=2):
     return np.array([[x, 0.0], [y * cosine, y * np.sqrt(1 - cosine**2)]])
 
 
-# (activation, sigma_w^2, sigma_b^2, |x|^2 / n_0, |y|^2 / n_0, cosine), then K and Theta of layers 1 to 6 as (xx, yy, xy): the
-# recursions of arXiv:1711.00165 and arXiv:1806.07572 in high precision, printed with 12 digits.
+# (activation, sigma_w^2, sigma_b^2, |x|^2 / n_0, |y|^2 / n_0, cosine), then K and Theta of layers 1 to 6 as
+# (xx, yy, xy): the recursions of arXiv:1711.00165 and arXiv:1806.07572 in high precision, printed with 12 digits.
 TABLE = [
     (
         ("relu", 2.0, 0.0, 1.0, 1.0, 0.5),
