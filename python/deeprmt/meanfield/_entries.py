@@ -107,7 +107,7 @@ def _gap(activation: Activation, a: Array, b: Array, gap: Array, size: Array) ->
         by_rays = [gap_by_rays(activation, float(a[k]), float(b[k]), float(gap[k])) for k in left]
         out[left] = [0.0 if each is None else each for each in by_rays]
         left = left[[each is None for each in by_rays]]
-    elif len(left):
+    elif len(left) and activation.slopes is None:  # the closed form of lines is faster
         seconds = [expect_many(activation, q[left], lambda h, _: activation.phi(h) ** 2, even=True) for q in (a, b)]
         sizes = np.sqrt(seconds[0]), np.sqrt(seconds[1])
         values, done = gap_by_strips(

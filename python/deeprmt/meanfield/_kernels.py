@@ -23,6 +23,7 @@ from .._arguments import (
     refuse_non_finite,
 )
 from ..activations import Activation
+from ..errors import ConvergenceError
 from ._dual_family import Family
 from ._dual_table import Table, dual_tables, jumps
 from ._entries import Pairs, dual, first_pairs, next_pairs
@@ -374,6 +375,16 @@ class KernelTask:
 
     def run(self, k: Floats | None, theta: Floats | None, threads: int | None) -> None:
         workers = as_threads(self.function, threads)
+        try:
+            self.compute(k, theta, workers)
+        except ConvergenceError as error:
+            said = str(error).partition(": ")[2]
+            name = self.family.activation.name
+            raise ConvergenceError(
+                f"{self.function}: activation {name} has a Gaussian mean that is not found: {said}", error.report
+            ) from error
+
+    def compute(self, k: Floats | None, theta: Floats | None, workers: int) -> None:
         tangent = theta is not None
         of_x = self.diagonals(self.x, tangent, "x")
         of_y = of_x if self.symmetric else self.diagonals(self.y, tangent, "y")

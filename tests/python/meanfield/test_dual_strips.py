@@ -6,6 +6,7 @@ import pytest
 
 from deeprmt import meanfield
 from deeprmt.activations import Activation
+from deeprmt.errors import ConvergenceError
 from deeprmt.meanfield._dual_strips import gap_by_strips, mean_by_strips
 from deeprmt.meanfield._products import _panels
 
@@ -124,3 +125,11 @@ def test_waves_of_wide_gaussians_do_not_overflow():
         np.testing.assert_allclose(np.diag(found), meanfield.gauss_product(name, q, c=1.0), rtol=1e-15)
     k = meanfield.nngp([[1e-10], [1.0], [1e10]], depth=3, activation="cos", sigma_w=1.2)
     assert (np.abs(k) <= 1.44 * (1 + 1e-15)).all()
+
+
+def test_what_is_not_found_names_the_call():
+    noise = Activation(lambda h: np.modf(1e6 * np.sin(1e6 * h))[0], np.ones_like, name="noise", kinks=())
+    with pytest.raises(ConvergenceError, match="nngp: activation noise has a Gaussian mean that is not found"):
+        meanfield.nngp([[1.0]], depth=2, activation=noise, sigma_w=1.0)
+    with pytest.raises(ConvergenceError, match="kernels: activation exp"):
+        meanfield.kernels([[1e3]], [[1.0]], depth=2, activation="exp", sigma_w=1.0)
