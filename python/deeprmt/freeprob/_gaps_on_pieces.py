@@ -95,10 +95,14 @@ def gaps_on(chosen: list[Piece], powers: list[float], cell: str) -> list[Part]:
             low_at = place[0] if k == 0 else at_roots[k - 1]
             high_at = place[-1] if k == len(borders) - 1 else at_roots[k]
             seams = (k == 0 and seam_begin, k == len(borders) - 1 and seam_end)
-            if lead.seams[0] and is_far(lead, s[0] if k == 0 else roots[k - 1]):
-                low_at = beside_seam(chosen, powers, lead, lead.begin, float(low_at), evaluate)
-            if lead.seams[1] and is_far(lead, s[-1] if k == len(borders) - 1 else roots[k]):
-                high_at = beside_seam(chosen, powers, lead, lead.end, float(high_at), evaluate)
+            begins, ends_at = (
+                float(s[0] if k == 0 else roots[k - 1]),
+                float(s[-1] if k == len(borders) - 1 else roots[k]),
+            )
+            if lead.seams[0] and is_far(lead, begins):
+                low_at = beside_seam(chosen, powers, lead, lead.begin, begins, float(low_at), evaluate)
+            if lead.seams[1] and is_far(lead, ends_at):
+                high_at = beside_seam(chosen, powers, lead, lead.end, ends_at, float(high_at), evaluate)
             middle = (s[begin] + s[last]) / 2 if begin < last else s[last]
             sf = _above(chosen, powers, master, float(middle), cell)
             if high_at < low_at:

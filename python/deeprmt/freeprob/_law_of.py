@@ -15,6 +15,7 @@ from ._push_forward import PushForward
 from ._sandwich import sandwich
 from ._substitution import substituted
 from ._symbols import Expression, Letter, as_letters, as_pair
+from ._two_atoms import TwoAtomPolynomial
 
 __all__ = ["law", "law_of"]
 
@@ -51,6 +52,8 @@ def law_of(expression: Expression, laws: Mapping[Letter, Law]) -> Law:
     if len(expression.letters) == 1:
         (letter,) = expression.letters
         return PushForward.of(expression, laws[letter])
+    if TwoAtomPolynomial.fits(expression, dict(laws)):
+        return TwoAtomPolynomial(expression, laws)
     product = sandwich(expression, laws)
     return PolynomialLaw(expression, laws) if product is None else product
 

@@ -13,6 +13,7 @@ from ..laws._affine import Affine
 from ..laws._point_masses import PointMasses
 from ._free_laws import FreeProduct, FreeSum
 from ._split_product import SplitProduct, split
+from ._two_atoms import TwoAtomProduct, TwoAtomSum, are_two
 
 __all__ = [
     "checked_law",
@@ -293,7 +294,8 @@ def _sum(parts: Parts) -> Law:
             rest.append((Semicircle(math.sqrt(sum(squares))), 1.0))
         rest, more = _centred(rest)
         offset += more
-        out = rest[0][0] if len(rest) == 1 and rest[0][1] == 1 else FreeSum(rest)
+        kind = TwoAtomSum if are_two(rest) else FreeSum
+        out = rest[0][0] if len(rest) == 1 and rest[0][1] == 1 else kind(rest)
     return out.shift(offset) if offset != 0 else out
 
 
@@ -360,6 +362,8 @@ def product(parts: Parts) -> Law:
         return Empirical([factor])
     if len(flat) == 1 and flat[0][1] == 1:
         out = flat[0][0]
+    elif are_two(flat):
+        out = TwoAtomProduct(flat)
     else:
         out = SplitProduct(flat) if split(flat) is not None else FreeProduct(flat)
     return _scaled(out, factor) if factor != 1 else out

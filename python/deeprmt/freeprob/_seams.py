@@ -14,6 +14,11 @@ __all__ = ["beside_seam", "is_far"]
 
 Array = NDArray[np.float64]
 
+_NEAR = np.array([0.005, 0.0075, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.035, 0.04])
+_SHARES = 0.25 ** np.arange(5)
+_FITS = 1e-12
+_ROUNDED = 1e-7  # g of a turn below this is rounding
+
 
 def is_far(lead: Piece, s: float) -> bool:
     """Whether c is so large that dP/dc is rounding."""
@@ -25,27 +30,43 @@ def beside_seam(
     powers: list[float],
     lead: Piece,
     at: float,
+    here: float,
     near: float,
     evaluate: Callable[[Array], tuple[Array, Array, Array]],
 ) -> float:
-    """The end of a gap where c is infinite or nearly so: of P = P_0 + b g + k g^2, g as in `_small`, with P_0 known."""
+    """The end of a gap where c is infinite or nearly so: a turn of P = P_0 + b g + k g^2 + ..., or P_0 itself.
+
+    g is as in `_small`, P_0 is known, and the gap was followed to s = `here`, where P is `near`.
+    """
     s, c = lead.table()
     upper = bool(c[-1] > 0 if abs(s[-1] - at) < abs(s[0] - at) else c[0] > 0)
     start = _at_seam(chosen, powers, lead, upper)
     scale = 1.0 if lead.product else lead.unit
     if start is None or abs(start - near) > 1e-3 * scale:
         return near
-    g = np.array([0.005, 0.01, 0.015, 0.02, 0.03, 0.04])
-    wanted = -np.log(g) if lead.product else lead.unit / g
-    s = lead.place(wanted if upper else -wanted)
-    if not np.isfinite(s).all():
-        return near
-    g = _small(lead, lead.value(s)[1])
-    slopes = np.polynomial.polynomial.polyfit(g, (evaluate(s)[0] - start) / g, 5)
-    if not np.isfinite(slopes).all() or slopes[1] == 0:
-        return start
-    top = -slopes[0] / (2 * slopes[1])
-    return float(start + slopes[0] * top / 2) if 0 < top / g[0] < 1 else start
+    within = max(2 * abs(float(_small(lead, lead.value(np.array([here]))[1])[0])), _ROUNDED)
+    for share in _SHARES:
+        wanted = share * _NEAR
+        c = -np.log(wanted) if lead.product else lead.unit / wanted
+        s = lead.place(c if upper else -c)
+        if not np.isfinite(s).all():
+            return near
+        g = _small(lead, lead.value(s)[1])
+        away = evaluate(s)[0] - start
+        # Next to a rare atom the series holds for a small g alone: the points in between tell.
+        slopes = np.polynomial.polynomial.polyfit(g[::2], away[::2] / g[::2], 5)
+        if not np.isfinite(slopes).all():
+            return near
+        off = np.abs(np.polynomial.polynomial.polyval(g, slopes) * g - away).max()
+        if off > _FITS * max(scale, abs(start)):
+            continue
+        series = np.polynomial.Polynomial([0.0, *slopes])
+        turns = [x.real for x in map(complex, series.deriv().roots()) if abs(x.imag) <= 1e-9 * abs(x)]
+        found = [x for x in turns if x / g[0] > 0 and abs(x) < min(within, np.abs(g).max())]
+        if found:
+            return float(start + series(min(found, key=abs)))
+        return start if abs(start - near) <= float(np.abs(away).max()) else near
+    return near
 
 
 def _at_seam(chosen: list[Piece], powers: list[float], lead: Piece, upper: bool) -> float | None:

@@ -5,7 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from deeprmt import _core
 from deeprmt.errors import ConvergenceError
@@ -534,3 +534,29 @@ def test_ends_in_tails_thinner_than_rounding(one, two):
     law = free_add(one, two)
     check(law, quantiles=1e-10, mass=1e-10)
     assert law.expect(lambda x: x) == pytest.approx(float(law.mean()), rel=1e-10)
+
+
+@pytest.mark.parametrize(("sigma", "seed"), [(2.0, 0), (1.5, 3), (2.0, 1)])
+def test_ends_beside_rare_samples_far_out(sigma, seed):
+    """Bumps of single samples end where y is small, next to where c is infinite: a series in y holds for small y alone.
+
+    With a Marchenko-Pastur factor of aspect 1/2 the product is x = w (1 + y(w) / 2), whose turns are the ends.
+    """
+    values = np.sort(np.exp(sigma * np.random.default_rng(seed).normal(size=10_000)))
+
+    def slope(w):
+        terms = values / (w - values)
+        return 1 + terms.mean() / 2 - w * (values / (w - values) ** 2).mean() / 2
+
+    def end(a, b):  # between a value, where the slope is -inf, and a place in the gap where x rises
+        w = brentq(slope, a, b, xtol=1e-13 * abs(a), rtol=1e-14)
+        return w * (1 + (values / (w - values)).mean() / 2)
+
+    found = free_multiply(Empirical(values), MarchenkoPastur(0.5)).support()
+    top, below = values[-1], values[-2]
+    middle = np.linspace(below, top, 1001)[1:-1]
+    inside = middle[np.argmax([slope(w) for w in middle])]
+    close = 1e-9 * top
+    # w is known to 1e-13, and x is flat there: rounding of the sums is left
+    np.testing.assert_allclose(found[-1], (end(top - close, inside), end(top + close, 2 * top)), rtol=1e-12)
+    np.testing.assert_allclose(found[-2][1], end(below + close, inside), rtol=1e-12)
