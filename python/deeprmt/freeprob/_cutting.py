@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bracketed import bracketed
-from ._piece import BASE, END, Piece
+from ._piece import BASE, END, MANY, Piece
 from ._solver import Equations
-from ._sources import Source
+from ._sources import Atoms, Source
 
 __all__ = ["CELLS", "cells_of", "is_outer", "pieces", "windows_of"]
 
 Array = NDArray[np.float64]
 
 _FAR = 14.0  # how far beyond the support omega is followed, as a logarithm
+_SPARSE = np.array([-END, -16.0, -8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, 16.0, END])
 CELLS = {False: ("plus", "minus"), True: ("up", "mid", "down")}
 
 
@@ -62,7 +63,9 @@ def pieces(equations: Equations, source: Source, windows: list[tuple[int, float,
         elif product and 0 < low < high < math.inf:  # a logarithm: as close to low, next to low, as elsewhere
             begin -= max(0.0, math.log(high / low - 1)) if high > 2 * low else 0.0
         whole = Piece(source, product, numbers, gap, low, high, "", begin, end, (False, False), seen)
-        s = BASE[(begin <= BASE) & (end >= BASE)]
+        # Of atoms G, and M for a product, falls all the way through a gap: few points tell where it crosses a level.
+        base = _SPARSE if isinstance(source, Atoms) and len(source.gaps) > MANY else BASE
+        s = base[(begin <= base) & (end >= base)]
         s = np.concatenate([np.arange(begin, -END), s, np.arange(END + 1, end)])
         w = whole.omega(s)
         with np.errstate(all="ignore"):

@@ -314,7 +314,7 @@ class TwoProjections:
             live = live[(np.abs(new - at) > 4e-16 * at) & (high[live] - low[live] > 4e-16 * high[live])]
             if live.size == 0:
                 break
-        return w
+        return np.asarray(w)
 
     def _angles(self, piece: _Piece, y: Array) -> tuple[NDArray[np.bool_], Array]:
         """Which values lie on a piece, ends included, and their angles."""
