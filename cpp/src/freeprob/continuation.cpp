@@ -48,11 +48,13 @@ bool move(const Chain& chain, Chain::Point& p, Complex step, double& size) {
 
 /// Whether a solution may be the one that is seen from above. Where the density is below rounding omega comes closer to
 /// the axis than nodes are to one another, and next to each node the sums are those of that node alone: a last step may
-/// end there, however short. Elsewhere on the axis z rises with the lead.
+/// end there, however short: what is left of the equation, which no step mends, tells. Elsewhere on the axis z rises
+/// with the lead.
 bool may_be_seen(const Chain& chain, Chain::Point& p, Complex log_z) {
   if (p.lead.omega.imag() > 1e-13 * reach(p.lead)) return true;
   const Chain::Value v = chain.value(p);
-  return modulus(log_z - v.log_z - v.lack) < 1e-6 && v.y.imag() <= 0 && v.slope.real() > std::abs(v.slope.imag());
+  return modulus(log_z - v.log_z - v.lack) <= std::max(64 * v.rounding, 1e-12) && v.y.imag() <= 0 &&
+         v.slope.real() > std::abs(v.slope.imag());
 }
 
 /// Solves ln z = log_z from a guess p in the upper half-plane, and stays there. `found` has y of the last point, to
