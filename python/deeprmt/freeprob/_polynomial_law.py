@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 # Newton's method on more unknowns than this takes too long for a density at many points.
 _MOST_UNKNOWNS = 1500
 _SETTLED = 1e-10
+_OWN_MASS = 1e-6  # what a law may lack of its mass, and of its mean against its size, before it is refused
 _AT_CORNER = 1e-8  # of the norm: closer to a point where the density is not smooth too
 _BESIDE = 1e-6  # of the norm: closer to an atom the solver loses digits
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -73,7 +74,7 @@ class PolynomialLaw(Law):
                 # Products have their singularities at 0, which should stay where doubles are densest.
                 self._centre, self._size = float(mean) if abs(mean) > 10 * deviation else 0.0, deviation
         self._reach = (bound + abs(self._centre)) / self._size
-        self._steps = {"iterations": 0, "residual": 0.0, "mass": 0.0}
+        self._steps = {"iterations": 0, "residual": 0.0, "mass": 0.0, "lacking": math.nan}
 
     def __repr__(self) -> str:
         named = ", ".join(f"{letter.name}: {law!r}" for letter, law in self._by_letter.items())
@@ -168,6 +169,40 @@ class PolynomialLaw(Law):
 
     @cached_property
     def _structure(self) -> Structure:
+        vars(self)["_structure"] = found = self._found()  # the density, which is integrated now, needs it
+        try:
+            self._check_mass(found)
+        except BaseException:
+            del vars(self)["_structure"]
+            raise
+        return found
+
+    def _check_mass(self, found: Structure) -> None:
+        """Refuses a law whose density and atoms do not add up to 1, or not to the mean that words give exactly."""
+        size, centre = self._size, self._centre
+        try:
+            # Both at once: the mass is the real part, the mean the imaginary one.
+            total = complex(self._expect(lambda x: 1 + 1j * ((x - centre) / size), rtol=_OWN_MASS / 100))
+        except ConvergenceError:  # the density is not known somewhere, which says nothing about the rest
+            return
+        mean = None
+        if self._order:
+            mean = (float(polynomial_moments(self.expression, self._letters, 1)[1]) - centre) / size
+        self._steps["lacking"] = abs(1 - total.real)
+        off = 0.0 if mean is None else abs(total.imag - mean) / math.hypot(1.0, mean)
+        if self._steps["lacking"] <= _OWN_MASS and off <= _OWN_MASS:
+            return
+        where = ", ".join(f"({centre + size * low:g}, {centre + size * high:g})" for low, high in found.intervals)
+        points = ", ".join(f"{centre + size * x:g}" for x, _ in found.atoms)
+        raise ConvergenceError(
+            f"PolynomialLaw: the density on {where or 'no interval'} and the atoms at {points or 'no point'} have the"
+            f" mass {total.real:.9g} in all, and the mean {centre + size * total.imag:.9g}"
+            + ("" if mean is None else f", which has to be {centre + size * mean:.9g}"),
+            {"mass": total.real, "mean": centre + size * total.imag, "law": repr(self)},
+        )
+
+    def _found(self) -> Structure:
+        """Support and atoms, before they are held to mass and mean."""
         self._descend_to_zero()
         candidates = (np.array(atom_candidates(self.expression, self._by_letter)) - self._centre) / self._size
 
@@ -226,7 +261,8 @@ class PolynomialLaw(Law):
         The size of the pencil, the number of unknowns at each point, Newton steps so far, by how much the equations are
         not met at most, relative to their terms (rounding, of which the density at an end of the support shows the
         root), the largest difference between the integral of the density and the distribution function, how far off an
-        edge may be (where the density is too steep for the solver), and the mass in all.
+        edge may be (where the density is too steep for the solver), the mass in all, and by how much the integral of
+        the density and the atoms miss 1 (NaN if it could not be integrated).
         """
         structure = self._structure
         total = sum(mass for _, mass in structure.atoms) + sum(right - left for left, right in structure.levels)
@@ -239,6 +275,7 @@ class PolynomialLaw(Law):
             "density_defect": self._steps["mass"],
             "edge_uncertainty": self._size * structure.uncertainty,
             "mass": float(total - inside),
+            "mass_defect": self._steps["lacking"],
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -446,20 +483,20 @@ class PolynomialLaw(Law):
         g = g / self._size
         return -np.where(z.imag < 0, np.conj(g), g)
 
-    def _expect(self, function: Callable[[Array], Any]) -> Any:
+    def _expect(self, function: Callable[[Array], Any], rtol: float = _SETTLED) -> Any:
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         for low, high in self.support():
             ends = [low, *(x for x in self._singular_points() if low < x < high), high]
             for a, b in itertools.pairwise(ends):
-                total = total + self._integral(function, a, b)
+                total = total + self._integral(function, a, b, rtol)
         return total
 
-    def _integral(self, function: Callable[[Array], Any], low: float, high: float) -> Any:
+    def _integral(self, function: Callable[[Array], Any], low: float, high: float, rtol: float) -> Any:
         """Over a stretch without singular points inside; towards steep ends in a power of the distance."""
         powers = {self._centre + self._size * each.at: each.power for each in self._corners}
         steep = [(end, powers[end]) for end in (low, high) if powers.get(end, 0.0) < -0.6]
         if not steep:
-            return integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=_SETTLED)
+            return integrate(lambda x: function(x) * self._pdf(x), Interval(low, high), rtol=rtol)
         middle = (low + high) / 2
         total: Any = 0.0
         for end in (low, high):
@@ -472,7 +509,7 @@ class PolynomialLaw(Law):
                 return np.where(x == end, 0.0, function(x) * self._pdf(x) * (abs(width) * root * share / v))
 
             with np.errstate(invalid="ignore"):  # infinite at an end that x has no digits for, where it does not count
-                total = total + integrate(in_power, Interval(0.0, 1.0), rtol=_SETTLED)
+                total = total + integrate(in_power, Interval(0.0, 1.0), rtol=rtol)
         return total
 
     def _singular_points(self) -> list[float]:

@@ -79,7 +79,10 @@ class _Finder:
         low = self.end(-1.1 * self.reach, 1.1 * self.reach, 0.0)
         high = self.end(1.1 * self.reach, -1.1 * self.reach, 1.0)
         angle = (np.arange(201) / 200) * np.pi
-        grid = self.refined(self.at((low + high) / 2 - (high - low) / 2 * np.cos(angle)))
+        # Next to atoms too: between one and an interval close by there may be no other point of the gap.
+        beside = self.known_atoms[:, None] + _NEAR * self.reach * np.array([-2.0, -1.0, 1.0, 2.0])
+        grid = self.at(np.unique(np.append((low + high) / 2 - (high - low) / 2 * np.cos(angle), beside)))
+        grid = self.refined(grid)
         # Runs of points without density, cut where an atom is: the distribution function is constant on each.
         x, cdf, bulk = grid.x, grid.cdf, grid.bulk
         jump = ~bulk[:-1] & ~bulk[1:] & (np.diff(cdf) > _MASS)
@@ -177,11 +180,13 @@ class _Finder:
             wide = width > _NEAR * self.reach
             mean = width * (density[:-1] + density[1:]) / 2
             odd = both & wide & (np.abs(mass - mean) > 0.5 * np.maximum(mass, mean)) & (np.maximum(mass, mean) > 1e-6)
+            # Where a density begins it may account for the mass, or there is an atom before it.
+            begins = (bulk[:-1] != bulk[1:]) & wide & (mass > 3 * width * np.maximum(density[:-1], density[1:]) + 1e-6)
             dip = np.zeros_like(hidden)
             lower = bulk[1:-1] & (density[1:-1] < 0.5 * np.minimum(density[:-2], density[2:]))
             dip[:-1] |= lower
             dip[1:] |= lower
-            cells = np.flatnonzero(hidden | odd | (dip & both & wide))
+            cells = np.flatnonzero(hidden | odd | begins | (dip & both & wide))
             if cells.size == 0:
                 break
             new = np.concatenate([np.linspace(x[i], x[i + 1], 12)[1:-1] for i in cells])

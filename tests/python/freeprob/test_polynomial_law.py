@@ -1,5 +1,6 @@
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -241,6 +242,31 @@ def test_pickles_and_describes_itself():
     assert mu.to_dict()["expression"] == "x*y + y*x"
     assert mu.report["size"] == 3
     assert mu.report["density_defect"] < 1e-8
+
+
+def test_an_atom_between_two_intervals_close_to_it():
+    """The gap on its right is 1e-5 of the norm: no point of a first grid is there. Kernels of x and y meet."""
+    a, b = 7.2093, 7.9269
+    mu = law(0.02 * y - 0.42 * x * x * x + 1.62 * y * x * x * y, {x: MarchenkoPastur(a), y: MarchenkoPastur(b)})
+    assert len(mu.support()) == 2
+    ((where, mass),) = mu.atoms()
+    assert where == 0
+    assert mass == pytest.approx(1 - 1 / a - 1 / b, abs=1e-9)
+    assert mu.report["mass_defect"] < 1e-9
+    assert mu.cdf(0.0) - mu.cdf(-1e-3) == pytest.approx(mass, abs=1e-9)
+
+
+@pytest.mark.parametrize("change", [{"atoms": []}, {"atoms": [(0.5, 0.5)]}], ids=["lost", "misplaced"])
+def test_a_law_that_lacks_mass_or_has_another_mean_is_refused(change, monkeypatch):
+    mu = law(x * y * x, {x: Discrete([0.0, 1.0], [0.5, 0.5]), y: MarchenkoPastur(0.5)})
+    found = mu._found()
+    assert [mass for _, mass in found.atoms] == pytest.approx([0.5])
+    monkeypatch.setattr(mu, "_found", lambda: replace(found, **change))
+    for ask in (mu.support, mu.atoms, lambda: mu.cdf(0.3)):
+        with pytest.raises(ConvergenceError, match=r"PolynomialLaw: the density on \(.*\) and the atoms at .* mean"):
+            ask()
+    monkeypatch.undo()
+    assert mu.atoms() == [(0.0, pytest.approx(0.5))]
 
 
 class Steep(Law):
