@@ -94,7 +94,18 @@ class Affine(Parametric):
             return super()._ppf(q)
         x = self.base._ppf(q)
         out = self.factor * x + self.offset
-        return np.where((out == 0) & (x > 0), 5e-324, out) if self.offset == 0 else out  # 0 would be an atom
+        if self.offset == 0:
+            return np.where((out == 0) & (x > 0), 5e-324, out)  # 0 would be an atom
+        # What is small against the offset is rounded, at an end to less than the quantile: the next double reaches it.
+        ends = np.array([low for low, _ in self.support() if isfinite(low)])
+        if ends.size:
+            k = np.minimum(np.searchsorted(ends, out), ends.size - 1)
+            near = np.minimum(np.abs(out - ends[k]), np.abs(out - ends[np.maximum(k - 1, 0)]))
+            at = np.flatnonzero(near.ravel() <= 1e6 * np.spacing(np.abs(out.ravel())))
+            for _ in range(2):
+                at = at[self._cdf(out.ravel()[at]) < q.ravel()[at] - 1e-12] if at.size else at
+                out.flat[at] = np.nextafter(out.flat[at], np.inf)
+        return out
 
     def _moment(self, k: int) -> float:
         with suppress(OverflowError):
