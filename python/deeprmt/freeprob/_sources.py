@@ -416,6 +416,8 @@ def _made(law: Law) -> Source:
     out = Series(law, patient=solves_itself)
     if out.accuracy < _RESOLVED or solves_itself:
         return out
+    if isinstance(law, Mixture):  # one part may be known better than by cosines
+        return Mixed(law)
     try:
         other: Source = Panels(law) if not isinstance(law, Beta) or law.b >= 1 else Halves(law)
     except ConvergenceError:

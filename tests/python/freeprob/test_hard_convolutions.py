@@ -10,6 +10,7 @@ from scipy.optimize import brentq, minimize_scalar
 from deeprmt import _core
 from deeprmt.errors import ConvergenceError
 from deeprmt.freeprob import _piece, _support, compression, free_add, free_multiply, free_power
+from deeprmt.freeprob._sources import source
 from deeprmt.laws import (
     Bernoulli,
     Beta,
@@ -499,6 +500,18 @@ def test_a_mixture_of_laws_that_overlap_is_exact():
             g = mpmath.findroot(lambda g, at=at: mixed_g(at - 0.5625 * g) - g, mpmath.mpc(-m))
             assert density == pytest.approx(float(-g.imag / mpmath.pi), abs=1e-14)  # some roundings of at most 0.3
     assert total.report.accuracy == 0
+
+
+def test_a_mixture_whose_density_cosines_do_not_resolve():
+    """The parts have no interval in common, and yet one of them is known better by itself."""
+    mixture = Mixture([(0.4, Discrete([0.09, 0.58], [0.3, 0.7])), (0.6, TanhSlope(0.6))])
+    z = np.array([0.3 + 0.2j, 1.1 + 0.01j])
+    np.testing.assert_allclose(source(mixture).resolvent(z)[0], -mixture.stieltjes(z), rtol=1e-12)
+    total = free_add(mixture, Semicircle(0.5))
+    w = np.array([0.4 + 0.1j, 0.9 + 0.2j])
+    g = -total.stieltjes(w)
+    np.testing.assert_allclose(-mixture.stieltjes(w - 0.25 * g), g, rtol=1e-11)
+    assert total.expect(np.ones_like) == pytest.approx(1, abs=1e-9)
 
 
 def test_products_and_multiples_of_mixtures():
