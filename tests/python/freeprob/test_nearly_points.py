@@ -54,7 +54,7 @@ def test_a_hard_edge_is_resolved(width):
     assert law.expect(np.ones_like) == pytest.approx(1, abs=1e-8)
 
 
-@pytest.mark.parametrize("q", [1e-8, pytest.param(1e-6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("q", [1e-3, *(pytest.param(q, marks=pytest.mark.slow) for q in (1e-6, 1e-8))])
 def test_roots_of_slopes(q):
     root = TanhSlope(q).power(0.5)
     noise = MarchenkoPastur(0.5)
