@@ -182,7 +182,7 @@ class PolynomialLaw(Law):
         size, centre = self._size, self._centre
         try:
             # Both at once: the mass is the real part, the mean the imaginary one.
-            total = complex(self._expect(lambda x: 1 + 1j * ((x - centre) / size), rtol=_OWN_MASS / 100))
+            total = complex(self._integrated(lambda x: 1 + 1j * ((x - centre) / size), _OWN_MASS / 100))
         except ConvergenceError:  # the density is not known somewhere, which says nothing about the rest
             return
         mean = None
@@ -483,7 +483,10 @@ class PolynomialLaw(Law):
         g = g / self._size
         return -np.where(z.imag < 0, np.conj(g), g)
 
-    def _expect(self, function: Callable[[Array], Any], rtol: float = _SETTLED) -> Any:
+    def _expect(self, function: Callable[[Array], Any]) -> Any:
+        return self._integrated(function, _SETTLED)
+
+    def _integrated(self, function: Callable[[Array], Any], rtol: float) -> Any:
         total: Any = sum(mass * function(np.array([location]))[0] for location, mass in self.atoms())
         for low, high in self.support():
             ends = [low, *(x for x in self._singular_points() if low < x < high), high]
