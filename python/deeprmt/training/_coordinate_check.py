@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
+from .. import _core, run
 from .._arguments import RNG, Floats, as_number, refuse_beyond_memory, speaking_for
 from .._display import Displayed, plain
 from ..errors import ConvergenceError
 from ..networks import MLP, Network
 from ._trainer import Loss, Optimizer, Trainer
-from ._widths import as_runs
+from ._widths import Runs, as_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,6 +117,7 @@ def coordinate_check(
     draws: int = 4,
     rng: RNG = None,
     threads: int | None = None,
+    executor: Executor | None = None,
 ) -> CoordinateCheck:
     """Train a network at several widths with one rate, and measure how far each layer's signals move.
 
@@ -147,7 +149,10 @@ def coordinate_check(
     rng : optional
         Anything that `numpy.random.default_rng` takes.
     threads : int, optional
-        Default: every core this process may use. Never changes the result.
+        Default: every core this process may use, or 1 in each task of an executor. Never changes the result.
+    executor : concurrent.futures.Executor, optional
+        Where to train networks, as `deeprmt.run.map` has it: a task is a draw at a width. Never changes the
+        result.
 
     Returns
     -------
@@ -181,28 +186,41 @@ def coordinate_check(
     >>> found.changes.shape, bool((abs(found.exponents) < 0.15).all())
     ((3, 3, 3), True)
     """
-    runs = as_runs(_name, mlp, widths, x, steps, draws, rng, threads)
+    runs = as_runs(_name, mlp, widths, x, steps, draws, rng, threads, executor)
     rate = as_number(_name, "rate", rate, above=0)
     shape = (len(runs.networks), runs.steps, mlp.depth)
-    refuse_beyond_memory(_name, 8 * math.prod(shape), f"{runs.steps} steps of training")
+    refuse_beyond_memory(_name, 8 * math.prod(shape) * (1 + runs.draws), f"{runs.steps} steps of training")
+    options: dict[str, Any] = {"loss": loss, "optimizer": optimizer, "epsilon": epsilon, "rate": rate}
     sizes, changes = np.zeros((shape[0], mlp.depth)), np.zeros(shape)
-    with speaking_for(_name, "Trainer", "sample"):
-        for i, start in runs.starts():
-            with np.errstate(over="ignore", invalid="ignore"):
-                before = preactivations(start, runs.rows, runs.threads)
-                squares = [np.mean(h**2) for h in before]
-            if not np.isfinite(squares).all():
-                raise ValueError(
-                    f"{_name}: x must be so small that squares of all preactivations are finite, found entries up to"
-                    f" {np.abs(runs.rows).max():.3g}"
-                )
-            sizes[i] += squares
-            trainer = Trainer(
-                start, runs.rows, y, loss=loss, optimizer=optimizer, epsilon=epsilon, rate=rate, rng=0,
-                threads=runs.threads,
-            )  # fmt: skip
-            changes[i] += [_moved(trainer, before, runs.rows, runs.threads) for _ in range(runs.steps)]
+    with speaking_for(_name, "Trainer", "sample", "run.map"):
+        found = run.map(_Draw(runs, y, options), runs.each(), executor=executor)
+    for (i, _), (squares, moved) in zip(runs.each(), found, strict=True):
+        sizes[i] += squares
+        changes[i] += moved
     return CoordinateCheck(runs.widths, np.sqrt(sizes / runs.draws), np.sqrt(changes / runs.draws), mlp)
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Mean squares of one network's signals, and of what each step moves them by: a task for any executor."""
+
+    runs: Runs
+    y: ArrayLike
+    options: dict[str, Any]
+
+    def __call__(self, which: tuple[int, int]) -> tuple[Array, Array]:
+        rows, threads = self.runs.rows, self.runs.threads
+        start = self.runs.start(*which)
+        with np.errstate(over="ignore", invalid="ignore"):
+            before = preactivations(start, rows, threads)
+            squares = np.array([np.mean(h**2) for h in before])
+        if not np.isfinite(squares).all():
+            raise ValueError(
+                f"{_name}: x must be so small that squares of all preactivations are finite, found entries up to"
+                f" {np.abs(rows).max():.3g}"
+            )
+        trainer = Trainer(start, rows, self.y, rng=0, threads=threads, **self.options)
+        return squares, np.array([_moved(trainer, before, rows, threads) for _ in range(self.runs.steps)])
 
 
 def preactivations(network: Network, rows: Floats, threads: int) -> list[Floats]:

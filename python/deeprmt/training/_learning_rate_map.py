@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import run
 from .._arguments import (
     RNG,
     Floats,
@@ -18,7 +21,6 @@ from .._arguments import (
     as_key,
     as_number,
     as_real,
-    as_threads,
     refuse_non_finite,
     speaking_for,
 )
@@ -26,7 +28,7 @@ from .._display import Displayed, plain
 from ..errors import ConvergenceError
 from ..networks import MLP, Network
 from ._trainer import Trainer
-from ._widths import as_mlp, as_rates, ascending, at_depth
+from ._widths import as_mlp, as_rates, ascending, at_depth, threads_in_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,6 +128,7 @@ def learning_rate_map(
     distance: float = 0.1,
     rng: RNG = None,
     threads: int | None = None,
+    executor: Executor | None = None,
 ) -> LearningRateMap:
     """Train networks of several depths at several learning rates, and say where theory has the border of divergence.
 
@@ -153,7 +156,10 @@ def learning_rate_map(
     rng : optional
         Anything that `numpy.random.default_rng` takes.
     threads : int, optional
-        Default: every core this process may use. Never changes the result.
+        Default: every core this process may use, or 1 in each task of an executor. Never changes the result.
+    executor : concurrent.futures.Executor, optional
+        Where to train networks, as `deeprmt.run.map` has it: a task is a network at a rate. Never changes the
+        result.
 
     Returns
     -------
@@ -188,7 +194,7 @@ def learning_rate_map(
     levels = ascending(_name, "depths", depths, least=2, number=1, most=_DEEPEST)
     count = as_count(_name, "steps", steps)
     far = as_number(_name, "distance", distance, above=0)
-    threads = as_threads(_name, threads)
+    threads = threads_in_tasks(_name, threads, executor)
     key = as_key(_name, rng)
     described = [at_depth(mlp, depth) for depth in levels]
     inputs = None if x is None else as_real(_name, "x", x).astype(np.float64)
@@ -203,8 +209,10 @@ def learning_rate_map(
             )
         refuse_non_finite(_name, "x", inputs)
     given = None if rates is None else as_rates(_name, rates)
-    with speaking_for(_name, "Trainer", "sample", "forward", "ntk_operator", "one_sample_ntk", "max_learning_rate"):
-        return _mapped(mlp, inputs, y, described, levels, given, count, q0, far, key, threads)
+    with speaking_for(
+        _name, "Trainer", "sample", "forward", "ntk_operator", "one_sample_ntk", "max_learning_rate", "run.map"
+    ):
+        return _mapped(mlp, inputs, y, described, levels, given, count, q0, far, key, threads, executor)
 
 
 def _mapped(
@@ -219,20 +227,23 @@ def _mapped(
     far: float,
     key: int,
     threads: int,
+    executor: Executor | None,
 ) -> LearningRateMap:
     tasks = []
     for each in described:
         at = _random_input(each, q0, key) if inputs is None else inputs
         network = each.sample(np.random.default_rng([key, 0, each.depth]), threads=threads)
         tasks.append(Task(network, at, _targets(network, at, y, far, key, threads), threads))
-    border = np.array([_border(each, task.x, threads) for each, task in zip(described, tasks, strict=True)])
+    pairs = list(zip(described, (task.x for task in tasks), strict=True))
+    border = np.array(run.map(partial(_border, threads), pairs, executor=executor))
     if inputs is not None and not inputs.any() and mlp.parametrization == "ntk" and mlp.sigma_b == 0:
         raise ValueError(f"{_name}: x must not be 0 everywhere where biases do not learn, got shape {inputs.shape}")
-    measured = np.array([task.border() for task in tasks])
+    measured = np.array(run.map(Task.border, tasks, executor=executor))
     if grid is None:
         known = np.concatenate([measured, border[np.isfinite(border)]])
         grid = np.geomspace(known.min() / 4, known.max() * 4, 24)
-    found = np.array([[task.run(float(rate), count) for rate in grid] for task in tasks])
+    runs = ((task, float(rate)) for task in tasks for rate in grid)
+    found = np.array(run.map(partial(_trained, count), runs, executor=executor)).reshape(len(tasks), grid.size, 2)
     losses, peaks = found[..., 0], found[..., 1]
     return LearningRateMap(np.array(levels), grid, losses, peaks, border, measured, count, mlp)
 
@@ -278,6 +289,11 @@ class Task:
         return (losses[-1] / losses[0], max(losses) / losses[0]) if losses[0] else (0.0, 1.0)
 
 
+def _trained(steps: int, which: tuple[Task, float]) -> tuple[float, float]:
+    task, rate = which
+    return task.run(rate, steps)
+
+
 def _random_input(mlp: MLP, q0: float | None, key: int) -> Floats:
     from ..meanfield._one_sample import _stationary
 
@@ -296,10 +312,11 @@ def _targets(network: Network, x: Floats, y: ArrayLike | None, far: float, key: 
     return outputs + far * np.random.default_rng([key, 2]).normal(size=outputs.shape)
 
 
-def _border(mlp: MLP, x: Floats, threads: int) -> float:
+def _border(threads: int, which: tuple[MLP, Floats]) -> float:
     """By theory; NaN where it has none."""
     from ..meanfield import max_learning_rate
 
+    mlp, x = which
     try:
         return max_learning_rate(mlp, x, biases=True, threads=threads).stability
     except (ValueError, ConvergenceError):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import run
 from .._arguments import RNG, as_number, speaking_for
 from .._display import Displayed, plain
 from ..errors import ConvergenceError
 from ..networks import MLP, Network
 from ._trainer import Loss, Optimizer, Trainer
-from ._widths import as_rates, as_runs
+from ._widths import Runs, as_rates, as_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,6 +147,7 @@ def rate_transfer(
     draws: int = 3,
     rng: RNG = None,
     threads: int | None = None,
+    executor: Executor | None = None,
 ) -> RateTransfer:
     """Train a network at several widths and rates, to see whether the best rate of a narrow one suits a wide one.
 
@@ -175,7 +178,10 @@ def rate_transfer(
     rng : optional
         Anything that `numpy.random.default_rng` takes.
     threads : int, optional
-        Default: every core this process may use. Never changes the result.
+        Default: every core this process may use, or 1 in each task of an executor. Never changes the result.
+    executor : concurrent.futures.Executor, optional
+        Where to train networks, as `deeprmt.run.map` has it: a task is a draw at a width and a rate. Never changes the
+        result.
 
     Returns
     -------
@@ -201,18 +207,40 @@ def rate_transfer(
     >>> found.losses.shape, found.shortfall < 1.2
     ((2, 4), True)
     """
-    runs = as_runs(_name, mlp, widths, x, steps, draws, rng, threads)
+    runs = as_runs(_name, mlp, widths, x, steps, draws, rng, threads, executor)
     grid = as_rates(_name, rates)
     options: dict[str, Any] = {"loss": loss, "optimizer": optimizer, "epsilon": epsilon, "threads": runs.threads}
     losses, before = np.zeros((len(runs.networks), grid.size)), np.zeros(len(runs.networks))
-    with speaking_for(_name, "Trainer", "sample"):
-        for i, start in runs.starts():
-            first = Trainer(start, runs.rows, y, rate=1.0, rng=0, **options).evaluate()[0]
+    # Workers draw a network again for each of its rates; here one serves all of them.
+    parts = [slice(None)] if executor is None else [slice(j, j + 1) for j in range(grid.size)]
+    tasks = [(*which, part) for which in runs.each() for part in parts]
+    with speaking_for(_name, "Trainer", "sample", "run.map"):
+        found = run.map(_Draw(runs, y, grid, options), tasks, executor=executor)
+    for (i, _, part), (first, last) in zip(tasks, found, strict=True):
+        losses[i, part] += last / runs.draws
+        if part == parts[0]:
             before[i] += first / runs.draws
-            for j, rate in enumerate(grid):
-                last = _loss(start, runs.rows, y, float(rate), runs.steps, _DIVERGED * first, options)
-                losses[i, j] += last / runs.draws
     return RateTransfer(runs.widths, grid, losses, before, runs.steps, mlp)
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """The loss of one network before training, and after it at some of the rates: a task for any executor."""
+
+    runs: Runs
+    y: ArrayLike
+    grid: Array
+    options: dict[str, Any]
+
+    def __call__(self, task: tuple[int, int, slice]) -> tuple[float, Array]:
+        *which, part = task
+        runs, start = self.runs, self.runs.start(*which)
+        first = Trainer(start, runs.rows, self.y, rate=1.0, rng=0, **self.options).evaluate()[0]
+        last = [
+            _loss(start, runs.rows, self.y, float(rate), runs.steps, _DIVERGED * first, self.options)
+            for rate in self.grid[part]
+        ]
+        return first, np.array(last)
 
 
 def _loss(network: Network, x: Any, y: Any, rate: float, steps: int, most: float, options: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -84,21 +85,36 @@ class Runs:
         """Of the first hidden layer."""
         return np.array([each.widths[1] for each in self.networks])
 
-    def starts(self) -> Iterator[tuple[int, Network]]:
-        """Each network before training, and which width it has."""
-        for i, each in enumerate(self.networks):
-            for draw in range(self.draws):
-                yield i, each.sample(np.random.default_rng([self.key, draw]), threads=self.threads)
+    def each(self) -> Iterator[tuple[int, int]]:
+        """Which width and which draw, of every network."""
+        return ((i, draw) for i in range(len(self.networks)) for draw in range(self.draws))
+
+    def start(self, i: int, draw: int) -> Network:
+        """The network before training."""
+        return self.networks[i].sample(np.random.default_rng([self.key, draw]), threads=self.threads)
+
+
+def threads_in_tasks(function: str, threads: int | None, executor: Executor | None) -> int:
+    """One in each task of an executor, which has its own workers, unless asked for more."""
+    return 1 if executor is not None and threads is None else as_threads(function, threads)
 
 
 def as_runs(
-    function: str, mlp: object, widths: Any, x: ArrayLike, steps: int, draws: int, rng: RNG, threads: int | None
+    function: str,
+    mlp: object,
+    widths: Any,
+    x: ArrayLike,
+    steps: int,
+    draws: int,
+    rng: RNG,
+    threads: int | None,
+    executor: Executor | None,
 ) -> Runs:
     """What is asked for, checked."""
     mlp = as_mlp(function, mlp)
     levels = ascending(function, "widths", widths, least=1, number=2, most=2**31 - 1)
     count, runs = as_count(function, "steps", steps), as_count(function, "draws", draws)
-    workers = as_threads(function, threads)
+    workers = threads_in_tasks(function, threads, executor)
     key = as_key(function, rng)
     rows = as_real(function, "x", x).astype(np.float64)
     if rows.ndim != 2 or rows.shape[1] != mlp.widths[0] or not len(rows):
