@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 Function = Callable[[Any], Any]
+highest_power = 30  # of rectified_power: errors of its kernel have been measured up to here
 
 
 @dataclass(frozen=True)
@@ -473,19 +474,28 @@ def rectified_power(order: int) -> Activation:
     Parameters
     ----------
     order : int
-        From 0 to 20.
+        From 0 to 30.
 
     Returns
     -------
     Activation
         The slope of the step is 0: what happens at the jump is left out.
 
+    Notes
+    -----
+    The kernel of order n is p(cos) (pi - angle) + q(cos) sin up to right angles. The two terms cancel there, as the
+    kernel falls to a share of the diagonal that is 7e-7 at n = 20 and 7e-9 at n = 30, while their roundings do not.
+    So errors are small beside the diagonal, sqrt(K(x, x) K(y, y)): 7e-15 of it at n = 20 and 9e-15 at n = 30, after one
+    layer. Beside the kernel itself they grow with n: before right angles 5e-11 at n = 20, 6e-8 at n = 30, and beyond
+    right angles more. At variance 1 the kernel leaves the range of float32 at n = 30, the tangent kernel at n = 29,
+    which is an error there.
+
     Examples
     --------
     >>> rectified_power(2).phi(np.array([-1.0, 3.0]))
     array([0., 9.])
     """
-    order = as_count("rectified_power", "order", order, least=0, most=20)
+    order = as_count("rectified_power", "order", order, least=0, most=highest_power)
     return Activation(
         _With(_rectified_power, (order,)),
         _With(_rectified_power_slope, (order,)),

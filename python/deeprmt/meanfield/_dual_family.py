@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..activations import Activation, as_activation, rectified_power
+from ..activations import Activation, as_activation, highest_power, rectified_power
 from ._moments import expect_many, least_share, least_variance, refuse_infinite
 from ._products import product
 from ._variance_nodes import of_many
@@ -78,7 +78,7 @@ def _kind(activation: Activation) -> tuple[str | None, tuple[float, float, int]]
         if activation.name == name and activation == as_activation("", name):
             return kind, (0.0, scale, 0)
     if activation.name.startswith("rectified_power("):
-        for order in range(2, 21):
+        for order in range(2, highest_power + 1):
             if activation == rectified_power(order):
                 return "power", (0.0, 1.0, order)
     if activation.slopes is not None and activation.kinks in ((), (0.0,)):

@@ -225,6 +225,37 @@ def test_arc_cosine_kernels(order):
     np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-30)
 
 
+@pytest.mark.parametrize("order", [20, 30])
+def test_arc_cosine_kernels_of_high_order(order):
+    """Against the definition in polar coordinates, an integral without cancellation."""
+    angles = np.concatenate([[1e-6, 1e-3], np.linspace(0.05, 3.1, 40), [np.pi / 2 - 1e-3]])
+    x = np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.sqrt(2)
+    k, theta = kernels(x, np.array([[np.sqrt(2), 0.0]]), depth=2, activation=rectified_power(order), sigma_w=1.0)
+    t, weights = np.polynomial.legendre.leggauss(100)  # of a trigonometric polynomial of degree 2 n <= 60: to rounding
+    half = (np.pi - angles[:, None]) / 2  # both factors are positive from angle - pi / 2 to pi / 2
+    product = np.cos(np.pi / 2 - half * (1 - t)) * np.cos(np.pi / 2 - half * (1 + t))
+
+    def mean(n):  # E max(u, 0)^n max(v, 0)^n over its value at angle 0
+        share = 2 / (2 * np.pi) * np.prod(np.arange(2, 2 * n + 1, 2) / np.arange(1, 2 * n, 2))
+        return share * (half * weights * product**n).sum(axis=1)
+
+    same = float(np.prod(np.arange(1.0, 2 * order, 2)) / 2)
+    slope = order**2 / (2 * order - 1)
+    wanted = mean(order), mean(order) + slope * mean(order - 1) * np.cos(angles)
+    # 1e-12 is what is promised, of the size of the diagonals; there were 1e-14 by 120 digits.
+    np.testing.assert_allclose(k[:, 0] / same, wanted[0], rtol=0, atol=1e-13)
+    np.testing.assert_allclose(theta[:, 0] / same, wanted[1], rtol=0, atol=1e-13 * (1 + slope))
+
+
+def test_powers_end_at_order_30():
+    assert as_activation("test", "rectified_power(30)") == rectified_power(30)
+    with pytest.raises(ValueError, match=r"rectified_power: order must be .*30, got 31"):
+        rectified_power(31)
+    x = np.eye(2, dtype=np.float32) * np.float32(2**0.5)
+    with pytest.raises(ValueError, match="variance leaves the range of float32 in layer 2"):
+        nngp(x, depth=2, activation=rectified_power(30), sigma_w=1.0)
+
+
 def test_tiles_threads_and_files_change_nothing(tmp_path):
     """Across the border of tiles (256), one triangle or all pairs, any number of threads, memory or file."""
     x = np.random.default_rng(3).normal(size=(300, 7))
