@@ -112,3 +112,12 @@ def bench(table: Table) -> None:
                 lambda law=law, combine=combine, x=x: combine(law, law).pdf(x),
                 ceiling=("copy of 1 MB", copy(2**20)),
             )
+    for n in (*sizes(400), *sizes(10000)):  # tails of rare values: narrow bumps, and gaps between them
+        rng = np.random.default_rng(0)
+        first, second = Empirical(rng.normal(size=n)), Empirical(rng.exponential(size=n))
+        x = np.linspace(-3, 9.5, 1000)
+        table.add(
+            f"{n} normal + {n} exponential values, 1000 points",
+            lambda first=first, second=second, x=x: free_add(first, second).pdf(x),
+            ceiling=("copy of 1 MB", copy(2**20)),
+        )

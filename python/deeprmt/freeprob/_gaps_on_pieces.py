@@ -56,6 +56,10 @@ def gaps_on(chosen: list[Piece], powers: list[float], cell: str) -> list[Part]:
         marks = marks[np.isfinite(marks)]
         steps = np.concatenate([[0.0], 0.5 ** np.arange(0, 46, 2)])
         close = np.concatenate([marks[:, None] + steps, marks[:, None] - steps], axis=None)
+        # A gap of another law may lie between two points of this grid, and its own grid tells.
+        others = [_may_be_open(chosen, powers, i) for i in range(len(chosen)) if i != master]
+        between = lead.place(np.concatenate(others))
+        close = np.concatenate([close, between[np.isfinite(between)]])
         close = np.unique(close[(close > s[0]) & (close < s[-1])])
         places = np.argsort(np.concatenate([s, close]), kind="stable")
         s = np.concatenate([s, close])[places]
@@ -127,6 +131,24 @@ def _ends(piece: Piece) -> list[float]:
         return [math.log(abs((1 + each) / each)) for each in y if each != -1.0]
     c = piece.table()[1]
     return [float(c[0]), float(c[-1])] if c.size else []
+
+
+def _may_be_open(chosen: list[Piece], powers: list[float], i: int) -> Array:
+    """The c on the grid of law i where the laws may leave a gap open, and one more to each side of those."""
+    if chosen[i].numbers is not None:
+        return np.zeros(0)
+    _, c, _, v = chosen[i].values()[1]
+    fine = np.isfinite(c) & np.isfinite(v)
+    c, v = c[fine], v[fine]
+    shut = powers[i] * v
+    for j, piece in enumerate(chosen):
+        if j != i and piece.numbers is None:
+            shut = shut + powers[j] * piece.about(c) / 2  # which is rough
+    room = (shut < 1) | (chosen[i].cell == "mid")
+    near = room.copy()
+    near[1:] |= room[:-1]
+    near[:-1] |= room[1:]
+    return np.asarray(c[near])
 
 
 def _peaks(
