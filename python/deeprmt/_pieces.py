@@ -24,6 +24,8 @@ Function = Callable[[Any], Any]
 _degree = 16
 _points = np.cos(np.pi * (np.arange(_degree + 1) + 0.5) / (_degree + 1))[::-1]
 _to_coefficients = np.linalg.inv(np.polynomial.chebyshev.chebvander(_points, _degree))
+_ends = np.array([-1 + 1e-7, 1 - 1e-7])  # a kink may lie beyond the last points, and on the very end where it is known
+_at_ends = np.polynomial.chebyshev.chebvander(_ends, _degree)
 _differentiate = np.array([np.polynomial.chebyshev.chebder(row) for row in np.eye(_degree + 1)])
 
 _near = 64.0
@@ -141,15 +143,17 @@ class _Cells:
 
     def fit(self, function: Function, low: Array, high: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Coefficients on each cell, and whether they have fallen to rounding."""
-        x = (low + high)[:, None] / 2 + (high - low)[:, None] / 2 * _points
+        x = (low + high)[:, None] / 2 + (high - low)[:, None] / 2 * np.concatenate([_points, _ends])
         values = _call(function, x.ravel()).reshape(x.shape).astype(float)
         if np.isnan(values).any():
             raise ValueError(f"Activation: phi must be a number everywhere, is nan at h = {x[np.isnan(values)][0]:.6g}")
         finite = np.isfinite(values).all(axis=1)  # beyond the range of doubles there is nothing to resolve
         values[~finite] = 0
-        coefficients = values @ _to_coefficients.T
+        coefficients = values[:, :-2] @ _to_coefficients.T
         size = np.maximum(np.abs(values).max(axis=1), self.scale)
-        tail = np.abs(coefficients[:, -3:]).max(axis=1)
+        # Beyond the points rounding grows, and the argument's own is one of the slope's.
+        off = np.abs(coefficients @ _at_ends.T - values[:, -2:]).max(axis=1) / 16
+        tail = np.maximum(np.abs(coefficients[:, -3:]).max(axis=1), off)
         return coefficients, ~finite | (tail <= self.tolerance * size)
 
 

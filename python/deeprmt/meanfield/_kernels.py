@@ -40,6 +40,7 @@ Layers = Literal["last", "all"]
 Parametrization = Literal["ntk", "standard"]
 
 _most = 1024  # pairs: of more there is a table, or an attempt at one
+_many_kinks = 8  # beyond which even few pairs take the Hermite series
 _block = 1 << 16  # pairs that are worked on at once where there is neither a closed form nor a table
 
 
@@ -492,7 +493,9 @@ class KernelTask:
         activation = self.family.activation
         top = max((float(each.max(initial=0.0)) for each in (of_x[0][:-1], of_y[0][:-1])), default=0.0)
         wide = top > 400 * max([1.0, *np.square(activation.kinks)])  # closed forms of lines may cancel there
-        if (activation.slopes is None or wide) and len(self.x) * len(self.y) >= 64:
+        # Lines that kinks are cross as the square of their number: a series in one variable each is soon shorter.
+        many = len(self.x) * len(self.y) >= 64 or len(activation.kinks) > _many_kinks
+        if (activation.slopes is None or wide) and many:
             for derivative, function in enumerate((activation.phi, activation.dphi)[: 1 if theta is None else 2]):
                 first = [HermiteSeries.of(function, activation.kinks, q) for q in of_x[0][:-1]]
                 second = first

@@ -108,6 +108,19 @@ def test_many_inputs_are_as_single_pairs(lengths):
         assert theta[i, j] == pytest.approx(expected, rel=0, abs=1e-12 * math.sqrt(theta[i, i] * theta[j, j]))
 
 
+def test_few_inputs_and_many_kinks():
+    kinks = tuple(k * math.pi + sign * math.pi / 6 for k in range(-7, 8) for sign in (-1, 1))
+    wave = Activation(lambda h: np.clip(np.sin(h), -0.5, 0.5), kinks=kinks)
+    x = np.random.default_rng(5).normal(size=(3, 8))
+    found = meanfield.nngp(x, depth=2, activation=wave, sigma_w=1.3)
+    q = 1.69 * np.mean(x * x, axis=1)
+    for i, j in [(0, 1), (0, 2), (1, 2)]:
+        c = x[i] @ x[j] / math.sqrt((x[i] @ x[i]) * (x[j] @ x[j]))
+        exact = 1.69 * meanfield.gauss_product(wave, q[i], q[j], c)
+        # What Mehler's series may leave out, and 1e-13 of the product itself.
+        assert abs(found[i, j] - exact) <= 3e-13 * math.sqrt(found[i, i] * found[j, j])
+
+
 def test_what_is_steep_is_seen():
     steep = Activation(lambda h: np.tanh(30 * h), lambda h: 30 / np.cosh(np.clip(30 * h, -300, 300)) ** 2, kinks=())
     theta = meanfield.ntk([[0.5**0.5, 0.0]], depth=2, activation=steep, sigma_w=2**0.5)
