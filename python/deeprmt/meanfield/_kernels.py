@@ -346,8 +346,10 @@ class KernelTask:
                 seconds[layer] = self.family.second(q, 0)
                 if zeros.any():
                     seconds[layer][zeros & (q == 0)] = self.at_zero() ** 2
+                self.refuse_out_of_range("mean square of the activation", layer, seconds[layer], argument)
                 if tangent:
                     slopes[layer] = self.family.second(q, 1)
+                    self.refuse_out_of_range("mean square of its slope", layer, slopes[layer], argument)
                     theta = self.weight * slopes[layer] * theta + self.constants[layer + 1]
                     theta += self.from_inputs[layer + 1] * seconds[layer]
                 q = self.weight * seconds[layer] + self.bias

@@ -252,8 +252,15 @@ def test_powers_end_at_order_30():
     with pytest.raises(ValueError, match=r"rectified_power: order must be .*30, got 31"):
         rectified_power(31)
     x = np.eye(2, dtype=np.float32) * np.float32(2**0.5)
-    with pytest.raises(ValueError, match="variance leaves the range of float32 in layer 2"):
+    with pytest.raises(ValueError, match="mean square of the activation leaves the range of float32 in layer 1"):
         nngp(x, depth=2, activation=rectified_power(30), sigma_w=1.0)
+
+
+def test_mean_squares_leave_the_range_before_small_weights_bring_them_back():
+    x = np.full((2, 4), 1e13, np.float32)
+    for kernel in (nngp, ntk):
+        with pytest.raises(ValueError, match="mean square of the activation leaves the range of float32 in layer 2"):
+            kernel(x, depth=3, activation=rectified_power(10), sigma_w=1e-12)
 
 
 def test_tiles_threads_and_files_change_nothing(tmp_path):
