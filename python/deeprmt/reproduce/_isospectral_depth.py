@@ -129,18 +129,19 @@ def _work(experiment: Experiment, seed: int, threads: int, quick: bool) -> Repro
         for alpha, curve in family.items():
             left.plot(np.arange(1, depth + 1), curve, "o-", label=f"alpha = {alpha:g}")
         left.set_title(f"n0 = {large}", fontsize=9)
+        left.set_xticks(range(1, depth + 1))
         left.set_xlabel("layer")
         left.set_ylabel("L1 distance to the law of the first layer")
         left.legend(fontsize=8)
         for alpha, how in _EXPECTED:
             right.loglog(sizes, [curves[alpha, how, n0][-1] for n0 in sizes], "o-", label=f"alpha = {alpha:g}, {how}")
-        for alpha, curve in batch.items():
-            right.plot([middle], [curve[-1]], "s", color="#7f7f7f", fillstyle="none")
-            right.annotate(f"alpha = {alpha:g}, batch", (middle, curve[-1]), fontsize=7)
+        for (alpha, curve), marker in zip(batch.items(), "sD", strict=True):
+            label = f"alpha = {alpha:g}, batch normalised"
+            right.plot([middle], [curve[-1]], marker, color="#7f7f7f", fillstyle="none", label=label)
         right.axhline(limit, color="#7f7f7f", linestyle="--", linewidth=0.8, label="alpha = 0, limit")
         right.set_xlabel("n0")
         right.set_ylabel(f"the same in layer {depth}")
-        right.legend(fontsize=8)
+        right.legend(fontsize=7)
 
     settings = {"seed": seed, "quick": quick, "sizes": list(sizes), "depth": depth}
     return Reproduction(experiment.name, experiment.claim, experiment.source, tuple(checks), content, settings, draw)
