@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.polynomial import polynomial
 
+from companions import Companions
 from deeprmt.freeprob import free_add, free_multiply
 from deeprmt.laws import Empirical, Law, MarchenkoPastur, Semicircle
 from harness import Table, copy, sizes
@@ -22,9 +23,7 @@ def all_roots(depth: int, x: np.ndarray) -> np.ndarray:
     by those signs, which costs nothing next to the roots.
     """
     aspects = 0.8 ** np.arange(1, depth + 1)
-    coefficients = np.array([1.0, 1.0])
-    for a in aspects:
-        coefficients = polynomial.polymul(coefficients, [1.0, a])
+    coefficients = Companions(depth).coefficients
     density = np.zeros(x.size)
     for k, each in enumerate(x):
         p = coefficients.copy()
@@ -37,27 +36,6 @@ def all_roots(depth: int, x: np.ndarray) -> np.ndarray:
         total = np.log(each) - (np.log(1 + 1 / inside) + np.log1p(aspects * inside[:, None]).sum(axis=1)).real
         if inside.size:
             density[k] = -inside[np.argmin(np.abs(total))].imag / (math.pi * each)
-    return density
-
-
-def homotopy(depth: int, x: np.ndarray) -> np.ndarray:
-    """The baseline of the paper: all roots again and again, from high above down to 0.01 over the axis.
-
-    The height falls by a factor of 1.5 at a time, and the root nearest to the last one is kept.
-    """
-    coefficients = np.array([1.0, 1.0])
-    for a in 0.8 ** np.arange(1, depth + 1):
-        coefficients = polynomial.polymul(coefficients, [1.0, a])
-    density = np.zeros(x.size)
-    for k, each in enumerate(x):
-        height, y = 30.0, None
-        while height > 0.01:
-            p = coefficients.astype(complex)
-            p[1] -= each + 1j * height
-            roots = np.linalg.eigvals(polynomial.polycompanion(p))
-            y = roots[np.argmin(np.abs(roots - (1 / (each + 1j * height) if y is None else y)))]
-            height /= 1.5
-        density[k] = -((1 + y) / (each + 0.01j)).imag / math.pi
     return density
 
 
@@ -79,7 +57,9 @@ def bench(table: Table) -> None:
             ceiling=("copy of 1 MB", copy(2**20)),
             peers={
                 "all roots once": lambda depth=depth, x=inside: all_roots(depth, x),
-                "all roots, homotopy": lambda depth=depth, x=inside[::10]: homotopy(depth, x),  # a tenth of the points
+                "all roots, homotopy": lambda depth=depth, x=inside[::10]: Companions(depth).from_above(
+                    x, 0.01
+                ),  # a tenth
             },
         )
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activations import Activation
-from ._moments import expect_many
+from ._moments import expect_many, real_values
 from ._variance_nodes import legendre
 
 __all__ = ["gap_by_rays", "has_rays", "mean_by_rays"]
@@ -46,10 +46,10 @@ def mean_by_rays(function: Function, even: bool, a: float, b: float, gap: float,
     """
 
     def integrand(u: Array, v: Array, _: Array | None, __: float) -> tuple[Array, Array]:
-        value = _real(function(u)) * _real(function(v))
+        value = real_values("gauss_product", function(u)) * real_values("gauss_product", function(v))
         if even:
             return 2 * value, 2 * np.abs(value)
-        other = _real(function(-u)) * _real(function(-v))
+        other = real_values("gauss_product", function(-u)) * real_values("gauss_product", function(-v))
         return value + other, np.abs(value) + np.abs(other)
 
     angles = _angles(gap, sign)
@@ -73,13 +73,13 @@ def gap_by_rays(activation: Activation, a: float, b: float, gap: float) -> float
         longer = float(seconds[1] - seconds[0]) / (size_a + size_b) / size_b
 
         def half_square(u: Array, v: Array, apart: Array, same_side: bool) -> Array:
-            g = _real(activation.phi(v))
-            change = _real(activation.phi(u)) - g
+            g = real_values("gauss_product", activation.phi(v))
+            change = real_values("gauss_product", activation.phi(u)) - g
             if same_side:
                 # What is close to each other is so by the slope.
                 near = np.abs(apart) <= 0.25 * np.maximum(1.0, np.minimum(np.abs(u), np.abs(v)))
                 middle, half = (u[near] + v[near]) / 2, apart[near] / 2
-                slopes = _real(activation.dphi(middle[:, None] + half[:, None] * _slope_nodes))
+                slopes = real_values("gauss_product", activation.dphi(middle[:, None] + half[:, None] * _slope_nodes))
                 change[near] = np.einsum("ij,j->i", slopes, _slope_weights) * half
             change = (change + g * longer) / size_a
             return np.asarray(change * change / 2)
@@ -208,9 +208,3 @@ def _sum(
                 size += float(w @ np.einsum("ij,j->i", its_size[:, :-1], weight_r))
                 end = max(end, float(its_size[:, -1].max()) * last)
     return total, size, end
-
-
-def _real(values: Any) -> Array:
-    if np.iscomplexobj(values):
-        raise TypeError("gauss_product: the activation's phi and dphi must be real, got complex values")
-    return np.asarray(values, dtype=float)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._moments import real_values
 from ._variance_nodes import legendre
 
 __all__ = ["gap_by_strips", "mean_by_strips"]
@@ -40,7 +41,7 @@ def mean_by_strips(
     """
 
     def integrand(u: Array, v: Array, _: NDArray[np.intp]) -> tuple[Array, Array, Array]:
-        f, g = _real(function(u)), _real(function(v))
+        f, g = real_values("gauss_product", function(u)), real_values("gauss_product", function(v))
         return f * g, f * f, g * g
 
     def close(change: Array, sums: Array, panels: int) -> Bools:
@@ -63,7 +64,10 @@ def gap_by_strips(
     """
 
     def integrand(u: Array, v: Array, pair: NDArray[np.intp]) -> tuple[Array, Array, Array]:
-        change = _real(function(u)) / sizes[0][pair][:, None] - _real(function(v)) / sizes[1][pair][:, None]
+        change = (
+            real_values("gauss_product", function(u)) / sizes[0][pair][:, None]
+            - real_values("gauss_product", function(v)) / sizes[1][pair][:, None]
+        )
         change *= change / 2
         return change, change, change
 
@@ -155,9 +159,3 @@ def _sums(
             for total, values in zip(out, integrand(u, v, i[k]), strict=True):
                 total += np.bincount(i[k], np.einsum("ij,ij->i", values, weight), len(a))
     return out
-
-
-def _real(values: Any) -> Array:
-    if np.iscomplexobj(values):
-        raise TypeError("gauss_product: the activation's phi and dphi must be real, got complex values")
-    return np.asarray(values, dtype=float)

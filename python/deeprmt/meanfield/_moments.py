@@ -109,6 +109,13 @@ def least_share(function: Function, q: Floats) -> Floats:
     return share
 
 
+def real_values(name: str, values: Any) -> Floats:
+    """What an activation gave."""
+    if np.iscomplexobj(values):
+        raise TypeError(f"{name}: the activation's phi and dphi must be real, got complex values")
+    return np.asarray(values, dtype=float)
+
+
 def _integrate(function: Function, size: Function | None, breaks: Floats) -> float:
     """Integral over [breaks[0], breaks[-1]] by panels that halve until their halves agree with them.
 
@@ -119,9 +126,7 @@ def _integrate(function: Function, size: Function | None, breaks: Floats) -> flo
     def panels(low: Floats, high: Floats) -> tuple[Floats, Floats]:
         half = (high - low)[:, None] / 2
         x, weights = (low + high)[:, None] / 2 + half * _nodes, half * _weights
-        values = function(x)
-        if np.iscomplexobj(values):
-            raise TypeError("gauss_moment: the activation's phi and dphi must be real, got complex values")
+        values = real_values("gauss_moment", function(x))
         sizes = np.abs(values) if size is None else size(x)
         return (values * weights).sum(axis=1), (sizes * weights).sum(axis=1)
 
@@ -235,10 +240,7 @@ def expect_many(
             weight = density * (half * (_row_weights / math.sqrt(2 * math.pi)))
             h = r[:, :, None] * z
             with np.errstate(over="ignore", invalid="ignore"):
-                values = function(h, rows)
-            if np.iscomplexobj(values):
-                raise TypeError("gauss_moment: the activation's phi and dphi must be real, got complex values")
-            with np.errstate(over="ignore", invalid="ignore"):
+                values = real_values("gauss_moment", function(h, rows))
                 totals.append((values * weight).sum(axis=(1, 2)))
             middle = (low + high) / 2
             low, high = np.concatenate([low, middle], axis=1), np.concatenate([middle, high], axis=1)

@@ -21,7 +21,7 @@ from ..activations import Activation, as_activation
 from ..errors import ConvergenceError
 from ._dual_rays import has_rays, mean_by_rays
 from ._dual_strips import mean_by_strips
-from ._moments import least_share, least_variance
+from ._moments import least_share, least_variance, real_values
 from ._wide_lines import wide_lines
 
 __all__ = ["Ramps", "gauss_product", "product"]
@@ -424,7 +424,7 @@ def _trapezoidal(
             s = np.sqrt(_sine2(c[i]))
             v = np.sqrt(b[i])[:, None, None] * (c[i][:, None] * z)[:, :, None]
             v = v + (np.sqrt(b[i]) * s)[:, None, None] * w
-            f, g = _real(function(u)), _real(function(v))
+            f, g = real_values("gauss_product", function(u)), real_values("gauss_product", function(v))
             value = np.einsum("iz,iz->i", f * weight_z, g @ weight)
             size = np.sqrt((f * f) @ weight_z) * np.sqrt(np.einsum("izw,w,z->i", g * g, weight, weight_z))
             still[begin : begin + rows] = ~(np.abs(value - last[i]) <= 3e-9 * size)
@@ -433,12 +433,6 @@ def _trapezoidal(
         if not len(left):
             break
     return left
-
-
-def _real(values: Any) -> Any:
-    if np.iscomplexobj(values):
-        raise TypeError("gauss_product: the activation's phi and dphi must be real, got complex values")
-    return np.asarray(values, dtype=float)
 
 
 def _panels(activation: Activation, function: Function, a: float, b: float, c: float) -> float:
@@ -493,9 +487,9 @@ def _two_fold(
     half = np.diff(breaks)[:, None] / 2
     z = ((breaks[1:] + breaks[:-1])[:, None] / 2 + half * _nodes).ravel()
     weight = (half * _weights).ravel() * _density(z)
-    f = _real(function(root_a * z))
+    f = real_values("gauss_product", function(root_a * z))
     if root_b * s == 0:
-        g = _real(function(root_b * c * z))
+        g = real_values("gauss_product", function(root_b * c * z))
         return float(np.sum(f * g * weight)), math.sqrt(np.sum(f * f * weight)) * math.sqrt(np.sum(g * g * weight))
     total, square = 0.0, 0.0
     rows = max(1, _chunk // ((len(even) + len(marks)) * len(_nodes)))
@@ -507,7 +501,7 @@ def _two_fold(
         edges = np.sort(np.clip(edges, -_reach, _reach), axis=1)
         wide = np.diff(edges, axis=1)[:, :, None] / 2
         w = (edges[:, 1:] + edges[:, :-1])[:, :, None] / 2 + wide * _nodes
-        g = _real(function(centre[:, :, None] + root_b * s * w))
+        g = real_values("gauss_product", function(centre[:, :, None] + root_b * s * w))
         inner = _density(w) * (wide * _weights)
         total += float(np.sum(f[part] * weight[part] * (g * inner).sum(axis=(1, 2))))
         square += float(np.sum(weight[part] * (g * g * inner).sum(axis=(1, 2))))
